@@ -17,8 +17,8 @@
 typedef struct Watcher Watcher;
 typedef struct WatchPoint WatchPoint;
 
-/* Called by hub_dispatch() when there is something to take, or the state is no longer WATCHER_WAITING. May free this
- * watcher (not others) and start new ones. */
+/* Called by hub_dispatch() when there is something to take, or the state is no longer WATCHER_WAITING. May free
+ * watchers and start new ones. */
 typedef void (*WatcherReady)(Watcher *watcher, void *userdata);
 
 typedef struct WatchOptions {
@@ -41,6 +41,7 @@ typedef enum WatcherState {
 
 typedef struct Hub {
         Map points;   /* path -> WatchPoint */
+        List all;     /* the same points: iteration while they go */
         List ready;   /* watchers to call */
         size_t count; /* watchers that wait */
         size_t queue_max;

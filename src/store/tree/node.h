@@ -37,6 +37,18 @@ Node *node_new(Slice name, bool dir);
 
 /* Frees the node alone: it must have no children and be in no heap. NULL is allowed; returns NULL. */
 Node *node_free(Node *node);
+
+/* Frees `top`, which is in no directory, and all below it; none may be in a heap. NULL is allowed. Iterative. */
+void node_free_all(Node *top);
+
+/* Bytes of name and value. */
+static inline size_t node_payload(const Node *node) {
+        return node->name_length + (node->dir ? 0 : value_slice(node->value).length);
+}
+
+/* The node as one side of an event, with a reference to its value. */
+EventNode node_describe(const Node *node);
+
 CLEANUP_DEFINE(Node, node_free)
 
 static inline Slice node_name(const Node *node) {
@@ -47,7 +59,10 @@ static inline bool node_is_hidden(const Node *node) {
         return node->name_length > 0 && node->name[0] == '_';
 }
 
-/* Appends the full internal path. -ENOMEM; the buffer then stays as it was. */
+/* The full internal path: its length, writing it to room for as much, and appending it (-ENOMEM; the buffer then stays as
+ * it was). */
+size_t node_path_length(const Node *node);
+void node_write_path(const Node *node, char *room, size_t length);
 int node_append_path(const Node *node, Buffer *buffer);
 
 /* The next node in depth-first order within `top`, parents before children; NULL at the end. Iterative. */

@@ -7,7 +7,7 @@
 
 /* Longest path and most components. A listing repeats each key's whole path, so depth times length must stay small. */
 #define TREE_PATH_MAX ((size_t)16 * 1024)
-#define TREE_DEPTH_MAX 1024
+#define TREE_DEPTH_MAX ((size_t)1024)
 
 typedef enum PathFault {
         PATH_OK,
@@ -16,7 +16,20 @@ typedef enum PathFault {
         PATH_TOO_DEEP,
 } PathFault;
 
-PathFault path_check(Slice path);
+/* With room for so many more bytes and components below it. */
+PathFault path_check_room(Slice path, size_t extra_bytes, size_t extra_depth);
+
+static inline PathFault path_check(Slice path) {
+        return path_check_room(path, 0, 0);
+}
+
+/* The name of an in-order key: its index in 20 digits. */
+#define PATH_UNIQUE_NAME_LENGTH ((size_t)20)
+
+/* As path_check(), for a directory that is to get an in-order key. */
+static inline PathFault path_check_unique(Slice path) {
+        return path_check_room(path, PATH_UNIQUE_NAME_LENGTH + 1, 1);
+}
 
 /* The fault as a text for people, such as "key is longer than 16384 bytes". Not for PATH_OK. */
 const char *path_fault_text(PathFault fault);

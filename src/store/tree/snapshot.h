@@ -6,6 +6,16 @@
 #include "base/error.h"
 #include "store/tree/tree.h"
 
+/* First bytes of a snapshot, and the version of what follows. */
+#define SNAPSHOT_MAGIC "FAERTREE"
+#define SNAPSHOT_VERSION 1
+
+/* Records are gathered into blocks of about this size, each with its checksum. */
+#define SNAPSHOT_BLOCK_BYTES ((size_t)64 * 1024)
+
+/* A step ends early when it has written so much. */
+#define SNAPSHOT_STEP_BYTES ((size_t)1024 * 1024)
+
 /* Nodes that one snapshot_step() looks at by default: well under a millisecond. */
 #define SNAPSHOT_STEP_NODES 1000
 
@@ -26,6 +36,17 @@ uint64_t snapshot_index(const TreeSnapshot *snapshot);
  */
 int snapshot_step(TreeSnapshot *snapshot, size_t nodes);
 Buffer *snapshot_output(TreeSnapshot *snapshot);
+
+/* For the tree: `node` is about to change or to go, so a snapshot under way must have it now. */
+void snapshot_preserve_now(TreeSnapshot *snapshot, Node *node);
+
+static inline void snapshot_preserve(Tree *tree, Node *node) {
+        if (tree->snapshot && node->saved != tree->snapshots)
+                snapshot_preserve_now(tree->snapshot, node);
+}
+
+/* For the tree: `top` and all below it are about to go, so the walk must not stand there. */
+void snapshot_leave(Tree *tree, const Node *top);
 
 /*
  * Reading back, also in steps: bytes are fed as they come, in pieces of any size.
