@@ -5,8 +5,8 @@
 
 #include "store/tree/lookup.h"
 
-static int tree_add_top(Tree *tree, const char *name) {
-        _cleanup_(node_freep) Node *node = node_new(slice_from(name), true);
+static int tree_add_top(Tree *tree, const char *path) {
+        _cleanup_(node_freep) Node *node = node_new(path_name(slice_from(path)), true);
         int r;
 
         if (!node)
@@ -31,9 +31,9 @@ int tree_init(Tree *tree, const TreeOptions *options) {
         if (r < 0)
                 return r;
         tree->root = node_new((Slice){"", 0}, true);
-        r = tree->root ? tree_add_top(tree, TREE_SYSTEM + 1) : -ENOMEM;
+        r = tree->root ? tree_add_top(tree, TREE_SYSTEM) : -ENOMEM;
         if (r >= 0)
-                r = tree_add_top(tree, TREE_KEYS + 1);
+                r = tree_add_top(tree, TREE_KEYS);
         if (r < 0)
                 tree_deinit(tree);
         return r;

@@ -1,0 +1,658 @@
+/* One connection of the server: parsing, the request's life, answers, upgrade. */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "net/address.h"
+#include "net/http-server-internal.h"
+
+enum {
+        ANSWER_HEAD_MAX = 512,   /* what the server itself writes into a head */
+        BODY_KEEP_MAX = 65536,   /* a larger body buffer is not kept for the next request */
+};
+
+static void connection_answered(HttpConnection *connection);
+
+static HttpConnection *request_connection(const HttpRequest *request) {
+        return container_of(request, HttpConnection, request);
+}
+
+/* ---- the end of requests and connections ---- */
+
+static void request_reset(HttpRequest *request) {
+        Buffer body = request->body;
+
+        if (body.capacity > BODY_KEEP_MAX)
+                buffer_deinit(&body);
+        buffer_clear(&body);
+        *request = (HttpRequest){.body = body, .close_after = request->close_after};
+}
+
+static void request_lose(HttpRequest *request) {
+        void (*gone)(HttpRequest *request) = request->gone;
+
+        if (!request->active)
+                return;
+        request->active = false;
+        if (gone)
+                gone(request);
+}
+
+static void connection_free(HttpConnection *connection) {
+        HttpServer *server = connection->server;
+
+        list_unlink(&connection->link);
+        list_unlink(&connection->timeout_link);
+        http_parser_free(connection->parser);
+        buffer_deinit(&connection->early);
+        buffer_deinit(&connection->request.body);
+        free(connection);
+        http_server_connection_ended(server);
+}
+
+static void on_closed(Stream *stream) {
+        connection_free(stream->owner);
+        free(stream);
+}
+
+void http_connection_close(HttpConnection *connection) {
+        connection->state = CONNECTION_CLOSING;
+        http_server_set_timeout(connection->server, connection, TIMEOUT_NONE);
+        stream_close(connection->stream);
+        request_lose(&connection->request);
+}
+
+/* Ends our side after the last answer and reads on until the peer has ended its own: closing with unread input would
+ * reset the connection and could take the answer with it. */
+static void connection_linger(HttpConnection *connection) {
+        connection->state = CONNECTION_CLOSING;
+        buffer_deinit(&connection->early);
+        http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+        stream_end(connection->stream);
+        if (stream_start_reading(connection->stream) < 0)
+                http_connection_close(connection);
+}
+
+/* ---- input ---- */
+
+/* No further byte may be parsed now. */
+static bool connection_is_blocked(const HttpConnection *connection) {
+        return connection->state == CONNECTION_ANSWER || connection->state == CONNECTION_CLOSING || connection->body_paused ||
+               connection->detached;
+}
+
+static void connection_refuse(HttpConnection *connection, unsigned status, const char *text) {
+        connection->state = CONNECTION_ANSWER;
+        connection->request.active = true;
+        connection->request.close_after = true;
+        http_respond_text(&connection->request, status, text);
+}
+
+static void connection_got_head(HttpConnection *connection) {
+        HttpServer *server = connection->server;
+        HttpRequest *request = &connection->request;
+        HttpParser *parser = connection->parser;
+        Slice expect = http_head_get(http_parser_head(parser), "expect");
+        uint64_t length = http_parser_content_length(parser);
+        static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+        connection->state = CONNECTION_BODY;
+        http_server_set_timeout(server, connection, TIMEOUT_IDLE);
+        if (!http_parser_keeps_alive(parser) && !http_parser_wants_upgrade(parser))
+                request->close_after = true;
+        if (!http_parser_is_http10(parser) && !http_head_get(http_parser_head(parser), "host").data) {
+                connection_refuse(connection, 400, "400 Bad Request: missing required Host header");
+                return;
+        }
+        if (expect.data && !http_head_has_token(http_parser_head(parser), "expect", "100-continue")) {
+                connection_refuse(connection, 417, "417 Expectation Failed: only 100-continue is known");
+                return;
+        }
+        if (server->ops->head) {
+                request->active = true;
+                request->body_taken = server->ops->head(server->userdata, request);
+                if (connection->state != CONNECTION_BODY)
+                        return; /* answered already */
+                request->active = request->body_taken;
+        }
+        if (!request->body_taken && length != UINT64_MAX && length > server->limits.body_bytes) {
+                connection_refuse(connection, 413, "413 Request Entity Too Large");
+                return;
+        }
+        if (expect.data && http_parser_has_body(parser) && !http_parser_is_http10(parser))
+                (void)stream_write(connection->stream, go_on, sizeof(go_on) - 1);
+        if (request->body_taken)
+                server->ops->handle(server->userdata, request);
+}
+
+static void connection_got_body(HttpConnection *connection) {
+        HttpRequest *request = &connection->request;
+        Slice piece = http_parser_piece(connection->parser);
+
+        http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+        if (request->body_taken) {
+                if (request->active && request->body_piece)
+                        request->body_piece(request, piece);
+                return;
+        }
+        if (piece.length > connection->server->limits.body_bytes - buffer_length(&request->body))
+                connection_refuse(connection, 413, "413 Request Entity Too Large");
+        else if (buffer_append(&request->body, piece.data, piece.length) < 0)
+                connection_refuse(connection, 503, "503 Service Unavailable: out of memory");
+}
+
+static void connection_got_message(HttpConnection *connection) {
+        HttpServer *server = connection->server;
+        HttpRequest *request = &connection->request;
+
+        request->body_complete = true;
+        connection->state = CONNECTION_ANSWER;
+        http_server_set_timeout(server, connection, TIMEOUT_NONE);
+        if (!request->body_taken) {
+                request->active = true;
+                server->ops->handle(server->userdata, request);
+        } else if (request->body_end) {
+                request->body_end(request);
+        }
+}
+
+static void connection_parse_failed(HttpConnection *connection, int r) {
+        char text[256];
+
+        if (connection->request.active) { /* within a body that is being taken */
+                http_connection_close(connection);
+                return;
+        }
+        connection->request.close_after = true;
+        if (r == -EMSGSIZE)
+                connection_refuse(connection, 431, "431 Request Header Fields Too Large");
+        else if (r == -ENOMEM)
+                connection_refuse(connection, 503, "503 Service Unavailable: out of memory");
+        else {
+                (void)snprintf(text, sizeof(text), "400 Bad Request: %s", http_parser_problem(connection->parser));
+                connection_refuse(connection, 400, text);
+        }
+}
+
+static void connection_step(HttpConnection *connection) {
+        HttpParseEvent event;
+        size_t used;
+        int r;
+
+        if (connection->state == CONNECTION_IDLE) {
+                connection->state = CONNECTION_HEAD;
+                http_server_set_timeout(connection->server, connection, TIMEOUT_HEAD);
+        }
+        r = http_parser_feed(connection->parser, connection->pending.data, connection->pending.length, &used, &event);
+        if (r < 0) {
+                connection_parse_failed(connection, r);
+                return;
+        }
+        connection->pending.data += used;
+        connection->pending.length -= used;
+        switch (event) {
+        case HTTP_PARSE_HEAD:
+                connection_got_head(connection);
+                break;
+        case HTTP_PARSE_BODY:
+                connection_got_body(connection);
+                break;
+        case HTTP_PARSE_MESSAGE:
+                connection_got_message(connection);
+                break;
+        case HTTP_PARSE_MORE:
+                break;
+        }
+}
+
+/* Keeps what cannot be parsed yet; stops reading when that is much. */
+static void connection_keep(HttpConnection *connection, Slice bytes) {
+        if (connection->state == CONNECTION_CLOSING || bytes.length == 0)
+                return;
+        if (buffer_append(&connection->early, bytes.data, bytes.length) < 0) {
+                http_connection_close(connection);
+                return;
+        }
+        if (buffer_length(&connection->early) >= connection->server->limits.pipelined_bytes)
+                stream_stop_reading(connection->stream);
+}
+
+static void connection_parse(HttpConnection *connection, Slice bytes) {
+        Stream *stream = connection->stream;
+
+        connection->parsing = true;
+        connection->pending = bytes;
+        stream_cork(stream);
+        while (connection->pending.length > 0 && !connection_is_blocked(connection))
+                connection_step(connection);
+        connection->parsing = false;
+        if (connection->detached) {
+                stream_uncork(stream);
+                connection_free(connection);
+                return;
+        }
+        connection_keep(connection, connection->pending);
+        connection->pending = (Slice){NULL, 0};
+        stream_uncork(stream);
+}
+
+static void on_input(Stream *stream, const char *bytes, size_t length) {
+        HttpConnection *connection = stream->owner;
+
+        if (connection->state == CONNECTION_CLOSING)
+                return;
+        if (connection_is_blocked(connection) || buffer_length(&connection->early) > 0)
+                connection_keep(connection, (Slice){bytes, length});
+        else
+                connection_parse(connection, (Slice){bytes, length});
+}
+
+/* Goes on with bytes that had to wait. */
+static void connection_resume(HttpConnection *connection) {
+        Buffer early;
+
+        if (connection->parsing || connection_is_blocked(connection))
+                return;
+        if (buffer_length(&connection->early) == 0) {
+                if (connection->input_ended) {
+                        connection_linger(connection);
+                        return;
+                }
+                if (stream_start_reading(connection->stream) < 0)
+                        http_connection_close(connection);
+                return;
+        }
+        early = connection->early;
+        connection->early = BUFFER_INIT;
+        if (!connection->input_ended && stream_start_reading(connection->stream) < 0)
+                http_connection_close(connection);
+        connection_parse(connection, (Slice){buffer_data(&early), buffer_length(&early)});
+        buffer_deinit(&early);
+}
+
+/* An end within a request loses it; one while an answer is due does not, as the peer may still read. */
+static void on_input_end(Stream *stream) {
+        HttpConnection *connection = stream->owner;
+        HttpRequest *request = &connection->request;
+
+        connection->input_ended = true;
+        switch (connection->state) {
+        case CONNECTION_ANSWER:
+                if (request->gone_on_input_end)
+                        http_connection_close(connection);
+                break;
+        case CONNECTION_CLOSING:
+                if (stream->end_sent)
+                        http_connection_close(connection);
+                break;
+        default:
+                http_connection_close(connection);
+        }
+}
+
+static void on_ended(Stream *stream) {
+        HttpConnection *connection = stream->owner;
+
+        if (connection->input_ended)
+                http_connection_close(connection);
+}
+
+static void on_failed(Stream *stream, int r) {
+        (void)r; /* whatever it was, the peer is gone */
+        http_connection_close(stream->owner);
+}
+
+static void on_drained(Stream *stream) {
+        HttpConnection *connection = stream->owner;
+
+        if (connection->request.active && connection->request.drained)
+                connection->request.drained(&connection->request);
+}
+
+static const StreamEvents connection_events = {
+        .input = on_input,
+        .input_end = on_input_end,
+        .drained = on_drained,
+        .failed = on_failed,
+        .ended = on_ended,
+        .closed = on_closed,
+};
+
+int http_connection_start(HttpServer *server, Stream *stream, void *listener_data) {
+        HttpConnection *connection = calloc(1, sizeof(*connection));
+        int r;
+
+        if (!connection)
+                return -ENOMEM;
+        connection->parser = http_parser_new(HTTP_PARSE_REQUEST, server->limits.head_bytes);
+        if (!connection->parser) {
+                free(connection);
+                return -ENOMEM;
+        }
+        connection->stream = stream;
+        connection->server = server;
+        connection->listener_data = listener_data;
+        list_init(&connection->timeout_link);
+        r = stream_start_reading(stream);
+        if (r < 0) {
+                http_parser_free(connection->parser);
+                free(connection);
+                return r;
+        }
+        stream_set_events(stream, &connection_events, connection);
+        list_append(&server->connections, &connection->link);
+        server->connection_count++;
+        http_server_set_timeout(server, connection, TIMEOUT_IDLE);
+        return 0;
+}
+
+void http_connection_expire(HttpConnection *connection) {
+        size_t queued = stream_queued(connection->stream);
+
+        if (queued > 0 && queued != connection->queued_seen) {
+                connection->queued_seen = queued; /* slow, but it reads */
+                http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+                return;
+        }
+        if (connection->state == CONNECTION_HEAD)
+                connection_refuse(connection, 408, "408 Request Timeout");
+        else
+                http_connection_close(connection);
+}
+
+/* ---- the request ---- */
+
+HttpMethod http_request_method(const HttpRequest *request) {
+        return http_parser_method(request_connection(request)->parser);
+}
+
+Slice http_request_method_text(const HttpRequest *request) {
+        return slice_from(http_parser_method_text(request_connection(request)->parser));
+}
+
+Slice http_request_target(const HttpRequest *request) {
+        return http_parser_target(request_connection(request)->parser);
+}
+
+Slice http_request_path(const HttpRequest *request) {
+        Slice target = http_request_target(request);
+        const char *mark = target.length ? memchr(target.data, '?', target.length) : NULL;
+
+        return mark ? (Slice){target.data, (size_t)(mark - target.data)} : target;
+}
+
+Slice http_request_query(const HttpRequest *request) {
+        Slice target = http_request_target(request), path = http_request_path(request);
+
+        return path.length < target.length ? (Slice){path.data + path.length + 1, target.length - path.length - 1}
+                                           : (Slice){"", 0};
+}
+
+Slice http_request_header(const HttpRequest *request, const char *name) {
+        return http_head_get(http_request_head(request), name);
+}
+
+const HttpHead *http_request_head(const HttpRequest *request) {
+        return http_parser_head(request_connection(request)->parser);
+}
+
+Slice http_request_body(const HttpRequest *request) {
+        size_t length = buffer_length(&request->body);
+
+        return length ? (Slice){buffer_data(&request->body), length} : (Slice){"", 0};
+}
+
+bool http_request_wants_upgrade(const HttpRequest *request) {
+        return http_parser_wants_upgrade(request_connection(request)->parser);
+}
+
+void *http_request_listener_data(const HttpRequest *request) {
+        return request_connection(request)->listener_data;
+}
+
+uv_loop_t *http_request_loop(const HttpRequest *request) {
+        return request_connection(request)->server->loop;
+}
+
+int http_request_peer_credentials(const HttpRequest *request, pid_t *ret_pid, uid_t *ret_uid) {
+        Stream *stream = request_connection(request)->stream;
+        struct ucred peer;
+        socklen_t length = sizeof(peer);
+        uv_os_fd_t fd;
+        int r;
+
+        if (stream->uv.handle.type != UV_NAMED_PIPE)
+                return -ENOTSUP;
+        r = uv_fileno(&stream->uv.handle, &fd);
+        if (r < 0)
+                return r;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+                return -errno;
+        *ret_pid = peer.pid;
+        *ret_uid = peer.uid;
+        return 0;
+}
+
+void http_request_peer_name(const HttpRequest *request, char *name, size_t size) {
+        Stream *stream = request_connection(request)->stream;
+        struct sockaddr_storage address = {.ss_family = AF_UNIX};
+        int length = sizeof(address);
+
+        if (stream->uv.handle.type == UV_TCP)
+                (void)uv_tcp_getpeername(&stream->uv.tcp, (struct sockaddr *)&address, &length);
+        address_format(&address, name, size);
+}
+
+void http_request_set_data(HttpRequest *request, void *data) {
+        request->data = data;
+}
+
+void *http_request_data(const HttpRequest *request) {
+        return request->data;
+}
+
+void http_request_set_gone(HttpRequest *request, void (*gone)(HttpRequest *request), bool on_input_end_too) {
+        request->gone = gone;
+        request->gone_on_input_end = on_input_end_too;
+}
+
+void http_request_take_body(HttpRequest *request, void (*piece)(HttpRequest *request, Slice bytes),
+                            void (*end)(HttpRequest *request)) {
+        request->body_piece = piece;
+        request->body_end = end;
+}
+
+void http_request_pause_body(HttpRequest *request, bool pause) {
+        HttpConnection *connection = request_connection(request);
+
+        connection->body_paused = pause;
+        if (!pause)
+                connection_resume(connection);
+}
+
+/* ---- the answer ---- */
+
+static bool status_has_body(unsigned status) {
+        return status >= 200 && status != 204 && status != 304;
+}
+
+/* `length`: of the body; UINT64_MAX when it is not known. */
+static void answer_head(HttpConnection *connection, unsigned status, const char *headers, uint64_t length) {
+        HttpRequest *request = &connection->request;
+        bool http10 = http_parser_is_http10(connection->parser);
+        char head[ANSWER_HEAD_MAX], framing[64] = "";
+        int n;
+
+        assert(request->active && !request->begun);
+        request->begun = true;
+        request->no_body = !status_has_body(status) || http_request_method(request) == HTTP_METHOD_HEAD;
+        if (!request->body_complete)
+                request->close_after = true;
+        if (status_has_body(status)) {
+                if (length != UINT64_MAX)
+                        (void)snprintf(framing, sizeof(framing), "Content-Length: %" PRIu64 "\r\n", length);
+                else if (http10)
+                        request->close_after = true;
+                else
+                        (void)snprintf(framing, sizeof(framing), "Transfer-Encoding: chunked\r\n");
+        }
+        request->chunked = length == UINT64_MAX && !http10 && !request->no_body;
+        n = snprintf(head, sizeof(head), "HTTP/1.1 %u %s\r\n%s%s%s", status, http_status_text(status),
+                     http_server_date(connection->server), framing,
+                     request->close_after ? "Connection: close\r\n" : http10 ? "Connection: keep-alive\r\n" : "");
+        (void)stream_write(connection->stream, head, (size_t)n);
+        (void)stream_write(connection->stream, headers, strlen(headers));
+        (void)stream_write(connection->stream, "\r\n", 2);
+}
+
+/* Readies the connection for its next request, or ends it. */
+static void connection_answered(HttpConnection *connection) {
+        HttpRequest *request = &connection->request;
+
+        request->active = false;
+        if (connection->state == CONNECTION_CLOSING)
+                return;
+        if (request->close_after) {
+                connection->pending.length = 0;
+                connection_linger(connection);
+                return;
+        }
+        request_reset(request);
+        http_parser_reset(connection->parser);
+        connection->body_paused = false;
+        connection->state = CONNECTION_IDLE;
+        connection->queued_seen = 0;
+        http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+        connection_resume(connection);
+}
+
+void http_respond(HttpRequest *request, unsigned status, const char *headers, Slice body) {
+        HttpConnection *connection = request_connection(request);
+        Stream *stream = connection->stream;
+        bool corked = stream->corked;
+
+        stream_cork(stream);
+        answer_head(connection, status, headers, body.length);
+        if (!request->no_body)
+                (void)stream_write(stream, body.data, body.length);
+        if (!corked)
+                stream_uncork(stream);
+        /* a failed write has closed the connection by now, which `gone` has told */
+        if (request->active)
+                connection_answered(connection);
+}
+
+void http_respond_text(HttpRequest *request, unsigned status, const char *text) {
+        http_respond(request, status, "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+                     slice_from(text));
+}
+
+void http_respond_begin(HttpRequest *request, unsigned status, const char *headers, uint64_t content_length) {
+        HttpConnection *connection = request_connection(request);
+        Stream *stream = connection->stream;
+
+        stream_cork(stream);
+        answer_head(connection, status, headers, content_length);
+        request->content_left = content_length;
+        stream_uncork(stream);
+        if (connection->parsing)
+                stream_cork(stream);
+}
+
+int http_respond_write(HttpRequest *request, Slice bytes) {
+        HttpConnection *connection = request_connection(request);
+        Stream *stream = connection->stream;
+        bool corked = stream->corked;
+        char size[32];
+        int n;
+
+        if (!request->active)
+                return -EPIPE;
+        assert(request->begun);
+        if (bytes.length == 0 || request->no_body)
+                return 0;
+        if (stream_queued(stream) > connection->server->limits.output_bytes) {
+                http_connection_close(connection);
+                return -ENOBUFS;
+        }
+        if (request->content_left != UINT64_MAX) {
+                assert(bytes.length <= request->content_left);
+                request->content_left -= bytes.length;
+        }
+        stream_cork(stream);
+        if (request->chunked) {
+                n = snprintf(size, sizeof(size), "%zx\r\n", bytes.length);
+                (void)stream_write(stream, size, (size_t)n);
+        }
+        (void)stream_write(stream, bytes.data, bytes.length);
+        if (request->chunked)
+                (void)stream_write(stream, "\r\n", 2);
+        if (!corked)
+                stream_uncork(stream);
+        return request->active ? 0 : -EPIPE;
+}
+
+void http_respond_end(HttpRequest *request) {
+        HttpConnection *connection = request_connection(request);
+
+        if (!request->active)
+                return;
+        assert(request->begun);
+        if (request->content_left != UINT64_MAX && request->content_left > 0 && !request->no_body) {
+                http_respond_abort(request);
+                return;
+        }
+        if (request->chunked)
+                (void)stream_write(connection->stream, "0\r\n\r\n", 5);
+        if (request->active)
+                connection_answered(connection);
+}
+
+void http_respond_abort(HttpRequest *request) {
+        request->active = false; /* the handler knows */
+        http_connection_close(request_connection(request));
+}
+
+size_t http_request_queued(const HttpRequest *request) {
+        return stream_queued(request_connection(request)->stream);
+}
+
+void http_request_set_drained(HttpRequest *request, void (*drained)(HttpRequest *request)) {
+        request->drained = drained;
+}
+
+/* ---- upgrade ---- */
+
+int http_request_upgrade(HttpRequest *request, unsigned status, const char *headers, Stream **ret_stream, Buffer *ret_early) {
+        HttpConnection *connection = request_connection(request);
+        Stream *stream = connection->stream;
+        char head[128];
+        int n, r;
+
+        assert(request->active && !request->begun);
+        r = buffer_append(ret_early, connection->pending.data, connection->pending.length);
+        if (r >= 0)
+                r = buffer_append(ret_early, buffer_data(&connection->early), buffer_length(&connection->early));
+        if (r < 0)
+                return r;
+        n = snprintf(head, sizeof(head), "HTTP/1.1 %u %s\r\n", status, status == 101 ? "UPGRADED" : http_status_text(status));
+        (void)stream_write(stream, head, (size_t)n);
+        (void)stream_write(stream, headers, strlen(headers));
+        (void)stream_write(stream, "\r\n", 2);
+        stream_stop_reading(stream);
+        request->active = false;
+        connection->pending.length = 0;
+        connection->detached = true;
+        *ret_stream = stream;
+        if (!connection->parsing) {
+                stream_uncork(stream);
+                connection_free(connection);
+        }
+        return 0;
+}
+
+void http_upgraded_free(Stream *stream) {
+        free(stream);
+}

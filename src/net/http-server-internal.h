@@ -1,0 +1,90 @@
+#pragma once
+/* What http-server.c (listeners, time-outs) and http-connection.c (one connection) share. */
+#include "net/http-parse.h"
+#include "net/http-server.h"
+
+typedef struct HttpListener HttpListener;
+typedef struct HttpConnection HttpConnection;
+
+typedef enum ConnectionState {
+        CONNECTION_IDLE,    /* between requests */
+        CONNECTION_HEAD,    /* within a head */
+        CONNECTION_BODY,    /* within a body */
+        CONNECTION_ANSWER,  /* the request is with the handler */
+        CONNECTION_CLOSING, /* the last answer is on its way, or the stream is closing */
+} ConnectionState;
+
+/* Lists of connections in the order in which their time runs out: equal time-outs, so appending keeps the order. */
+typedef enum TimeoutKind {
+        TIMEOUT_HEAD,
+        TIMEOUT_IDLE,
+        TIMEOUT_KINDS,
+        TIMEOUT_NONE = TIMEOUT_KINDS,
+} TimeoutKind;
+
+struct HttpServer {
+        uv_loop_t *loop;
+        const HttpServerOps *ops;
+        void *userdata;
+        HttpServerLimits limits;
+        List listeners;
+        List connections;
+        size_t connection_count;
+        List timeouts[TIMEOUT_KINDS];
+        uv_timer_t timer;
+        bool timer_open, timer_running;
+        bool closing;
+        void (*closed)(void *userdata);
+        void *closed_data;
+        char date[64];    /* the Date field, made once a second */
+        int64_t date_second;
+};
+
+struct HttpRequest {
+        void *data;
+        void (*gone)(HttpRequest *request);
+        bool gone_on_input_end;
+        void (*drained)(HttpRequest *request);
+        void (*body_piece)(HttpRequest *request, Slice bytes);
+        void (*body_end)(HttpRequest *request);
+        bool body_taken;
+        bool body_complete; /* the parser has seen the whole request */
+        bool active;        /* with the handler: the answer is not complete */
+        bool begun;         /* the answer's head is out */
+        bool chunked;
+        bool close_after;   /* the connection ends with this answer */
+        bool no_body;       /* HEAD, 1xx, 204, 304 */
+        uint64_t content_left;
+        Buffer body;
+};
+
+struct HttpConnection {
+        Stream *stream;
+        HttpServer *server;
+        void *listener_data;
+        ListNode link;         /* in server->connections */
+        ListNode timeout_link;
+        Usec deadline;
+        TimeoutKind timeout;
+        ConnectionState state;
+        HttpParser *parser;
+        Slice pending;         /* bytes being parsed, borrowed; only while `parsing` */
+        Buffer early;          /* bytes that have to wait for the answer under way */
+        size_t queued_seen;    /* output when its time last ran out */
+        bool parsing;          /* connection_parse() is on the stack */
+        bool detached;         /* the stream has been handed over */
+        bool input_ended;
+        bool body_paused;
+        HttpRequest request;
+};
+
+/* Starts on an accepted stream, which it takes over; frees it on failure. */
+int http_connection_start(HttpServer *server, Stream *stream, void *listener_data);
+void http_connection_close(HttpConnection *connection);
+
+/* Time has run out. */
+void http_connection_expire(HttpConnection *connection);
+
+void http_server_set_timeout(HttpServer *server, HttpConnection *connection, TimeoutKind kind);
+void http_server_connection_ended(HttpServer *server);
+const char *http_server_date(HttpServer *server);
