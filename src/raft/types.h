@@ -172,31 +172,25 @@ CLEANUP_DEFINE(RaftSnapshot, raft_snapshot_unref)
 
 /* The values are those on the wire (docs/formats/raft-messages.md). */
 typedef enum RaftMessageType {
-        RAFT_MESSAGE_HUP = 0, /* local: campaign */
-        RAFT_MESSAGE_BEAT,    /* local: the leader's heartbeat is due */
-        RAFT_MESSAGE_PROPOSE,
-        RAFT_MESSAGE_APPEND,
-        RAFT_MESSAGE_APPEND_RESPONSE,
-        RAFT_MESSAGE_VOTE,
-        RAFT_MESSAGE_VOTE_RESPONSE,
-        RAFT_MESSAGE_SNAPSHOT,
-        RAFT_MESSAGE_HEARTBEAT,
-        RAFT_MESSAGE_HEARTBEAT_RESPONSE,
-        RAFT_MESSAGE_UNREACHABLE,     /* local */
-        RAFT_MESSAGE_SNAPSHOT_STATUS, /* local */
-        RAFT_MESSAGE_CHECK_QUORUM,    /* local */
-        RAFT_MESSAGE_TRANSFER_LEADER, /* `from` is who is to lead */
-        RAFT_MESSAGE_TIMEOUT_NOW,
-        RAFT_MESSAGE_READ_INDEX,
-        RAFT_MESSAGE_READ_INDEX_RESPONSE,
-        RAFT_MESSAGE_PRE_VOTE,
-        RAFT_MESSAGE_PRE_VOTE_RESPONSE,
-        RAFT_MESSAGE_STORAGE_APPEND,          /* local: to RAFT_ID_APPEND_THREAD */
-        RAFT_MESSAGE_STORAGE_APPEND_RESPONSE, /* local */
-        RAFT_MESSAGE_STORAGE_APPLY,           /* local: to RAFT_ID_APPLY_THREAD */
-        RAFT_MESSAGE_STORAGE_APPLY_RESPONSE,  /* local */
-        RAFT_MESSAGE_FORGET_LEADER,           /* local */
-        _RAFT_MESSAGE_TYPES,
+        RAFT_MESSAGE_PROPOSE = 1,
+        RAFT_MESSAGE_APPEND = 2,
+        RAFT_MESSAGE_APPEND_RESPONSE = 3,
+        RAFT_MESSAGE_VOTE = 4,
+        RAFT_MESSAGE_VOTE_RESPONSE = 5,
+        RAFT_MESSAGE_PRE_VOTE = 6,
+        RAFT_MESSAGE_PRE_VOTE_RESPONSE = 7,
+        RAFT_MESSAGE_SNAPSHOT = 8,
+        RAFT_MESSAGE_HEARTBEAT = 9,
+        RAFT_MESSAGE_HEARTBEAT_RESPONSE = 10,
+        RAFT_MESSAGE_TRANSFER_LEADER = 11, /* `from` is who is to lead */
+        RAFT_MESSAGE_TIMEOUT_NOW = 12,
+        RAFT_MESSAGE_READ_INDEX = 13,
+        RAFT_MESSAGE_READ_INDEX_RESPONSE = 14,
+        /* the work of asynchronous storage: never on the wire */
+        RAFT_MESSAGE_STORAGE_APPEND = 32, /* to RAFT_ID_APPEND_THREAD */
+        RAFT_MESSAGE_STORAGE_APPEND_RESPONSE = 33,
+        RAFT_MESSAGE_STORAGE_APPLY = 34, /* to RAFT_ID_APPLY_THREAD */
+        RAFT_MESSAGE_STORAGE_APPLY_RESPONSE = 35,
 } RaftMessageType;
 
 typedef struct RaftMessage RaftMessage;
