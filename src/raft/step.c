@@ -96,8 +96,10 @@ static int step_candidate(Raft *raft, const RaftMessage *message) {
         case RAFT_MESSAGE_APPEND:
         case RAFT_MESSAGE_HEARTBEAT:
         case RAFT_MESSAGE_SNAPSHOT:
-                /* The paper, section 3.4: someone else has won this term. */
-                raft_become_follower(raft, raft->term, message->from);
+                /* The paper, section 3.4: someone else has won this term. The message is of this very term; of term 0
+                 * are only those that scripts make up (raft_message_decode() refuses them), and what becomes of those
+                 * is pinned by recorded transcripts. */
+                raft_become_follower(raft, message->term, message->from);
                 return hear_leader(raft, message);
         default:
                 return message->type == mine ? raft_handle_vote_response(raft, message) : 0;

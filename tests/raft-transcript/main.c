@@ -3,10 +3,12 @@
  *
  *     raft-transcript [-w] [--quorum|--confchange] FILE…
  *
- * -w rewrites the files instead. Exit 0: all agree; 1: a file differs; 2: wrong usage, or a file that cannot be read.
+ * A folder stands for the files *.txt in it. -w rewrites the files instead. Exit 0: all agree; 1: a file differs; 2: wrong usage, or a file that cannot be read.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "commands.h"
 
@@ -119,16 +121,46 @@ static int run_file(const char *path, Kind kind, bool rewrite, Error *error) {
         return r;
 }
 
+/* Adds `path`, or what is in it, in order. */
+static int add_files(const char *path, StringList *files, Error *error) {
+        _cleanup_string_list_ StringList inside = {0};
+        struct dirent *entry;
+        struct stat status;
+        DIR *folder;
+
+        if (stat(path, &status) < 0)
+                return error_set_errno(error, -errno, "cannot open %s", path);
+        if (!S_ISDIR(status.st_mode)) {
+                check_memory(string_list_add(files, path));
+                return 0;
+        }
+        folder = opendir(path);
+        if (!folder)
+                return error_set_errno(error, -errno, "cannot open %s", path);
+        while ((entry = readdir(folder)))
+                if (str_ends_with(entry->d_name, ".txt"))
+                        check_memory(string_list_take(&inside, str_printf("%s/%s", path, entry->d_name)));
+        closedir(folder);
+        if (inside.length == 0)
+                return error_set(error, -ENOENT, "no files *.txt in %s", path);
+        string_list_sort(&inside);
+        for (size_t i = 0; i < inside.length; i++)
+                check_memory(string_list_add(files, inside.items[i]));
+        return 0;
+}
+
 static int usage(const char *problem) {
         fprintf(stderr, "raft-transcript: %s\nusage: raft-transcript [-w] [--quorum|--confchange] FILE...\n", problem);
         return 2;
 }
 
 int main(int argc, char **argv) {
+        _cleanup_string_list_ StringList files = {0};
         Error error = ERROR_NONE;
         Kind kind = KIND_INTERACTION;
         bool rewrite = false;
-        int i, status = 0;
+        size_t differ = 0;
+        int i, r = 0;
 
         for (i = 1; i < argc && argv[i][0] == '-'; i++) {
                 if (str_equals(argv[i], "--")) {
@@ -146,14 +178,16 @@ int main(int argc, char **argv) {
         }
         if (i == argc)
                 return usage("no files given");
-        for (; i < argc; i++) {
-                int r = run_file(argv[i], kind, rewrite, &error);
-
-                if (r < 0) {
-                        fprintf(stderr, "raft-transcript: %s\n", error.text);
-                        return 2;
-                }
-                status = r > 0 ? 1 : status;
+        for (; i < argc && r >= 0; i++)
+                r = add_files(argv[i], &files, &error);
+        for (size_t j = 0; j < files.length && r >= 0; j++) {
+                r = run_file(files.items[j], kind, rewrite, &error);
+                differ += r > 0 ? 1 : 0;
         }
-        return status;
+        if (r < 0) {
+                fprintf(stderr, "raft-transcript: %s\n", error.text);
+                return 2;
+        }
+        printf("%zu of %zu files agree\n", files.length - differ, files.length);
+        return differ > 0 ? 1 : 0;
 }
