@@ -71,6 +71,7 @@ typedef struct Receiving {
         SnapshotWriter *writer; /* NULL: none */
         uint64_t from, index, term;
         uint64_t next;          /* offset that is wanted */
+        DiskJob *job;
         bool busy, last;
         bool abandoned;         /* free it when the job is done */
 } Receiving;
@@ -110,10 +111,9 @@ struct Replica {
         List reads;
         size_t read_count;
         uint64_t next_round, round; /* the round under way; 0: none */
+        uint64_t round_index;       /* what must be applied to serve it; 0: not known yet */
         Usec round_retry;
         bool sync_proposed;
-        uint64_t sync_request;
-        Usec sync_retry;
 
         /* compact.c */
         TreeSnapshot *snapshot;
@@ -130,6 +130,7 @@ struct Replica {
         Install install;
         Sending sendings[REPLICA_TRANSFERS_MAX];
         Receiving receiving;
+        uint64_t received_index, received_term; /* the last that came whole */
 };
 
 /* Stops for good. The first call's reason stays. */
@@ -142,7 +143,7 @@ void replica_send_frame(Replica *replica, uint64_t to, bool bulk, Slice frame);
 int persist_add(Replica *replica, RaftMessage *message);
 bool persist_run(Replica *replica);
 bool persist_job_done(Replica *replica, DiskJob *job, int r);
-void persist_deinit(Replica *replica);
+void persist_deinit(Replica *replica, bool crash);
 
 /* Delivers responses: to this member later in the same run, to others at once. Takes them. */
 void replica_deliver(Replica *replica, RaftMessages *responses);
@@ -158,6 +159,7 @@ void requests_expire(Replica *replica);
 void requests_read_state(Replica *replica, const RaftReadState *state);
 void requests_serve_reads(Replica *replica);
 void requests_sync(Replica *replica);
+void requests_read(Replica *replica);
 ReplicaRequest *requests_find(Replica *replica, uint64_t id);
 void request_finish(ReplicaRequest *request, const ReplicaResult *result);
 
