@@ -6,6 +6,7 @@
 #include "raft/memory-storage.h"
 #include "store/replica/frame.h"
 #include "store/replica/replica.h"
+#include "store/tree/snapshot.h"
 
 enum {
         REPLICA_TRANSFERS_MAX = RAFT_MEMBERS_MAX,
