@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * The client API on an HTTP server: finds the handler of a path and answers what belongs to none, as Go's ServeMux and
+ * etcd do. Handlers live in keys.c, members.c and stats.c.
+ */
+#include "net/http-server.h"
+#include "store/api/backend.h"
+
+typedef struct Api {
+        const StoreBackend *backend; /* borrowed, with its data */
+        void *userdata;
+} Api;
+
+/* HttpServerOps.handle; `userdata` is the Api, which must outlive the server. */
+void api_handle(void *userdata, HttpRequest *request);
+
+/* ---- for the handlers ---- */
+
+/* Answers with a body. `headers`: further fields, or NULL. The fields for CORS are added. */
+void api_respond(HttpRequest *request, unsigned status, const char *content_type, Buffer *headers, Slice body);
+
+/* Plain text with a line end, as Go's http.Error() answers; `headers` may be NULL. */
+void api_respond_text(HttpRequest *request, unsigned status, Buffer *headers, const char *text);
+
+/* 500 when there was no memory for an answer. */
+void api_respond_no_memory(HttpRequest *request);
+
+/* Appends the fields for CORS to the fields of an answer. */
+void api_append_cors(Buffer *headers);
+
+/* True when the request's method is in `allowed` ("GET,PUT"); otherwise answers 405. */
+bool api_allow_method(HttpRequest *request, const char *allowed);
+
+StoreStatus api_status(const Api *api);

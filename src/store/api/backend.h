@@ -1,0 +1,63 @@
+#pragma once
+/*
+ * What the API needs of the server behind it. The server fills this table; tests have a fake that applies at once.
+ * All on one loop: nothing here is called from another thread.
+ */
+#include "store/tree/tree.h"
+
+/* How a write or a quorum read ended. Everything is borrowed for the time of the call. */
+typedef struct StoreOutcome {
+        int r;                   /* 0, a TreeCode, or a negative errno: the cluster could not do it (in time) */
+        Event *event;            /* r == 0, writes */
+        const TreeError *error;  /* r > 0 */
+        const char *reason;      /* r < 0: for the client, such as "etcdserver: request timed out" */
+} StoreOutcome;
+
+typedef void (*StoreDone)(void *data, const StoreOutcome *outcome);
+
+typedef struct StoreMember {
+        uint64_t id;
+        const char *name; /* "": has not started yet */
+        StringList peer_urls;
+        StringList client_urls;
+} StoreMember;
+
+typedef struct StoreStatus {
+        uint64_t cluster_id, member_id, leader_id; /* leader_id 0: none known */
+        uint64_t raft_index, raft_term;            /* the last entry applied */
+        const char *name;
+        const char *version;         /* of the server, as /version shows it */
+        const char *cluster_version; /* that all members support; "not_decided" before that is known */
+        WallUsec started, leader_since;
+        uint64_t received_appends, sent_appends;
+} StoreStatus;
+
+/* How a follower does, for /v2/stats/leader. Latencies in milliseconds. */
+typedef struct StoreFollower {
+        uint64_t id;
+        double latency, latency_average, latency_deviation, latency_minimum, latency_maximum;
+        uint64_t success, fail;
+} StoreFollower;
+
+typedef struct StoreBackend {
+        /* The tree: for local reads and watches. The backend calls hub_dispatch() after it has applied something. */
+        Tree *(*tree)(void *userdata);
+
+        WallUsec (*now)(void *userdata);
+
+        /* Proposes a command (borrowed for the call). Calls `done` exactly once, now or later; by then the command is
+         * applied here, or has failed. */
+        void (*propose)(void *userdata, const Command *command, StoreDone done, void *data);
+
+        /* Calls `done` exactly once, when the tree here has all that was committed before this call. */
+        void (*read_index)(void *userdata, StoreDone done, void *data);
+
+        /* Filled anew at each call; strings are borrowed for the time of the handler. */
+        void (*status)(void *userdata, StoreStatus *ret_status);
+
+        /* The members, borrowed until the loop goes on. */
+        const StoreMember *(*members)(void *userdata, size_t *ret_count);
+
+        /* The followers, borrowed as above; false when this member does not lead. */
+        bool (*followers)(void *userdata, const StoreFollower **ret_followers, size_t *ret_count);
+} StoreBackend;

@@ -1,0 +1,158 @@
+#include "store/api/fake-backend.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* A write, as its encoding, or a read, that waits. */
+typedef struct FakeCall {
+        ListNode node;
+        Buffer command; /* empty: a read */
+        StoreDone done;
+        void *data;
+} FakeCall;
+
+static Tree *fake_tree(void *userdata) {
+        return &((FakeBackend *)userdata)->tree;
+}
+
+static WallUsec fake_now(void *userdata) {
+        FakeBackend *fake = userdata;
+
+        return fake->now ? fake->now : clock_wall();
+}
+
+static void fake_finish(FakeBackend *fake, const Command *command, StoreDone done, void *data) {
+        _cleanup_tree_error_ TreeError error = {0};
+        _cleanup_event_ Event *event = NULL;
+        StoreOutcome outcome = {.error = &error, .reason = fake->reason};
+
+        if (fake->reason)
+                outcome.r = -ETIMEDOUT;
+        else if (command) {
+                fake->status.raft_index++;
+                outcome.r = tree_apply(&fake->tree, command, &event, &error);
+                assert(outcome.r >= 0);
+                outcome.event = event;
+        }
+        done(data, &outcome);
+        hub_dispatch(&fake->tree.hub);
+}
+
+static void fake_submit(FakeBackend *fake, const Command *command, StoreDone done, void *data) {
+        FakeCall *call;
+        int r;
+
+        if (!fake->holds) {
+                fake_finish(fake, command, done, data);
+                return;
+        }
+        call = calloc(1, sizeof(*call));
+        assert(call);
+        call->done = done;
+        call->data = data;
+        r = command ? command_encode(command, &call->command) : 0;
+        assert(r == 0);
+        list_init(&call->node);
+        list_append(&fake->waiting, &call->node);
+}
+
+static void fake_propose(void *userdata, const Command *command, StoreDone done, void *data) {
+        fake_submit(userdata, command, done, data);
+}
+
+static void fake_read_index(void *userdata, StoreDone done, void *data) {
+        fake_submit(userdata, NULL, done, data);
+}
+
+void fake_backend_release(FakeBackend *fake) {
+        fake->holds = false;
+        while (!list_is_empty(&fake->waiting)) {
+                FakeCall *call = container_of(fake->waiting.next, FakeCall, node);
+                Slice bytes = {buffer_data(&call->command), buffer_length(&call->command)};
+                Command command;
+                int r = bytes.length ? command_decode(bytes, &command) : 0;
+
+                assert(r == 0);
+                list_unlink(&call->node);
+                fake_finish(fake, bytes.length ? &command : NULL, call->done, call->data);
+                buffer_deinit(&call->command);
+                free(call);
+        }
+}
+
+static void fake_status(void *userdata, StoreStatus *ret_status) {
+        *ret_status = ((FakeBackend *)userdata)->status;
+}
+
+static const StoreMember *fake_members(void *userdata, size_t *ret_count) {
+        *ret_count = 1;
+        return &((FakeBackend *)userdata)->member;
+}
+
+static bool fake_followers(void *userdata, const StoreFollower **ret_followers, size_t *ret_count) {
+        *ret_followers = NULL;
+        *ret_count = 0;
+        return ((FakeBackend *)userdata)->leads;
+}
+
+const StoreBackend fake_backend = {
+        .tree = fake_tree,
+        .now = fake_now,
+        .propose = fake_propose,
+        .read_index = fake_read_index,
+        .status = fake_status,
+        .members = fake_members,
+        .followers = fake_followers,
+};
+
+int fake_backend_init(FakeBackend *fake, const char *client_url) {
+        int r;
+
+        *fake = (FakeBackend){.leads = true};
+        list_init(&fake->waiting);
+        fake->member.id = 0x8e9e05c52164694d;
+        fake->member.name = "fake";
+        r = string_list_add(&fake->member.client_urls, client_url);
+        if (r == 0)
+                r = string_list_add(&fake->member.peer_urls, "http://127.0.0.1:2380");
+        if (r == 0)
+                r = tree_init(&fake->tree, NULL);
+        if (r < 0) {
+                string_list_deinit(&fake->member.client_urls);
+                string_list_deinit(&fake->member.peer_urls);
+                return r;
+        }
+        fake->status = (StoreStatus){
+                .cluster_id = 0xcdf818194e3a8c32,
+                .member_id = fake->member.id,
+                .leader_id = fake->member.id,
+                .raft_index = 4,
+                .raft_term = 2,
+                .name = fake->member.name,
+                .version = "3.4.23",
+                .cluster_version = "3.4.0",
+                .started = clock_wall(),
+                .leader_since = clock_wall(),
+        };
+        return 0;
+}
+
+void fake_backend_deinit(FakeBackend *fake) {
+        assert(list_is_empty(&fake->waiting));
+        string_list_deinit(&fake->member.client_urls);
+        string_list_deinit(&fake->member.peer_urls);
+        tree_deinit(&fake->tree);
+}
+
+void fake_backend_sync(FakeBackend *fake) {
+        Command command = {.kind = COMMAND_SYNC, .time = fake_now(fake)};
+        WallUsec due;
+        int r;
+
+        if (!tree_next_expiry(&fake->tree, &due) || due > command.time)
+                return;
+        fake->status.raft_index++;
+        r = tree_apply(&fake->tree, &command, NULL, NULL);
+        assert(r == 0);
+        hub_dispatch(&fake->tree.hub);
+}
