@@ -8,13 +8,15 @@ static const char name_characters[] =
         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@";
 
 UnitName unit_name_split(Slice name) {
-        UnitName result = {.full = name};
-        const char *dot = name.length ? memrchr(name.data, '.', name.length) : NULL;
+        UnitName result = {.full = name, .stem = name};
         const char *at;
 
-        result.stem = dot ? (Slice){name.data, (size_t)(dot - name.data)} : name;
-        if (dot)
-                result.type = (Slice){dot + 1, name.length - result.stem.length - 1};
+        for (size_t i = name.length; i > 0; i--)
+                if (name.data[i - 1] == '.') {
+                        result.stem = (Slice){name.data, i - 1};
+                        result.type = (Slice){name.data + i, name.length - i};
+                        break;
+                }
         at = result.stem.length ? memchr(result.stem.data, '@', result.stem.length) : NULL;
         if (!at) {
                 result.prefix = result.stem;

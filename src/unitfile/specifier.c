@@ -32,11 +32,10 @@ int specifier_expand(Slice text, const SpecifierSource *source, Buffer *to, Erro
 
 /* The part after the last dash, as %j has it. */
 static Slice after_last_dash(Slice text) {
-        const char *dash = text.length ? memrchr(text.data, '-', text.length) : NULL;
-
-        if (!dash)
-                return text;
-        return (Slice){dash + 1, text.length - (size_t)(dash - text.data) - 1};
+        for (size_t i = text.length; i > 0; i--)
+                if (text.data[i - 1] == '-')
+                        return (Slice){text.data + i, text.length - i};
+        return text;
 }
 
 static int append_slice(Buffer *to, Slice slice) {
