@@ -82,6 +82,9 @@ static void test_refusals_name_the_place(void **state) {
         assert_refused("[Unit] x\n", 1, 8, "garbage");
         assert_refused("[Unit]\nx=1\n\n oops\n", 4, 2, "no '='");
         assert_refused("[Unit]\nx=a\xff\n", 2, 4, "UTF-8");
+        /* fleet took these, and the next line went into the value when the text was read again */
+        assert_refused("[Unit]\nx=a\\", 2, 1, "backslash");
+        assert_refused("[Unit]\r\nx=a \\\r\n b\r\n", 2, 1, "backslash");
 }
 
 static void test_nul_byte_is_refused(void **state) {

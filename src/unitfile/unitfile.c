@@ -299,6 +299,10 @@ static int parse_assignment(Parser *p) {
         r = trim_value(&raw, &value);
         if (r < 0)
                 return r;
+        if (buffer_length(&value) > 0 && buffer_data(&value)[buffer_length(&value) - 1] == '\\')
+                return parser_fail(p, name_at,
+                                   "the value ends in a backslash that continues nothing (end of the file, or a CR "
+                                   "before the line end): once written, it would take in the next line");
         return file_add_option(p->file, p->section, name, (Slice){buffer_data(&value), buffer_length(&value)}, name_at,
                                value_at, p->error);
 }
