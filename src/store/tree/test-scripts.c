@@ -244,7 +244,7 @@ static void run_line(Runner *runner, char *line) {
                      {"cad", COMMAND_COMPARE_AND_DELETE}, {"get", 0}};
         Command command = {.time = runner->now};
         WatchOptions watch = {0};
-        char *words[12], *save = NULL;
+        char *words[12] = {(char[]){""}}, *save = NULL;
         size_t count = 0;
 
         for (char *word = strtok_r(line, " ", &save); word && count < ARRAY_SIZE(words);

@@ -1,0 +1,205 @@
+#include "store/log/disk-directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+typedef struct Directory {
+        Disk disk;
+        int fd;
+} Directory;
+
+typedef struct DirectoryFile {
+        DiskFile file;
+        int fd;
+} DirectoryFile;
+
+static int directory_fd(Disk *disk) {
+        return container_of(disk, Directory, disk)->fd;
+}
+
+static int file_fd(DiskFile *file) {
+        return container_of(file, DirectoryFile, file)->fd;
+}
+
+static int directory_list(Disk *disk, StringList *ret_names) {
+        int fd = openat(directory_fd(disk), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        struct dirent *entry;
+        DIR *stream;
+
+        if (fd < 0)
+                return -errno;
+        stream = fdopendir(fd);
+        if (!stream) {
+                r = -errno;
+                (void)close(fd);
+                return r;
+        }
+        for (errno = 0; r >= 0 && (entry = readdir(stream)); errno = 0)
+                if (entry->d_name[0] != '.')
+                        r = string_list_add(ret_names, entry->d_name);
+        if (r >= 0 && errno)
+                r = -errno;
+        (void)closedir(stream);
+        return r;
+}
+
+static int directory_open(Disk *disk, const char *name, bool create, DiskFile **ret_file) {
+        DirectoryFile *file = malloc(sizeof(*file));
+        int r;
+
+        if (!file)
+                return -ENOMEM;
+        file->file.disk = disk;
+        file->fd = openat(directory_fd(disk), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
+        if (file->fd < 0) {
+                r = -errno;
+                free(file);
+                return r;
+        }
+        *ret_file = &file->file;
+        return 0;
+}
+
+static void directory_close(DiskFile *file) {
+        (void)close(file_fd(file));
+        free(container_of(file, DirectoryFile, file));
+}
+
+static int directory_size(DiskFile *file, uint64_t *ret_size) {
+        struct stat status;
+
+        if (fstat(file_fd(file), &status) < 0)
+                return -errno;
+        *ret_size = (uint64_t)status.st_size;
+        return 0;
+}
+
+static int directory_read(DiskFile *file, uint64_t offset, void *bytes, size_t length, size_t *ret_read) {
+        size_t done = 0;
+
+        while (done < length) {
+                ssize_t got = pread(file_fd(file), (char *)bytes + done, length - done, (off_t)(offset + done));
+
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0)
+                        return -errno;
+                if (got == 0)
+                        break;
+                done += (size_t)got;
+        }
+        *ret_read = done;
+        return 0;
+}
+
+static int directory_write(DiskFile *file, uint64_t offset, const void *bytes, size_t length) {
+        size_t done = 0;
+
+        while (done < length) {
+                ssize_t put = pwrite(file_fd(file), (const char *)bytes + done, length - done, (off_t)(offset + done));
+
+                if (put < 0 && errno == EINTR)
+                        continue;
+                if (put < 0)
+                        return -errno;
+                if (put == 0)
+                        return -EIO;
+                done += (size_t)put;
+        }
+        return 0;
+}
+
+static int directory_sync(DiskFile *file) {
+        return fdatasync(file_fd(file)) < 0 ? -errno : 0;
+}
+
+static int directory_truncate(DiskFile *file, uint64_t size) {
+        return ftruncate(file_fd(file), (off_t)size) < 0 ? -errno : 0;
+}
+
+static int directory_rename(Disk *disk, const char *from, const char *to) {
+        return renameat(directory_fd(disk), from, directory_fd(disk), to) < 0 ? -errno : 0;
+}
+
+static int directory_unlink(Disk *disk, const char *name) {
+        return unlinkat(directory_fd(disk), name, 0) < 0 ? -errno : 0;
+}
+
+static int directory_sync_names(Disk *disk) {
+        return fsync(directory_fd(disk)) < 0 ? -errno : 0;
+}
+
+static const DiskOps directory_ops = {
+        .list = directory_list,
+        .open = directory_open,
+        .close = directory_close,
+        .size = directory_size,
+        .read = directory_read,
+        .write = directory_write,
+        .sync = directory_sync,
+        .truncate = directory_truncate,
+        .rename = directory_rename,
+        .unlink = directory_unlink,
+        .sync_names = directory_sync_names,
+};
+
+/* Makes the directory and its parents. Each new name is made safe in the directory above it. */
+static int make_directories(const char *path) {
+        _cleanup_free_ char *part = strdup(path);
+
+        if (!part)
+                return -ENOMEM;
+        for (char *slash = part + 1;; slash++) {
+                char kept = *slash;
+
+                if (kept != '/' && kept != '\0')
+                        continue;
+                *slash = '\0';
+                if (mkdir(part, 0700) < 0 && errno != EEXIST)
+                        return -errno;
+                *slash = kept;
+                if (kept == '\0')
+                        return 0;
+        }
+}
+
+int disk_directory_new(const char *path, Disk **ret_disk, Error *error) {
+        Directory *directory;
+        int fd, r;
+
+        if (path[0] == '\0')
+                return error_set(error, -EINVAL, "the data directory's name is empty");
+        r = make_directories(path);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot make the data directory %s", path);
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return error_set_errno(error, -errno, "cannot open the data directory %s", path);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+                (void)close(fd);
+                if (r == -EBUSY)
+                        return error_set(error, r, "the data directory %s is in use by another server", path);
+                return error_set_errno(error, r, "cannot lock the data directory %s", path);
+        }
+        directory = malloc(sizeof(*directory));
+        if (!directory) {
+                (void)close(fd);
+                return -ENOMEM;
+        }
+        *directory = (Directory){.disk = {&directory_ops}, .fd = fd};
+        *ret_disk = &directory->disk;
+        return 0;
+}
+
+Disk *disk_directory_free(Disk *disk) {
+        if (!disk)
+                return NULL;
+        (void)close(directory_fd(disk));
+        free(container_of(disk, Directory, disk));
+        return NULL;
+}

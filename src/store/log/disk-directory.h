@@ -1,0 +1,11 @@
+#pragma once
+/* A real directory as a Disk. */
+#include "store/log/disk.h"
+
+/* Opens the directory, making it (mode 0700, and missing parents) if need be, and locks it against another server: -EBUSY with
+ * `error`. */
+int disk_directory_new(const char *path, Disk **ret_disk, Error *error);
+
+/* All files must be closed. NULL is allowed; returns NULL. */
+Disk *disk_directory_free(Disk *disk);
+CLEANUP_DEFINE(Disk, disk_directory_free)

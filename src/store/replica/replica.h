@@ -1,0 +1,145 @@
+#pragma once
+/*
+ * One server's consensus core, log, snapshots and tree put together. Pure: it knows neither clock nor network nor threads,
+ * but is told the time, fed frames from other members, and hands out work through ReplicaOps. The simulation runs whole
+ * clusters of these.
+ *
+ * The owner feeds inputs (tick, receive, propose, read, job_done) and then calls replica_run(), which carries everything
+ * out in the one order that is safe. Callbacks come only from replica_run() and replica_free().
+ *
+ * When the disk or the core fails the replica stops for good: replica_failure(). The owner ends the server; a restart
+ * recovers from what is safe.
+ */
+#include "base/error.h"
+#include "base/random.h"
+#include "raft/raft.h"
+#include "store/log/log.h"
+#include "store/log/snapshot-file.h"
+#include "store/tree/tree.h"
+
+/* Proposals of this member that are not applied yet; further ones are refused. */
+#define REPLICA_PROPOSALS_MAX ((size_t)65536)
+#define REPLICA_PROPOSAL_BYTES_MAX ((size_t)256 << 20)
+
+/* Quorum reads that wait. */
+#define REPLICA_READS_MAX ((size_t)65536)
+
+/* Bytes of one frame between members. */
+#define REPLICA_FRAME_MAX ((size_t)256 << 20)
+
+typedef struct Replica Replica;
+
+typedef struct ReplicaConfig {
+        uint64_t id;
+        uint64_t cluster;
+        Usec tick;                /* length of a tick: the heartbeat interval */
+        unsigned election_ticks;
+        Usec request_timeout;     /* of proposals and reads */
+        uint64_t snapshot_entries; /* a snapshot is made after so many; 0: 10,000 */
+        uint64_t snapshot_bytes;   /* … or when so much log has gathered; 0: 64 MiB */
+        uint64_t keep_entries;     /* kept behind a snapshot for members that lag; 0: 5,000 */
+        uint64_t segment_size;     /* of the log; 0: its default */
+        Random random;             /* copied */
+        TreeOptions tree;
+} ReplicaConfig;
+
+typedef struct ReplicaOps {
+        /* Runs the job on a worker thread and later, never within this call, calls replica_job_done(). Jobs are
+         * independent: any number may run side by side. */
+        void (*run_job)(void *userdata, DiskJob *job);
+
+        /* Sends a frame (borrowed) to a member; it may be lost, late or come twice. `bulk`: pieces of snapshots, which must not
+         * hold up the others. */
+        void (*send)(void *userdata, uint64_t to, bool bulk, Slice frame);
+
+        /* The configuration or a member's addresses have changed: see the tree below TREE_SYSTEM. May be NULL. */
+        void (*members_changed)(void *userdata);
+} ReplicaOps;
+
+/* A member of a cluster that begins. */
+typedef struct ReplicaMember {
+        uint64_t id;
+        const char *attributes; /* its entry in the tree, JSON: {"peerURLs":[…]} */
+} ReplicaMember;
+
+/* Writes the log of a new cluster's member: the same on all of them. Blocks. -EEXIST: there is a log already. */
+int replica_bootstrap(Disk *disk, const ReplicaConfig *config, const ReplicaMember *members, size_t count, Error *error);
+
+/* Recovers from the disk (borrowed). Blocks. `ops` is borrowed. -ENOENT: no log. */
+int replica_open(const ReplicaConfig *config, Disk *disk, const ReplicaOps *ops, void *userdata, Replica **ret_replica,
+                 Error *error);
+
+/* Requests that wait are answered -ECANCELED. Jobs under way must have been reported, or, if `crash`, will never be. */
+Replica *replica_free(Replica *replica, bool crash);
+
+/* ---- input ---- */
+
+/* The clocks; call it about once per tick interval. Counts the ticks that have passed itself. */
+void replica_tick(Replica *replica, Usec now, WallUsec wall);
+
+/* A frame from member `from`; takes a reference to it. Malformed ones are counted and dropped: -EBADMSG. */
+int replica_receive(Replica *replica, uint64_t from, RaftPayload *frame);
+
+/* No frame reaches `to` at present. */
+void replica_report_unreachable(Replica *replica, uint64_t to);
+
+void replica_job_done(Replica *replica, DiskJob *job, int r);
+
+typedef struct ReplicaResult {
+        int r;                  /* 0; -ETIMEDOUT: not known whether it will yet be done; -ECANCELED: this server stops */
+        int code;               /* r == 0: 0, or the TreeCode that refused the command */
+        Event *event;           /* of a command that was done; borrowed */
+        const TreeError *error; /* of one that was refused; borrowed */
+        uint64_t raft_index, raft_term;
+} ReplicaResult;
+
+typedef void (*ReplicaDone)(void *userdata, const ReplicaResult *result);
+
+typedef struct ReplicaRequest ReplicaRequest;
+
+/* Proposes a command (copied). `done` is called once it is applied here, or has failed. -EBUSY: too many wait already;
+ * -ENOMEM; -ESHUTDOWN: the replica has failed. */
+int replica_propose(Replica *replica, const Command *command, ReplicaDone done, void *userdata, ReplicaRequest **ret_request);
+
+/* `done` is called when the tree is at least as new as it was anywhere at the time of this call. Same errors. */
+int replica_read(Replica *replica, ReplicaDone done, void *userdata, ReplicaRequest **ret_request);
+
+/* `done` will not be called; a command may be carried out all the same. */
+void replica_request_cancel(ReplicaRequest *request);
+
+/* Asks for leadership to move to the member that is nearest to it, before a stop. False when there is none. */
+bool replica_hand_over(Replica *replica);
+
+/* ---- work ---- */
+
+/* Carries out all that can be done now. True: there is more to do without any further input; call again soon. */
+bool replica_run(Replica *replica);
+
+/* < 0 once the replica has stopped for good; `error` (may be NULL) then says why. */
+int replica_failure(const Replica *replica, Error *error);
+
+/* ---- looking in ---- */
+
+Tree *replica_tree(Replica *replica);
+const Raft *replica_raft(const Replica *replica);
+uint64_t replica_id(const Replica *replica);
+uint64_t replica_cluster(const Replica *replica);
+
+/* What recovery found, for the log of the program. */
+typedef struct ReplicaRecovery {
+        uint64_t snapshot_index;
+        size_t entries;
+        uint64_t cut_bytes;
+        char cut_segment[64];
+        uint64_t cut_offset;
+} ReplicaRecovery;
+
+const ReplicaRecovery *replica_recovery(const Replica *replica);
+
+typedef struct ReplicaCounts {
+        uint64_t proposals, proposals_failed, reads, reads_failed, applied, batches, batch_bytes, snapshots_made,
+                snapshots_sent, snapshots_received, frames_sent, frames_received, frames_bad;
+        uint64_t applied_index, applied_term;
+} ReplicaCounts;
+
+ReplicaCounts replica_counts(const Replica *replica);

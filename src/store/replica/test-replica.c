@@ -1,0 +1,413 @@
+/* Replicas on fake disks in one process: jobs and frames wait in queues that the test empties. The simulation under
+ * tests/sim does the same with time and faults. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/list.h"
+#include "store/log/fake-disk.h"
+#include "store/replica/replica.h"
+
+enum { MEMBERS_MAX = 3, TICK = 100000, ROUNDS_MAX = 200000 };
+
+typedef struct Parcel {
+        ListNode link;
+        uint64_t from, to;
+        RaftPayload *payload;
+} Parcel;
+
+typedef struct Job {
+        ListNode link;
+        DiskJob *job;
+} Job;
+
+typedef struct Cluster Cluster;
+
+typedef struct Member {
+        Cluster *cluster;
+        uint64_t id;
+        Disk *disk;
+        Replica *replica; /* NULL: down */
+        List jobs;
+} Member;
+
+struct Cluster {
+        Member members[MEMBERS_MAX];
+        size_t count;
+        List parcels;
+        Usec now;
+        uint64_t snapshot_entries;
+        uint64_t keep_entries;
+};
+
+typedef struct Answer {
+        bool given;
+        int r, code;
+        uint64_t index;
+} Answer;
+
+static void on_answer(void *userdata, const ReplicaResult *result) {
+        Answer *answer = userdata;
+
+        *answer = (Answer){.given = true, .r = result->r, .code = result->code};
+        if (result->event)
+                answer->index = event_index(result->event);
+}
+
+static void member_run_job(void *userdata, DiskJob *job) {
+        Member *member = userdata;
+        Job *one = calloc(1, sizeof(*one));
+
+        one->job = job;
+        list_append(&member->jobs, &one->link);
+}
+
+static void member_send(void *userdata, uint64_t to, bool bulk, Slice frame) {
+        Member *member = userdata;
+        Parcel *parcel = calloc(1, sizeof(*parcel));
+
+        (void)bulk;
+        parcel->from = member->id;
+        parcel->to = to;
+        assert_int_equal(raft_payload_new(frame.data, frame.length, &parcel->payload), 0);
+        list_append(&member->cluster->parcels, &parcel->link);
+}
+
+static const ReplicaOps member_ops = {.run_job = member_run_job, .send = member_send};
+
+static ReplicaConfig member_config(const Member *member) {
+        ReplicaConfig config = {
+                .id = member->id,
+                .cluster = 7,
+                .tick = TICK,
+                .election_ticks = 10,
+                .request_timeout = 7 * USEC_PER_SEC,
+                .snapshot_entries = member->cluster->snapshot_entries,
+                .keep_entries = member->cluster->keep_entries,
+                .segment_size = 1 << 16,
+        };
+
+        random_seed(&config.random, member->id * 77 + member->cluster->now);
+        return config;
+}
+
+static void member_start(Member *member) {
+        ReplicaConfig config = member_config(member);
+        Error error = ERROR_NONE;
+        int r = replica_open(&config, member->disk, &member_ops, member, &member->replica, &error);
+
+        assert_string_equal(error.text, "");
+        assert_int_equal(r, 0);
+        replica_tick(member->replica, member->cluster->now, 0);
+}
+
+static void member_stop(Member *member, bool crash) {
+        list_foreach(&member->jobs, node) {
+                list_unlink(node);
+                free(container_of(node, Job, link));
+        }
+        member->replica = replica_free(member->replica, true);
+        if (crash)
+                fake_disk_crash(member->disk);
+}
+
+static void cluster_init(Cluster *cluster, size_t count, uint64_t snapshot_entries, uint64_t keep_entries) {
+        ReplicaMember members[MEMBERS_MAX];
+
+        *cluster = (Cluster){.count = count, .snapshot_entries = snapshot_entries, .keep_entries = keep_entries};
+        list_init(&cluster->parcels);
+        for (size_t i = 0; i < count; i++)
+                members[i] = (ReplicaMember){i + 1, "{\"peerURLs\":[\"http://10.0.0.1:2380\"]}"};
+        for (size_t i = 0; i < count; i++) {
+                Member *member = &cluster->members[i];
+                ReplicaConfig config;
+                Random random;
+
+                *member = (Member){.cluster = cluster, .id = i + 1};
+                list_init(&member->jobs);
+                random_seed(&random, i);
+                member->disk = fake_disk_new(&random);
+                config = member_config(member);
+                assert_int_equal(replica_bootstrap(member->disk, &config, members, count, NULL), 0);
+                assert_int_equal(replica_bootstrap(member->disk, &config, members, count, NULL), -EEXIST);
+                member_start(member);
+        }
+}
+
+static void parcel_free(Parcel *parcel) {
+        list_unlink(&parcel->link);
+        raft_payload_unref(parcel->payload);
+        free(parcel);
+}
+
+static void cluster_deinit(Cluster *cluster) {
+        list_foreach(&cluster->parcels, node)
+                parcel_free(container_of(node, Parcel, link));
+        for (size_t i = 0; i < cluster->count; i++) {
+                if (cluster->members[i].replica)
+                        member_stop(&cluster->members[i], false);
+                fake_disk_free(cluster->members[i].disk);
+        }
+}
+
+static void member_work(Member *member) {
+        list_foreach(&member->jobs, node) {
+                Job *one = container_of(node, Job, link);
+                DiskJob *job = one->job;
+
+                list_unlink(node);
+                free(one);
+                replica_job_done(member->replica, job, job->run(job));
+        }
+}
+
+/* One round: jobs, frames, work. True when anything happened. */
+static bool cluster_round(Cluster *cluster) {
+        bool busy = !list_is_empty(&cluster->parcels);
+
+        list_foreach(&cluster->parcels, node) {
+                Parcel *parcel = container_of(node, Parcel, link);
+                Member *member = &cluster->members[parcel->to - 1];
+
+                if (member->replica)
+                        (void)replica_receive(member->replica, parcel->from, parcel->payload);
+                parcel_free(parcel);
+        }
+        for (size_t i = 0; i < cluster->count; i++) {
+                Member *member = &cluster->members[i];
+                Error error = ERROR_NONE;
+
+                if (!member->replica)
+                        continue;
+                busy = busy || !list_is_empty(&member->jobs);
+                member_work(member);
+                busy = replica_run(member->replica) || busy;
+                (void)replica_failure(member->replica, &error);
+                assert_string_equal(error.text, "");
+        }
+        return busy;
+}
+
+static void cluster_settle(Cluster *cluster) {
+        for (int i = 0; i < ROUNDS_MAX && cluster_round(cluster); i++)
+                ;
+}
+
+static void cluster_pass(Cluster *cluster, Usec time) {
+        for (Usec end = cluster->now + time; cluster->now < end;) {
+                cluster->now += TICK / 2;
+                for (size_t i = 0; i < cluster->count; i++)
+                        if (cluster->members[i].replica)
+                                replica_tick(cluster->members[i].replica, cluster->now, (WallUsec)cluster->now);
+                cluster_settle(cluster);
+        }
+}
+
+static Member *cluster_leader(Cluster *cluster) {
+        for (size_t i = 0; i < cluster->count; i++) {
+                Member *member = &cluster->members[i];
+
+                if (member->replica && raft_basic_status(replica_raft(member->replica)).soft_state.state == RAFT_LEADER)
+                        return member;
+        }
+        return NULL;
+}
+
+static Answer cluster_set(Cluster *cluster, Member *member, const char *path, const char *value) {
+        Command command = {.kind = COMMAND_SET, .path = slice_from(path), .value = slice_from(value)};
+        Answer answer = {0};
+
+        assert_int_equal(replica_propose(member->replica, &command, on_answer, &answer, NULL), 0);
+        for (int i = 0; i < 100 && !answer.given; i++) {
+                cluster_settle(cluster);
+                cluster_pass(cluster, TICK);
+        }
+        assert_true(answer.given);
+        return answer;
+}
+
+static void assert_value(Member *member, const char *path, const char *value) {
+        const Node *node;
+
+        assert_int_equal(tree_find(replica_tree(member->replica), slice_from(path), &node, NULL), 0);
+        assert_true(slice_equals(value_slice(node->value), slice_from(value)));
+}
+
+static void assert_equal_trees(Cluster *cluster) {
+        for (size_t i = 1; i < cluster->count; i++) {
+                _cleanup_free_ char *where = NULL;
+
+                if (!tree_equal(replica_tree(cluster->members[0].replica), replica_tree(cluster->members[i].replica), &where))
+                        fail_msg("members 1 and %zu differ at %s", i + 1, where);
+        }
+}
+
+static void test_one_member_writes_and_restarts(void **state) {
+        Cluster cluster;
+        Answer answer;
+
+        (void)state;
+        cluster_init(&cluster, 1, 0, 0);
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        assert_non_null(cluster_leader(&cluster));
+        answer = cluster_set(&cluster, &cluster.members[0], "/1/a", "x");
+        assert_int_equal(answer.r, 0);
+        assert_int_equal(answer.code, 0);
+        member_stop(&cluster.members[0], true);
+        member_start(&cluster.members[0]);
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        assert_value(&cluster.members[0], "/1/a", "x");
+        cluster_deinit(&cluster);
+}
+
+static void test_followers_forward_and_read_their_writes(void **state) {
+        Cluster cluster;
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        for (size_t i = 0; i < 3; i++) {
+                char path[16];
+
+                (void)snprintf(path, sizeof(path), "/1/k%zu", i);
+                assert_int_equal(cluster_set(&cluster, &cluster.members[i], path, "v").r, 0);
+                assert_value(&cluster.members[i], path, "v");
+        }
+        cluster_pass(&cluster, USEC_PER_SEC);
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+static void test_dead_leader_is_replaced(void **state) {
+        Cluster cluster;
+        Member *leader, *other;
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        assert_non_null(leader);
+        assert_int_equal(cluster_set(&cluster, leader, "/1/a", "1").r, 0);
+        member_stop(leader, true);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        other = cluster_leader(&cluster);
+        assert_non_null(other);
+        assert_int_equal(cluster_set(&cluster, other, "/1/a", "2").r, 0);
+        member_start(leader);
+        cluster_pass(&cluster, 2 * USEC_PER_SEC);
+        assert_value(leader, "/1/a", "2");
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+static void test_lagging_member_gets_a_snapshot(void **state) {
+        Cluster cluster;
+        Member *leader, *slow;
+
+        (void)state;
+        cluster_init(&cluster, 3, 50, 10);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        slow = &cluster.members[leader->id % 3];
+        member_stop(slow, true);
+        for (int i = 0; i < 300; i++) {
+                char path[32];
+
+                (void)snprintf(path, sizeof(path), "/1/dir/k%d", i);
+                assert_int_equal(cluster_set(&cluster, leader, path, "some value").r, 0);
+        }
+        assert_true(replica_counts(leader->replica).snapshots_made > 2);
+        member_start(slow);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        assert_true(replica_counts(slow->replica).snapshots_received > 0);
+        assert_equal_trees(&cluster);
+        /* and it recovers from what it installed */
+        member_stop(slow, true);
+        member_start(slow);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+static void test_quorum_read_on_every_member(void **state) {
+        Cluster cluster;
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        assert_int_equal(cluster_set(&cluster, cluster_leader(&cluster), "/1/a", "1").r, 0);
+        for (size_t i = 0; i < 3; i++) {
+                Answer first = {0}, second = {0};
+
+                assert_int_equal(replica_read(cluster.members[i].replica, on_answer, &first, NULL), 0);
+                (void)replica_run(cluster.members[i].replica);
+                assert_int_equal(replica_read(cluster.members[i].replica, on_answer, &second, NULL), 0);
+                cluster_settle(&cluster);
+                assert_true(first.given && first.r == 0);
+                assert_true(second.given && second.r == 0);
+                assert_value(&cluster.members[i], "/1/a", "1");
+        }
+        cluster_deinit(&cluster);
+}
+
+static void test_requests_without_quorum_time_out(void **state) {
+        Command command = {.kind = COMMAND_SET, .path = {"/1/a", 4}, .value = {"x", 1}};
+        Cluster cluster;
+        Answer write = {0}, read = {0};
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        member_stop(&cluster.members[1], false);
+        member_stop(&cluster.members[2], false);
+        assert_int_equal(replica_propose(cluster.members[0].replica, &command, on_answer, &write, NULL), 0);
+        assert_int_equal(replica_read(cluster.members[0].replica, on_answer, &read, NULL), 0);
+        cluster_pass(&cluster, 8 * USEC_PER_SEC);
+        assert_true(write.given && read.given);
+        assert_int_equal(write.r, -ETIMEDOUT);
+        assert_int_equal(read.r, -ETIMEDOUT);
+        cluster_deinit(&cluster);
+}
+
+static void test_keys_expire_on_all_members_alike(void **state) {
+        Command command = {.kind = COMMAND_SET, .path = {"/1/t", 4}, .value = {"x", 1}, .has_expiry = true};
+        Cluster cluster;
+        Answer answer = {0};
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster.now = TREE_EXPIRY_MIN;
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        command.expiry = (WallUsec)(cluster.now + 2 * USEC_PER_SEC);
+        assert_int_equal(replica_propose(cluster.members[1].replica, &command, on_answer, &answer, NULL), 0);
+        cluster_pass(&cluster, USEC_PER_SEC);
+        assert_true(answer.given);
+        assert_value(&cluster.members[2], "/1/t", "x");
+        cluster_pass(&cluster, 2 * USEC_PER_SEC);
+        for (size_t i = 0; i < 3; i++) {
+                const Node *node;
+
+                assert_int_equal(tree_find(replica_tree(cluster.members[i].replica), slice_from("/1/t"), &node, NULL),
+                                 TREE_KEY_NOT_FOUND);
+        }
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_one_member_writes_and_restarts),
+                cmocka_unit_test(test_followers_forward_and_read_their_writes),
+                cmocka_unit_test(test_dead_leader_is_replaced),
+                cmocka_unit_test(test_lagging_member_gets_a_snapshot),
+                cmocka_unit_test(test_quorum_read_on_every_member),
+                cmocka_unit_test(test_requests_without_quorum_time_out),
+                cmocka_unit_test(test_keys_expire_on_all_members_alike),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
