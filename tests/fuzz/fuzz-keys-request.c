@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        _cleanup_keys_request_ KeysRequest request;
+        _cleanup_keys_request_ KeysRequest request = {0};
         _cleanup_buffer_ Buffer cause = BUFFER_INIT, clean = BUFFER_INIT, again = BUFFER_INIT;
         KeysInput input = {.now = (WallUsec)1500000000 * 1000000};
         Slice rest = {(const char *)data + 1, size - 1}, path;

@@ -60,7 +60,8 @@ static void fake_propose(void *userdata, const Command *command, StoreDone done,
         fake_submit(userdata, command, done, data);
 }
 
-static void fake_read_index(void *userdata, StoreDone done, void *data) {
+static void fake_read_index(void *userdata, Usec timeout, StoreDone done, void *data) {
+        (void)timeout;
         fake_submit(userdata, NULL, done, data);
 }
 

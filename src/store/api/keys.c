@@ -148,7 +148,7 @@ static void keys_submit(Api *api, HttpRequest *http, KeysRequest *request) {
         }
         http_request_set_gone(http, keys_call_gone, false);
         if (call->request.method == KEYS_GET)
-                api->backend->read_index(api->userdata, keys_outcome, call);
+                api->backend->read_index(api->userdata, 0, keys_outcome, call);
         else
                 api->backend->propose(api->userdata, &call->request.command, keys_outcome, call);
 }
