@@ -49,8 +49,9 @@ typedef struct StoreBackend {
          * applied here, or has failed. */
         void (*propose)(void *userdata, const Command *command, StoreDone done, void *data);
 
-        /* Calls `done` exactly once, when the tree here has all that was committed before this call. */
-        void (*read_index)(void *userdata, StoreDone done, void *data);
+        /* Calls `done` exactly once, when the tree here has all that was committed before this call, or with -ETIMEDOUT
+         * after `timeout` (0: the one that writes have). */
+        void (*read_index)(void *userdata, Usec timeout, StoreDone done, void *data);
 
         /* Filled anew at each call; strings are borrowed for the time of the handler. */
         void (*status)(void *userdata, StoreStatus *ret_status);

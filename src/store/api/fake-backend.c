@@ -60,7 +60,8 @@ static void fake_propose(void *userdata, const Command *command, StoreDone done,
         fake_submit(userdata, command, done, data);
 }
 
-static void fake_read_index(void *userdata, StoreDone done, void *data) {
+static void fake_read_index(void *userdata, Usec timeout, StoreDone done, void *data) {
+        (void)timeout;
         fake_submit(userdata, NULL, done, data);
 }
 
@@ -105,6 +106,17 @@ const StoreBackend fake_backend = {
         .followers = fake_followers,
 };
 
+/* What a member writes about itself when a cluster begins: the index of a fresh store is 3. */
+static int fake_write_system_keys(FakeBackend *fake) {
+        static const char *const paths[] = {"/0/members/8e9e05c52164694d/raftAttributes",
+                                            "/0/members/8e9e05c52164694d/attributes", "/0/version"};
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(paths) && r == 0; i++)
+                r = tree_apply(&fake->tree, &(Command){.kind = COMMAND_SET, .path = slice_from(paths[i])}, NULL, NULL);
+        return r;
+}
+
 int fake_backend_init(FakeBackend *fake, const char *client_url) {
         int r;
 
@@ -117,6 +129,8 @@ int fake_backend_init(FakeBackend *fake, const char *client_url) {
                 r = string_list_add(&fake->member.peer_urls, "http://127.0.0.1:2380");
         if (r == 0)
                 r = tree_init(&fake->tree, NULL);
+        if (r == 0)
+                r = fake_write_system_keys(fake);
         if (r < 0) {
                 string_list_deinit(&fake->member.client_urls);
                 string_list_deinit(&fake->member.peer_urls);

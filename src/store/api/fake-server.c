@@ -43,6 +43,7 @@ int main(int argc, char **argv) {
                 (void)fprintf(stderr, "%s\n", error.text);
                 return 1;
         }
+        (void)signal(SIGPIPE, SIG_IGN);
         timer.data = &fake;
         (void)uv_timer_init(&loop, &timer);
         (void)uv_timer_start(&timer, on_sync, SYNC_MSEC, SYNC_MSEC);

@@ -16,6 +16,7 @@ typedef struct KeysCall {
         HttpRequest *http; /* NULL: its connection is lost */
         KeysRequest request;
         Watcher *watcher;
+        bool busy; /* the pump is writing: who learns meanwhile that the connection is lost leaves the rest to it */
 } KeysCall;
 
 static void keys_call_free(KeysCall *call) {
@@ -147,7 +148,7 @@ static void keys_submit(Api *api, HttpRequest *http, KeysRequest *request) {
         }
         http_request_set_gone(http, keys_call_gone, false);
         if (call->request.method == KEYS_GET)
-                api->backend->read_index(api->userdata, keys_outcome, call);
+                api->backend->read_index(api->userdata, 0, keys_outcome, call);
         else
                 api->backend->propose(api->userdata, &call->request.command, keys_outcome, call);
 }
@@ -158,7 +159,8 @@ static void keys_watch_gone(HttpRequest *http) {
         KeysCall *call = http_request_data(http);
 
         call->http = NULL;
-        keys_call_free(call);
+        if (!call->busy)
+                keys_call_free(call);
 }
 
 static void keys_watch_end(KeysCall *call) {
@@ -190,26 +192,37 @@ static int keys_send_event(HttpRequest *http, Event *event) {
         return r;
 }
 
-/* Sends what there is; ends the answer when nothing more will come. */
-static void keys_watch_pump(KeysCall *call) {
-        WatcherState state = watcher_state(call->watcher);
-
-        while (http_request_queued(call->http) < KEYS_STREAM_BACKLOG) {
+/* Sends what the client can take. False when the connection is of no more use. */
+static bool keys_watch_send(KeysCall *call) {
+        while (call->http && http_request_queued(call->http) < KEYS_STREAM_BACKLOG) {
                 _cleanup_event_ Event *event = watcher_take(call->watcher);
-                HttpRequest *http = call->http;
 
                 if (!event)
                         break;
-                if (keys_send_event(http, event) < 0) {
-                        /* the connection is lost or lags too far behind */
-                        call->http = NULL;
-                        http_request_set_data(http, NULL);
-                        http_request_set_gone(http, NULL, false);
-                        http_request_set_drained(http, NULL);
+                if (keys_send_event(call->http, event) < 0)
+                        return false;
+        }
+        return call->http;
+}
+
+/* Sends what there is; ends the answer when nothing more will come. */
+static void keys_watch_pump(KeysCall *call) {
+        WatcherState state = watcher_state(call->watcher);
+        bool sent;
+
+        if (call->busy)
+                return;
+        call->busy = true;
+        sent = keys_watch_send(call);
+        call->busy = false;
+        if (!sent) {
+                HttpRequest *http = take_ptr(call->http);
+
+                /* half an event is worse than none: the client must see that the answer is not whole */
+                if (http)
                         http_respond_abort(http);
-                        keys_call_free(call);
-                        return;
-                }
+                keys_call_free(call);
+                return;
         }
         if (state != WATCHER_WAITING && state != WATCHER_SILENT && watcher_queued(call->watcher) == 0)
                 keys_watch_end(call);
@@ -264,7 +277,9 @@ static void keys_watch(Api *api, HttpRequest *http, KeysRequest *request) {
         /* clients rely on seeing the head before the first event */
         http_request_set_gone(http, keys_watch_gone, true);
         http_request_set_drained(http, keys_watch_drained);
+        call->busy = true;
         http_respond_begin(http, 200, buffer_string(&headers), UINT64_MAX);
+        call->busy = false;
         keys_watch_pump(call);
 }
 

@@ -5,6 +5,9 @@
 #include "store/api/handlers.h"
 #include "store/api/keys-response.h"
 
+/* A member that cannot prove within this time that it is part of a working cluster is not healthy. */
+#define HEALTH_TIMEOUT USEC_PER_SEC
+
 static void respond_json(HttpRequest *request, unsigned status, Buffer *body) {
         if (buffer_failed(body))
                 api_respond_no_memory(request);
@@ -194,5 +197,5 @@ void health_handle(Api *api, HttpRequest *request, Slice path) {
         *waiting = request;
         http_request_set_data(request, waiting);
         http_request_set_gone(request, health_gone, false);
-        api->backend->read_index(api->userdata, health_outcome, waiting);
+        api->backend->read_index(api->userdata, HEALTH_TIMEOUT, health_outcome, waiting);
 }

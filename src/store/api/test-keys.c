@@ -1,0 +1,254 @@
+/* The handlers over the fake backend and a real HTTP server, on a unix socket of this process. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <cmocka.h>
+
+#include "store/api/api.h"
+#include "store/api/fake-backend.h"
+
+typedef struct Fixture {
+        uv_loop_t loop;
+        FakeBackend fake;
+        Api api;
+        HttpServer *server;
+        char directory[32];
+        char path[64];
+} Fixture;
+
+static int set_up(void **state) {
+        static const HttpServerOps ops = {.handle = api_handle};
+        Fixture *fixture = calloc(1, sizeof(*fixture));
+        Url url = {.scheme = URL_UNIX};
+
+        assert_non_null(fixture);
+        assert_int_equal(fake_backend_init(&fixture->fake, "http://127.0.0.1:2379"), 0);
+        fixture->api = (Api){&fake_backend, &fixture->fake};
+        assert_int_equal(uv_loop_init(&fixture->loop), 0);
+        fixture->server = http_server_new(&fixture->loop, &ops, &fixture->api, &http_server_limits_default);
+        (void)snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/store-api-XXXXXX");
+        assert_non_null(mkdtemp(fixture->directory));
+        (void)snprintf(fixture->path, sizeof(fixture->path), "%s/socket", fixture->directory);
+        (void)snprintf(url.host, sizeof(url.host), "%s", fixture->path);
+        assert_int_equal(http_server_listen(fixture->server, &url, 0600, NULL, NULL, NULL), 0);
+        *state = fixture;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        Fixture *fixture = *state;
+
+        http_server_close(fixture->server, NULL, NULL);
+        while (uv_run(&fixture->loop, UV_RUN_ONCE))
+                ;
+        assert_int_equal(uv_loop_close(&fixture->loop), 0);
+        fake_backend_deinit(&fixture->fake);
+        (void)unlink(fixture->path);
+        (void)rmdir(fixture->directory);
+        free(fixture);
+        return 0;
+}
+
+static void turn(Fixture *fixture) {
+        for (int i = 0; i < 5; i++)
+                (void)uv_run(&fixture->loop, UV_RUN_NOWAIT);
+}
+
+static int send_request(Fixture *fixture, const char *request) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture->path);
+        assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+        turn(fixture);
+        return fd;
+}
+
+/* What has come so far. */
+static const char *receive(Fixture *fixture, int fd, Buffer *answer) {
+        char piece[4096];
+        ssize_t n;
+
+        turn(fixture);
+        while ((n = recv(fd, piece, sizeof(piece), 0)) > 0) {
+                assert_int_equal(buffer_append(answer, piece, (size_t)n), 0);
+                turn(fixture);
+        }
+        return buffer_string(answer);
+}
+
+/* One request on a connection of its own; the answer must begin with the status and hold the text. */
+static void exchange(Fixture *fixture, const char *request, unsigned status, const char *text) {
+        _cleanup_buffer_ Buffer answer = BUFFER_INIT;
+        _cleanup_close_ int fd = send_request(fixture, request);
+        const char *got = receive(fixture, fd, &answer);
+        char expected[32];
+
+        (void)snprintf(expected, sizeof(expected), "HTTP/1.1 %u ", status);
+        if (strncmp(got, expected, strlen(expected)) != 0 || !strstr(got, text))
+                fail_msg("wanted %u with '%s', got: %s", status, text, got);
+}
+
+#define HOST " HTTP/1.1\r\nHost: x\r\n"
+#define END HOST "\r\n"
+
+static void test_write_and_read(void **state) {
+        exchange(*state, "PUT /v2/keys/a?value=1" END, 201, "\"key\":\"/a\",\"value\":\"1\"");
+        exchange(*state, "PUT /v2/keys/a?value=2" END, 200, "\"prevNode\"");
+        exchange(*state, "GET /v2/keys/a" END, 200, "X-Etcd-Index: 5\r\nX-Raft-Index: 6\r\nX-Raft-Term: 2\r\n");
+        exchange(*state, "GET /v2/keys/a?quorum=true" END, 200, "\"value\":\"2\"");
+        exchange(*state, "GET /v2/keys/none" END, 404, "\"errorCode\":100,\"message\":\"Key not found\",\"cause\":\"/none\"");
+        exchange(*state, "GET /v2/keys/a?recursive=x" END, 400, "X-Etcd-Index: 0\r\n");
+        exchange(*state, "DELETE /v2/keys/a?prevValue=1" END, 412, "[1 != 2]");
+        exchange(*state, "PATCH /v2/keys/a" END, 405, "Allow: HEAD,GET,PUT,POST,DELETE\r\n");
+}
+
+static void test_paths_that_are_not_clean_are_redirected(void **state) {
+        exchange(*state, "GET /v2/keys//a%20b?x=1" END, 301, "Location: /v2/keys/a%20b?x=1\r\n");
+        exchange(*state, "PUT /v2/keys/a/%2e%2e/b" END, 301, "Location: /v2/keys/b\r\n");
+        /* nothing that a client writes there can become a header of its own, or markup */
+        exchange(*state, "GET /v2//%0d%0aSet-Cookie:x" END, 301, "Location: /v2/%0D%0ASet-Cookie:x\r\n");
+        exchange(*state, "GET /v2//a?<script>" END, 301, "<a href=\"/v2/a?&#60;script&#62;\">");
+        exchange(*state, "GET /v2/keys/%zz" END, 400, "400 Bad Request");
+        exchange(*state, "GET /v2/keysX" END, 404, "404 page not found");
+}
+
+static void test_cluster_that_cannot_is_told(void **state) {
+        Fixture *fixture = *state;
+
+        fixture->fake.reason = "etcdserver: request timed out";
+        exchange(fixture, "PUT /v2/keys/a?value=1" END, 500,
+                 "{\"errorCode\":300,\"message\":\"Raft Internal Error\",\"cause\":\"etcdserver: request timed out\",\"index\":0}");
+        exchange(fixture, "GET /v2/keys/?quorum=true" END, 500, "request timed out");
+        exchange(fixture, "GET /v2/keys/" END, 200, "\"action\":\"get\"");
+        exchange(fixture, "GET /health" END, 503, "{\"health\":\"false\"}");
+}
+
+static void test_client_that_leaves_before_the_outcome(void **state) {
+        Fixture *fixture = *state;
+        int fds[3];
+
+        fixture->fake.holds = true;
+        fds[0] = send_request(fixture, "PUT /v2/keys/a?value=1" END);
+        fds[1] = send_request(fixture, "GET /health" END);
+        fds[2] = send_request(fixture, "GET /v2/keys/?quorum=true" END);
+        for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+                assert_int_equal(close(fds[i]), 0);
+        turn(fixture);
+        fake_backend_release(&fixture->fake);
+        exchange(fixture, "GET /v2/keys/a" END, 200, "\"value\":\"1\"");
+}
+
+static void test_long_poll(void **state) {
+        _cleanup_buffer_ Buffer answer = BUFFER_INIT;
+        Fixture *fixture = *state;
+        int fd = send_request(fixture, "GET /v2/keys/a?wait=true" END);
+        const char *head = receive(fixture, fd, &answer);
+
+        assert_non_null(strstr(head, "HTTP/1.1 200"));
+        assert_non_null(strstr(head, "X-Etcd-Index: 3\r\n"));
+        assert_null(strstr(head, "action"));
+        exchange(fixture, "PUT /v2/keys/a?value=1" END, 201, "");
+        exchange(fixture, "PUT /v2/keys/a?value=2" END, 200, "");
+        assert_non_null(strstr(receive(fixture, fd, &answer), "\"value\":\"1\""));
+        assert_null(strstr(buffer_string(&answer), "\"value\":\"2\""));
+        assert_non_null(strstr(buffer_string(&answer), "\r\n0\r\n\r\n"));
+        assert_int_equal(fixture->fake.tree.hub.count, 0);
+        assert_int_equal(close(fd), 0);
+}
+
+static void test_watcher_goes_with_its_client(void **state) {
+        Fixture *fixture = *state;
+        int fd = send_request(fixture, "GET /v2/keys/a?wait=true&stream=true&recursive=true" END);
+
+        assert_int_equal(fixture->fake.tree.hub.count, 1);
+        assert_int_equal(close(fd), 0);
+        turn(fixture);
+        assert_int_equal(fixture->fake.tree.hub.count, 0);
+        exchange(fixture, "PUT /v2/keys/a?value=1" END, 201, "");
+}
+
+static void test_history_that_is_gone(void **state) {
+        Fixture *fixture = *state;
+
+        for (int i = 0; i < HISTORY_CAPACITY_DEFAULT + 10; i++)
+                assert_int_equal(tree_apply(&fixture->fake.tree,
+                                            &(Command){.kind = COMMAND_SET, .path = slice_from("/1/a")}, NULL, NULL),
+                                 0);
+        exchange(fixture, "GET /v2/keys/a?wait=true&waitIndex=5" END, 400,
+                 "\"cause\":\"the requested history has been cleared [14/5]\",\"index\":1013}");
+        exchange(fixture, "GET /v2/keys/a?wait=true&waitIndex=14" END, 200, "\"modifiedIndex\":14,");
+}
+
+/* A stream whose client does not read: its watcher is dropped, and the answer ends after what was sent. */
+static void test_stream_that_does_not_read_is_ended(void **state) {
+        _cleanup_buffer_ Buffer answer = BUFFER_INIT;
+        Fixture *fixture = *state;
+        int fd = send_request(fixture, "GET /v2/keys/a?wait=true&stream=true" END);
+        static char value[64 * 1024];
+
+        memset(value, 'x', sizeof(value));
+        for (int i = 0; i < 200; i++) {
+                Command command = {.kind = COMMAND_SET, .path = slice_from("/1/a"), .value = {value, sizeof(value)}};
+
+                assert_int_equal(tree_apply(&fixture->fake.tree, &command, NULL, NULL), 0);
+                hub_dispatch(&fixture->fake.tree.hub);
+                turn(fixture);
+        }
+        assert_int_equal(fixture->fake.tree.hub.count, 0);
+        (void)receive(fixture, fd, &answer);
+        assert_true(buffer_length(&answer) > 100 * sizeof(value));
+        assert_memory_equal(buffer_data(&answer) + buffer_length(&answer) - 7, "\r\n0\r\n\r\n", 7);
+        assert_int_equal(close(fd), 0);
+}
+
+static void test_other_endpoints(void **state) {
+        exchange(*state, "GET /v2/members" END, 200,
+                 "{\"members\":[{\"id\":\"8e9e05c52164694d\",\"name\":\"fake\",\"peerURLs\":[\"http://127.0.0.1:2380\"],"
+                 "\"clientURLs\":[\"http://127.0.0.1:2379\"]}]}\n");
+        exchange(*state, "GET /v2/members/leader" END, 200, "8e9e05c52164694d");
+        exchange(*state, "GET /v2/members/nosuch" END, 404, "{\"message\":\"Not found\"}");
+        exchange(*state, "GET /v2/machines" END, 200, "\r\n\r\nhttp://127.0.0.1:2379");
+        exchange(*state, "GET /version" END, 200, "{\"etcdserver\":\"3.4.23\",\"etcdcluster\":\"3.4.0\"}");
+        exchange(*state, "GET /health" END, 200, "{\"health\":\"true\"}");
+        exchange(*state, "GET /v2/stats/store" END, 200, "{\"getsSuccess\":0,\"getsFail\":0,\"setsSuccess\":3,");
+        exchange(*state, "GET /v2/stats/self" END, 200, "\"state\":\"StateLeader\"");
+        exchange(*state, "GET /v2/stats/leader" END, 200, "{\"leader\":\"8e9e05c52164694d\",\"followers\":{}}");
+        exchange(*state, "OPTIONS /anything" END, 200, "Access-Control-Allow-Origin: *\r\n");
+}
+
+static void test_follower_without_leader(void **state) {
+        Fixture *fixture = *state;
+
+        fixture->fake.leads = false;
+        fixture->fake.status.leader_id = 0;
+        exchange(fixture, "GET /v2/members/leader" END, 503, "{\"message\":\"During election\"}");
+        exchange(fixture, "GET /v2/stats/leader" END, 403, "{\"message\":\"not current leader\"}");
+        exchange(fixture, "GET /v2/stats/self" END, 200, "\"state\":\"StateFollower\"");
+}
+
+#define with_server(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                with_server(test_write_and_read),
+                with_server(test_paths_that_are_not_clean_are_redirected),
+                with_server(test_cluster_that_cannot_is_told),
+                with_server(test_client_that_leaves_before_the_outcome),
+                with_server(test_long_poll),
+                with_server(test_watcher_goes_with_its_client),
+                with_server(test_history_that_is_gone),
+                with_server(test_stream_that_does_not_read_is_ended),
+                with_server(test_other_endpoints),
+                with_server(test_follower_without_leader),
+        };
+
+        /* as the server does: a client that is gone is an error of the write, not the end */
+        (void)signal(SIGPIPE, SIG_IGN);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
