@@ -109,62 +109,62 @@ void json_key(JsonWriter *writer, const char *key) {
         writer->comma = false;
 }
 
-void json_string(JsonWriter *writer, Slice text) {
+void json_write_string(JsonWriter *writer, Slice text) {
         json_value_start(writer);
         json_quoted(writer->buffer, text);
 }
 
-void json_u64(JsonWriter *writer, uint64_t value) {
+void json_write_u64(JsonWriter *writer, uint64_t value) {
         json_value_start(writer);
         (void)buffer_append_u64(writer->buffer, value);
 }
 
-void json_i64(JsonWriter *writer, int64_t value) {
+void json_write_i64(JsonWriter *writer, int64_t value) {
         json_value_start(writer);
         (void)buffer_printf(writer->buffer, "%" PRId64, value);
 }
 
-void json_double(JsonWriter *writer, double value) {
+void json_write_double(JsonWriter *writer, double value) {
         json_value_start(writer);
         (void)buffer_printf(writer->buffer, "%.17g", isfinite(value) ? value : 0.0);
 }
 
-void json_bool(JsonWriter *writer, bool value) {
+void json_write_bool(JsonWriter *writer, bool value) {
         json_value_start(writer);
         (void)buffer_append_string(writer->buffer, value ? "true" : "false");
 }
 
-void json_null(JsonWriter *writer) {
+void json_write_null(JsonWriter *writer) {
         json_value_start(writer);
         (void)buffer_append_string(writer->buffer, "null");
 }
 
-void json_raw(JsonWriter *writer, Slice json) {
+void json_write_raw(JsonWriter *writer, Slice json) {
         json_value_start(writer);
         (void)buffer_append(writer->buffer, json.data, json.length);
 }
 
 void json_field_string(JsonWriter *writer, const char *key, const char *text) {
         json_key(writer, key);
-        json_string(writer, slice_from(text));
+        json_write_string(writer, slice_from(text));
 }
 
 void json_field_slice(JsonWriter *writer, const char *key, Slice text) {
         json_key(writer, key);
-        json_string(writer, text);
+        json_write_string(writer, text);
 }
 
 void json_field_u64(JsonWriter *writer, const char *key, uint64_t value) {
         json_key(writer, key);
-        json_u64(writer, value);
+        json_write_u64(writer, value);
 }
 
 void json_field_i64(JsonWriter *writer, const char *key, int64_t value) {
         json_key(writer, key);
-        json_i64(writer, value);
+        json_write_i64(writer, value);
 }
 
 void json_field_bool(JsonWriter *writer, const char *key, bool value) {
         json_key(writer, key);
-        json_bool(writer, value);
+        json_write_bool(writer, value);
 }

@@ -5,7 +5,7 @@
  *
  *     JsonWriter w = json_writer(&buffer);
  *     json_begin_object(&w);
- *     json_key(&w, "name"); json_string(&w, slice_from("x"));
+ *     json_key(&w, "name"); json_write_string(&w, slice_from("x"));
  *     json_end_object(&w);
  */
 #include "base/buffer.h"
@@ -27,15 +27,15 @@ void json_end_array(JsonWriter *writer);
 void json_key(JsonWriter *writer, const char *key);
 
 /* Escapes as Go's encoding/json does (also < > & U+2028 U+2029); bytes that are not UTF-8 become U+FFFD. */
-void json_string(JsonWriter *writer, Slice text);
-void json_u64(JsonWriter *writer, uint64_t value);
-void json_i64(JsonWriter *writer, int64_t value);
-void json_double(JsonWriter *writer, double value); /* 0 when not finite */
-void json_bool(JsonWriter *writer, bool value);
-void json_null(JsonWriter *writer);
+void json_write_string(JsonWriter *writer, Slice text);
+void json_write_u64(JsonWriter *writer, uint64_t value);
+void json_write_i64(JsonWriter *writer, int64_t value);
+void json_write_double(JsonWriter *writer, double value); /* 0 when not finite */
+void json_write_bool(JsonWriter *writer, bool value);
+void json_write_null(JsonWriter *writer);
 
 /* A value that is JSON text already. */
-void json_raw(JsonWriter *writer, Slice json);
+void json_write_raw(JsonWriter *writer, Slice json);
 
 /* key and value in one call */
 void json_field_string(JsonWriter *writer, const char *key, const char *text);

@@ -47,7 +47,7 @@ static int member_finish(BootstrapMember *member, const char *token) {
         for (size_t i = 0; i < member->url_count; i++) {
                 url_format(&member->urls[i], text);
                 (void)buffer_append_string(&bytes, text);
-                json_string(&writer, slice_from(text));
+                json_write_string(&writer, slice_from(text));
         }
         json_end_array(&writer);
         json_end_object(&writer);

@@ -8,7 +8,7 @@ static void write_urls(JsonWriter *json, const char *key, const StringList *urls
         json_key(json, key);
         json_begin_array(json);
         for (size_t i = 0; i < urls->length; i++)
-                json_string(json, slice_from(urls->items[i]));
+                json_write_string(json, slice_from(urls->items[i]));
         json_end_array(json);
 }
 

@@ -101,7 +101,7 @@ void stats_self_handle(Api *api, HttpRequest *request, Slice path) {
 
 static void field_double(JsonWriter *json, const char *key, double value) {
         json_key(json, key);
-        json_double(json, value);
+        json_write_double(json, value);
 }
 
 static void write_follower(JsonWriter *json, const StoreFollower *follower) {

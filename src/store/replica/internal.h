@@ -53,6 +53,14 @@ typedef struct Install {
         Error error;
 } Install;
 
+/* The time from an append to its answer, one sample at a time. */
+typedef struct Following {
+        ReplicaFollower figures;
+        double sum_of_squares;
+        uint64_t index; /* the sample is over when this is acknowledged; 0: none under way */
+        Usec sent;
+} Following;
+
 /* A snapshot on its way to a member. */
 typedef struct Sending {
         uint64_t to; /* 0: free */
@@ -95,6 +103,7 @@ struct Replica {
         Error error;
         ReplicaRecovery recovery;
         ReplicaCounts counts;
+        Following followings[RAFT_MEMBERS_MAX];
 
         /* persist.c */
         PersistWorks gathering; /* the next batch */
@@ -139,6 +148,11 @@ void replica_fail(Replica *replica, int r, const char *format, ...) _printf_(3, 
 
 void replica_send_message(Replica *replica, const RaftMessage *message);
 void replica_send_frame(Replica *replica, uint64_t to, bool bulk, Slice frame);
+
+/* follow.c */
+void follow_sent(Replica *replica, const RaftMessage *message);
+void follow_answered(Replica *replica, const RaftMessage *message);
+void follow_failed(Replica *replica, uint64_t id);
 
 /* persist.c */
 int persist_add(Replica *replica, RaftMessage *message);

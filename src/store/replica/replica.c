@@ -273,6 +273,8 @@ void replica_tick(Replica *replica, Usec now, WallUsec wall) {
         }
         if (now - replica->last_tick >= replica->config.tick)
                 replica->last_tick = now;
+        if (ticks == 0)
+                return;
         requests_expire(replica);
         transfer_tick(replica);
 }
@@ -280,6 +282,7 @@ void replica_tick(Replica *replica, Usec now, WallUsec wall) {
 static int replica_step(Replica *replica, RaftMessage *message) {
         int r;
 
+        follow_answered(replica, message);
         if (message->type == RAFT_MESSAGE_SNAPSHOT)
                 r = transfer_receive_message(replica, message);
         else
@@ -317,6 +320,7 @@ int replica_receive(Replica *replica, uint64_t from, RaftPayload *payload) {
 void replica_report_unreachable(Replica *replica, uint64_t to) {
         int r = replica->failure ? 0 : raft_report_unreachable(replica->raft, to);
 
+        follow_failed(replica, to);
         if (r < 0)
                 replica_fail(replica, r, "the consensus core failed");
 }
@@ -355,6 +359,7 @@ void replica_send_message(Replica *replica, const RaftMessage *message) {
 
         if (r < 0) /* as if lost on the way: the core sends it again */
                 return;
+        follow_sent(replica, message);
         replica_send_frame(replica, message->to, false, (Slice){buffer_data(&frame), buffer_length(&frame)});
 }
 

@@ -101,8 +101,9 @@ typedef struct ReplicaRequest ReplicaRequest;
  * -ENOMEM; -ESHUTDOWN: the replica has failed. */
 int replica_propose(Replica *replica, const Command *command, ReplicaDone done, void *userdata, ReplicaRequest **ret_request);
 
-/* `done` is called when the tree is at least as new as it was anywhere at the time of this call. Same errors. */
-int replica_read(Replica *replica, ReplicaDone done, void *userdata, ReplicaRequest **ret_request);
+/* `done` is called when the tree is at least as new as it was anywhere at the time of this call, or with -ETIMEDOUT after
+ * `timeout` (0: the request timeout). Same errors. */
+int replica_read(Replica *replica, Usec timeout, ReplicaDone done, void *userdata, ReplicaRequest **ret_request);
 
 /* `done` will not be called; a command may be carried out all the same. */
 void replica_request_cancel(ReplicaRequest *request);
@@ -138,8 +139,18 @@ const ReplicaRecovery *replica_recovery(const Replica *replica);
 
 typedef struct ReplicaCounts {
         uint64_t proposals, proposals_failed, reads, reads_failed, applied, batches, batch_bytes, snapshots_made,
-                snapshots_sent, snapshots_received, frames_sent, frames_received, frames_bad;
+                snapshots_sent, snapshots_received, frames_sent, frames_received, frames_bad, appends_sent, appends_received;
         uint64_t applied_index, applied_term;
 } ReplicaCounts;
 
 ReplicaCounts replica_counts(const Replica *replica);
+
+/* How a follower answers this leader's appends; milliseconds. */
+typedef struct ReplicaFollower {
+        uint64_t id;
+        double latency, average, deviation, minimum, maximum;
+        uint64_t answers, failures;
+} ReplicaFollower;
+
+/* Zeroed when nothing has been measured. */
+ReplicaFollower replica_follower(const Replica *replica, uint64_t id);

@@ -189,7 +189,13 @@ static void list_expire(List *list, Usec now) {
 void requests_expire(Replica *replica) {
         list_expire(&replica->unproposed, replica->now);
         list_expire(&replica->proposals, replica->now);
-        list_expire(&replica->reads, replica->now);
+        /* these have deadlines of their own: not in order */
+        list_foreach(&replica->reads, node) {
+                ReplicaRequest *request = container_of(node, ReplicaRequest, link);
+
+                if (request->deadline <= replica->now)
+                        request_finish(request, &(ReplicaResult){.r = -ETIMEDOUT});
+        }
 }
 
 void replica_request_cancel(ReplicaRequest *request) {
@@ -219,7 +225,7 @@ void requests_sync(Replica *replica) {
 
 /* ---- reads ---- */
 
-int replica_read(Replica *replica, ReplicaDone done, void *userdata, ReplicaRequest **ret_request) {
+int replica_read(Replica *replica, Usec timeout, ReplicaDone done, void *userdata, ReplicaRequest **ret_request) {
         ReplicaRequest *request;
 
         if (replica->failure)
@@ -229,6 +235,8 @@ int replica_read(Replica *replica, ReplicaDone done, void *userdata, ReplicaRequ
         request = request_new(replica, done, userdata);
         if (!request)
                 return -ENOMEM;
+        if (timeout)
+                request->deadline = replica->now + timeout;
         replica->read_count++;
         replica->counts.reads++;
         list_append(&replica->reads, &request->link);

@@ -343,9 +343,9 @@ static void test_quorum_read_on_every_member(void **state) {
         for (size_t i = 0; i < 3; i++) {
                 Answer first = {0}, second = {0};
 
-                assert_int_equal(replica_read(cluster.members[i].replica, on_answer, &first, NULL), 0);
+                assert_int_equal(replica_read(cluster.members[i].replica, 0, on_answer, &first, NULL), 0);
                 (void)replica_run(cluster.members[i].replica);
-                assert_int_equal(replica_read(cluster.members[i].replica, on_answer, &second, NULL), 0);
+                assert_int_equal(replica_read(cluster.members[i].replica, 0, on_answer, &second, NULL), 0);
                 cluster_settle(&cluster);
                 assert_true(first.given && first.r == 0);
                 assert_true(second.given && second.r == 0);
@@ -365,7 +365,7 @@ static void test_requests_without_quorum_time_out(void **state) {
         member_stop(&cluster.members[1], false);
         member_stop(&cluster.members[2], false);
         assert_int_equal(replica_propose(cluster.members[0].replica, &command, on_answer, &write, NULL), 0);
-        assert_int_equal(replica_read(cluster.members[0].replica, on_answer, &read, NULL), 0);
+        assert_int_equal(replica_read(cluster.members[0].replica, 0, on_answer, &read, NULL), 0);
         cluster_pass(&cluster, 8 * USEC_PER_SEC);
         assert_true(write.given && read.given);
         assert_int_equal(write.r, -ETIMEDOUT);
