@@ -124,6 +124,7 @@ struct Replica {
         uint64_t round_index;       /* what must be applied to serve it; 0: not known yet */
         Usec round_retry;
         bool sync_proposed;
+        Usec next_sync;
 
         /* compact.c */
         TreeSnapshot *snapshot;

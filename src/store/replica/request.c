@@ -10,6 +10,9 @@ enum {
         SYNC_EXPIRED_MAX = 1000,         /* keys that one SYNC expires: bounds the time that applying it takes */
 };
 
+/* Keys go at most this long after their time, as in etcd. Not at once: a client that sets ttl=0 still reads its key. */
+#define SYNC_INTERVAL (500 * USEC_PER_MSEC)
+
 #define PROPOSE_BATCH_BYTES ((size_t)16 << 20)
 
 void requests_init(Replica *replica) {
@@ -216,6 +219,9 @@ void requests_sync(Replica *replica) {
         Command command = {.kind = COMMAND_SYNC, .time = replica->wall, .max_expired = SYNC_EXPIRED_MAX};
         WallUsec due;
 
+        if (replica->now < replica->next_sync)
+                return;
+        replica->next_sync = replica->now + SYNC_INTERVAL;
         if (replica->sync_proposed || raft_basic_status(replica->raft).soft_state.state != RAFT_LEADER ||
             !tree_next_expiry(&replica->tree, &due) || due > replica->wall)
                 return;
