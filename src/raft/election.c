@@ -81,7 +81,8 @@ static int become_leader(Raft *raft) {
                 self->active = true;
         }
         /* The last entry may be a configuration change of a former term: until all that is applied, no other is taken.
-         * And as the empty entry comes behind it, none is taken before an entry of the own term is committed. */
+         * A change comes behind the empty entry and takes force when it is applied, so none does before an entry of the
+         * own term is committed (Ongaro's correction of 2015 to the paper's section 4.1). */
         raft->pending_conf_index = raft_log_last_index(&raft->log);
         r = raft_append_own(raft, (RaftEntry){.type = RAFT_ENTRY_NORMAL});
         return r < 0 ? r : raft_acknowledge_own(raft);

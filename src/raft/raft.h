@@ -18,7 +18,7 @@
  * With async_storage_writes the work travels as messages: RAFT_MESSAGE_STORAGE_APPEND to RAFT_ID_APPEND_THREAD (persist
  * its term/vote/commit if any is set, snapshot and entries) and RAFT_MESSAGE_STORAGE_APPLY to RAFT_ID_APPLY_THREAD. When
  * one is done, its `responses` are delivered: those to this member by raft_step(), others over the network. Each of the
- * two is done in order. All other messages may be sent at once: the leader writes its disk in parallel with sending (the
+ * two is done in order; entries to apply that a snapshot has overtaken meanwhile are skipped. All other messages may be sent at once: the leader writes its disk in parallel with sending (the
  * paper, section 10.2.1). raft_advance() is then not called.
  *
  * Results below zero from any call but the refusals named with it (-EINVAL, -EBADMSG, and -ENOMEM of a proposal that

@@ -12,8 +12,8 @@
 #include "raft/test-network.h"
 
 enum {
-        RUNS = 400,
-        STEPS = 6000,
+        RUNS = 250,
+        STEPS = 15000,
         NODES = 5,
 };
 
@@ -68,7 +68,7 @@ static void ask(TestNetwork *network) {
 
         if (!node->raft)
                 return;
-        switch (random_below(&network->random, 16)) {
+        switch (random_below(&network->random, 32)) {
         case 0:
                 change_members(network, node);
                 break;
