@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Passes the project's tests: ./check [quick|full|mutants]
+
+quick    unit tests of the debug build; needs neither root nor network; under a minute when the build is up to date
+(none)   all tests: unit tests with gcc, with clang and under sanitizers, the simulation, integration tests
+full     the same with more seeds
+mutants  plants faults one at a time and shows that the simulation finds each
+
+The last line is "N passed, N failed", with ", N skipped" behind it if there were any; each skipped test is printed with
+its reason.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILDS = ROOT / "build-check"
+JOBS = str(os.cpu_count() or 2)
+
+
+class Tally:
+    """Counts over all steps, and what to say of those that did not pass."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = self.skipped = 0
+        self.notes: list[str] = []
+
+    def add(self, passed: int, failed: int, skipped: int) -> None:
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+    def fail(self, what: str) -> None:
+        self.failed += 1
+        self.notes.append(f"FAILED   {what}")
+
+    def skip(self, what: str, why: str) -> None:
+        self.skipped += 1
+        self.notes.append(f"skipped  {what}: {why}")
+
+
+def say(text: str) -> None:
+    print(f"== {text}", flush=True)
+
+
+def build(tally: Tally, name: str, options: list[str], environment: dict[str, str]) -> Path | None:
+    """Configures (once) and builds; None when that failed."""
+    folder = BUILDS / name
+    env = {**os.environ, **environment}
+    if not (folder / "build.ninja").exists():
+        done = subprocess.run(["meson", "setup", *options, str(folder), str(ROOT)], env=env, capture_output=True, text=True)
+        if done.returncode:
+            print(done.stdout[-4000:], done.stderr)
+            tally.fail(f"configuring {name}")
+            return None
+    done = subprocess.run(["ninja", "-C", str(folder), "-j", JOBS], env=env, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout[-8000:])
+        tally.fail(f"building {name}")
+        return None
+    return folder
+
+
+def run_meson_tests(tally: Tally, folder: Path, suite: str) -> None:
+    """Runs a suite of a build and counts its tests."""
+    log = folder / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    done = subprocess.run(["meson", "test", "-C", str(folder), "--no-rebuild", "--suite", suite, "--num-processes", JOBS],
+                          env=env, capture_output=True, text=True)
+    if not log.exists():
+        print(done.stdout[-4000:], done.stderr)
+        tally.fail(f"running suite {suite} of {folder.name}")
+        return
+    for line in log.read_text().splitlines():
+        result = json.loads(line)
+        if result["result"] == "OK":
+            tally.passed += 1
+        elif result["result"] == "SKIP":
+            tally.skip(f"{folder.name}: {result['name']}", result["stdout"].strip() or "no reason given")
+        else:
+            tally.fail(f"{folder.name}: {result['name']} ({result['result']})")
+            print(result["stdout"][-4000:], result.get("stderr", "")[-4000:])
+
+
+def run_pytest(tally: Tally, folder: Path, *arguments: str) -> None:
+    """Runs the integration tests on the programs of a build."""
+    env = {**os.environ, "FAERING_BUILD": str(folder)}
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *arguments], cwd=ROOT, env=env,
+                          capture_output=True, text=True)
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout.splitlines()[-1])}
+    if done.returncode not in (0, 1) or not counts:
+        print(done.stdout[-6000:], done.stderr)
+        tally.fail("running the integration tests")
+        return
+    if done.returncode:
+        print(done.stdout[-12000:])
+    for reason in re.findall(r"^SKIPPED \[\d+\] (.*)$", done.stdout, re.M):
+        tally.notes.append(f"skipped  {reason}")
+    failed = counts.get("failed", 0) + counts.get("error", 0)
+    tally.add(counts.get("passed", 0), failed, counts.get("skipped", 0))
+    if failed:
+        tally.notes.append(f"FAILED   {failed} integration tests")
+
+
+def run_program(tally: Tally, what: str, command: list[str]) -> None:
+    """One program that passes or fails as a whole."""
+    say(what)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print("\n".join(done.stdout.strip().splitlines()[-12:]))
+    if done.returncode:
+        print(done.stderr[-4000:])
+        tally.fail(what)
+    else:
+        tally.passed += 1
+
+
+def check_quick(tally: Tally) -> None:
+    say("build and unit tests")
+    folder = build(tally, "debug", [], {})
+    if folder:
+        run_meson_tests(tally, folder, "unit")
+
+
+def check_all(tally: Tally, full: bool) -> None:
+    sanitize = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
+    check_quick(tally)
+    say("release build")
+    release = build(tally, "release", ["--buildtype=release"], {})
+    say("clang build and unit tests")
+    folder = build(tally, "clang", [], {"CC": "clang"})
+    if folder:
+        run_meson_tests(tally, folder, "unit")
+    say("unit tests under sanitizers")
+    asan = build(tally, "asan", sanitize, {})
+    if asan:
+        run_meson_tests(tally, asan, "unit")
+    if release and (release / "tests/sim/sim-store").exists():
+        run_program(tally, "simulation of the store", [str(release / "tests/sim/sim-store"), "--seeds",
+                                                       "1-2000" if full else "1-200"])
+    if release and list((ROOT / "tests/integration").glob("test_*.py")):
+        say("integration tests")
+        run_pytest(tally, release, "tests/integration")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["quick", "all", "full", "mutants"], default="all")
+    what = parser.parse_args().what
+    tally = Tally()
+    started = time.monotonic()
+    if what == "quick":
+        check_quick(tally)
+    elif what == "mutants":
+        run_program(tally, "mutants", [sys.executable, str(ROOT / "tests/sim/mutants.py")])
+    else:
+        check_all(tally, what == "full")
+    for note in tally.notes:
+        print(note)
+    print(f"took {time.monotonic() - started:.0f} s")
+    print(f"{tally.passed} passed, {tally.failed} failed" + (f", {tally.skipped} skipped" if tally.skipped else ""))
+    return 1 if tally.failed or not tally.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
