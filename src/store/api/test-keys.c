@@ -222,6 +222,48 @@ static void test_other_endpoints(void **state) {
         exchange(*state, "OPTIONS /anything" END, 200, "Access-Control-Allow-Origin: *\r\n");
 }
 
+#define JSON_HEAD HOST "Content-Type: application/json\r\n"
+
+static void test_members_are_changed(void **state) {
+        static const char add[] = "POST /v2/members" JSON_HEAD
+                                  "Content-Length: 37\r\n\r\n{\"peerURLs\":[\"http://10.0.0.2:2380\"]}";
+        static const char update[] = "PUT /v2/members/abc2" JSON_HEAD
+                                     "Content-Length: 37\r\n\r\n{\"peerURLs\":[\"http://10.0.0.3:2380\"]}";
+
+        exchange(*state, add, 201, "{\"id\":\"abc2\",\"name\":\"\",\"peerURLs\":[\"http://10.0.0.2:2380\"],\"clientURLs\":[]}");
+        exchange(*state, add, 409, "{\"message\":\"membership: peerURL exists\"}");
+        exchange(*state, update, 204, "X-Etcd-Cluster-Id: ");
+        exchange(*state, "GET /v2/members" END, 200, "http://10.0.0.3:2380");
+        exchange(*state, "DELETE /v2/members/ABC2" END, 204, "");
+        exchange(*state, "DELETE /v2/members/abc2" END, 410, "{\"message\":\"Member permanently removed: abc2\"}");
+        exchange(*state, update, 410, "");
+        exchange(*state, "DELETE /v2/members/12345678901234567" END, 404, "No such member: 12345678901234567");
+        exchange(*state, "DELETE /v2/members" END, 405, "Method Not Allowed");
+}
+
+static void test_bad_members_are_refused(void **state) {
+        static const struct {
+                const char *body, *message;
+        } cases[] = {{"{}", "no valid URLs given"},
+                     {"[", "body is not JSON"},
+                     {"7", ""},
+                     {"{\"peerURLs\":null}", "no valid URLs given"},
+                     {"{\"x\":[\"s\",1.5,true],\"peerURLs\":[]}", "no valid URLs given"},
+                     {"{\"peerURLs\":7}", "must be a list"},
+                     {"{\"peerURLs\":[7]}", "must be a list"},
+                     {"{\"peerURLs\":[\"http://a:1/b\"]}", "URL must not contain a path: http://a:1/b"},
+                     {"{\"peerURLs\":[\"http://a\"]}", ""}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *request = str_printf("POST /v2/members" JSON_HEAD "Content-Length: %zu\r\n\r\n%s",
+                                                          strlen(cases[i].body), cases[i].body);
+
+                exchange(*state, request, 400, cases[i].message);
+        }
+        exchange(*state, "POST /v2/members" HOST "Content-Length: 2\r\n\r\n{}", 415,
+                 "{\"message\":\"Bad Content-Type , accept application/json\"}");
+}
+
 static void test_follower_without_leader(void **state) {
         Fixture *fixture = *state;
 
@@ -245,6 +287,8 @@ int main(void) {
                 with_server(test_history_that_is_gone),
                 with_server(test_stream_that_does_not_read_is_ended),
                 with_server(test_other_endpoints),
+                with_server(test_members_are_changed),
+                with_server(test_bad_members_are_refused),
                 with_server(test_follower_without_leader),
         };
 
