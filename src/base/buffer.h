@@ -27,7 +27,7 @@ void buffer_deinit(Buffer *buffer);
 #define _cleanup_buffer_ _cleanup_(buffer_deinit)
 
 static inline char *buffer_data(const Buffer *buffer) {
-        return buffer->memory + buffer->start;
+        return buffer->memory ? buffer->memory + buffer->start : NULL;
 }
 
 static inline size_t buffer_length(const Buffer *buffer) {

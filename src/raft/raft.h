@@ -79,13 +79,15 @@ typedef struct RaftConfig {
         RaftReadOnly read_only;
         bool disable_proposal_forwarding;    /* followers drop proposals */
         bool disable_conf_change_validation; /* only for tests */
-        bool step_down_on_removal;           /* a leader that a change removed or demoted follows at once */
+        bool step_down_on_removal;           /* a leader that a change removed or demoted follows at once; else it goes
+                                                on without taking proposals until its owner stops it */
 } RaftConfig;
 
 typedef struct Raft Raft;
 
-/* A member with what `config->storage` says was persisted. -EINVAL with `error`: the configuration or the storage's
- * contents make no sense; -ENOMEM; what the storage gives. */
+/* A member with what `config->storage` says was persisted. The first configuration of a group must lie where later
+ * members find it: in a snapshot that all founders begin with (index and term at least 1), or as changes in the log.
+ * -EINVAL with `error`: the configuration or the storage's contents make no sense; -ENOMEM; what the storage gives. */
 int raft_new(const RaftConfig *config, Raft **ret_raft, Error *error);
 Raft *raft_free(Raft *raft);
 CLEANUP_DEFINE(Raft, raft_free)

@@ -1,0 +1,791 @@
+#include "fleet/schedule/picture.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "fleet/unit/glob.h"
+
+/* Both lists of pointers grow alike. */
+static int reserve(void **items, size_t *capacity, size_t length, size_t size) {
+        size_t wanted = *capacity ? *capacity * 2 : 4;
+        void *larger;
+
+        if (length < *capacity)
+                return 0;
+        larger = reallocarray(*items, wanted, size);
+        if (!larger)
+                return -ENOMEM;
+        *items = larger;
+        *capacity = wanted;
+        return 0;
+}
+
+static int units_add(PictureUnits *list, PictureUnit *unit) {
+        int r = reserve((void **)&list->items, &list->capacity, list->length, sizeof(PictureUnit *));
+
+        if (r < 0)
+                return r;
+        list->items[list->length++] = unit;
+        return 0;
+}
+
+static void units_remove(PictureUnits *list, const PictureUnit *unit) {
+        for (size_t i = 0; i < list->length; i++)
+                if (list->items[i] == unit) {
+                        list->items[i] = list->items[--list->length];
+                        return;
+                }
+}
+
+static int patterns_add(PicturePatterns *list, PicturePattern *pattern) {
+        int r = reserve((void **)&list->items, &list->capacity, list->length, sizeof(PicturePattern *));
+
+        if (r < 0)
+                return r;
+        list->items[list->length++] = pattern;
+        return 0;
+}
+
+static bool patterns_contain(const PicturePatterns *list, const PicturePattern *pattern) {
+        for (size_t i = 0; i < list->length; i++)
+                if (list->items[i] == pattern)
+                        return true;
+        return false;
+}
+
+static void patterns_remove(PicturePatterns *list, const PicturePattern *pattern) {
+        for (size_t i = 0; i < list->length; i++)
+                if (list->items[i] == pattern) {
+                        list->items[i] = list->items[--list->length];
+                        return;
+                }
+}
+
+PictureMachine *picture_machine(const Picture *picture, const char *id) {
+        return map_get(&picture->machines, slice_from(id));
+}
+
+PictureUnit *picture_unit(const Picture *picture, const char *name) {
+        PictureName *entry = map_get(&picture->names, slice_from(name));
+
+        return entry ? entry->unit : NULL;
+}
+
+const char *picture_machine_metadata(const PictureMachine *machine, const char *key) {
+        for (size_t i = 0; i < machine->n_metadata; i++)
+                if (str_equals(machine->metadata[i].key, key))
+                        return machine->metadata[i].value;
+        return NULL;
+}
+
+bool picture_occupies(const PictureUnit *unit, const PictureMachine *machine) {
+        return unit->runs_on ? unit->runs_on[machine->slot] : unit->counted && unit->target == machine;
+}
+
+bool picture_admits(const PictureMachine *machine, const UnitRequirements *requirements) {
+        if (requirements->machine_id && !machine_id_matches(machine->id, requirements->machine_id))
+                return false;
+        for (size_t i = 0; i < requirements->n_metadata; i++) {
+                const char *value = picture_machine_metadata(machine, requirements->metadata[i].key);
+
+                if (!value || !string_list_contains(&requirements->metadata[i].values, value))
+                        return false;
+        }
+        return true;
+}
+
+/* Enters the unit's patterns into the machine's counters, or takes them out (by = -1). */
+static void count(const PictureUnit *unit, const PictureMachine *machine, int by) {
+        for (size_t i = 0; i < unit->matched.length; i++)
+                unit->matched.items[i]->counts[machine->slot].matching += (uint32_t)by;
+        for (size_t i = 0; i < unit->conflicts.length; i++)
+                unit->conflicts.items[i]->counts[machine->slot].conflicting += (uint32_t)by;
+        for (size_t i = 0; i < unit->replaces.length; i++)
+                unit->replaces.items[i]->counts[machine->slot].replacing += (uint32_t)by;
+}
+
+static int occupy(PictureUnit *unit, PictureMachine *machine) {
+        int r = units_add(&machine->occupants, unit);
+
+        if (r < 0)
+                return r;
+        count(unit, machine, 1);
+        return 0;
+}
+
+static void vacate(PictureUnit *unit, PictureMachine *machine) {
+        units_remove(&machine->occupants, unit);
+        count(unit, machine, -1);
+}
+
+/* For a unit that is not on the machine. */
+static bool has_conflict(const PictureUnit *unit, const PictureMachine *machine) {
+        for (size_t i = 0; i < unit->conflicts.length; i++)
+                if (unit->conflicts.items[i]->counts[machine->slot].matching > 0)
+                        return true;
+        for (size_t i = 0; i < unit->matched.length; i++)
+                if (unit->matched.items[i]->counts[machine->slot].conflicting > 0)
+                        return true;
+        return false;
+}
+
+/* Works out anew which globals run on a machine: all leave, then each in the order of names enters if it may. */
+static int settle_globals(Picture *picture, PictureMachine *machine) {
+        for (size_t i = 0; i < picture->globals.length; i++) {
+                PictureUnit *unit = picture->globals.items[i];
+
+                if (!unit->runs_on[machine->slot])
+                        continue;
+                vacate(unit, machine);
+                unit->runs_on[machine->slot] = false;
+        }
+        for (size_t i = 0; i < picture->globals.length && machine->present; i++) {
+                PictureUnit *unit = picture->globals.items[i];
+                int r;
+
+                if (unit->desired == UNIT_INACTIVE || !picture_admits(machine, &unit->requirements) ||
+                    has_conflict(unit, machine))
+                        continue;
+                r = occupy(unit, machine);
+                if (r < 0)
+                        return r;
+                unit->runs_on[machine->slot] = true;
+        }
+        return 0;
+}
+
+static int settle_globals_everywhere(Picture *picture) {
+        for (size_t i = 0; i < picture->n_slots; i++) {
+                int r = picture->slots[i] ? settle_globals(picture, picture->slots[i]) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Machines */
+
+static void machine_set_metadata(PictureMachine *machine, MetadataPair *metadata, size_t n) {
+        for (size_t i = 0; i < machine->n_metadata; i++) {
+                free(machine->metadata[i].key);
+                free(machine->metadata[i].value);
+        }
+        free(machine->metadata);
+        machine->metadata = metadata;
+        machine->n_metadata = n;
+}
+
+static void machine_free(PictureMachine *machine) {
+        machine_set_metadata(machine, NULL, 0);
+        free(machine->occupants.items);
+        free(machine->id);
+        free(machine->address);
+        free(machine);
+}
+
+/* More slots: every pattern and every global has an entry for each. */
+static int grow_slots(Picture *picture) {
+        size_t old = picture->capacity_slots, capacity = old ? old * 2 : 8;
+        PictureMachine **slots = reallocarray(picture->slots, capacity, sizeof(*slots));
+
+        if (!slots)
+                return -ENOMEM;
+        picture->slots = slots;
+        for (size_t i = 0; i < picture->patterns.length; i++) {
+                PicturePattern *pattern = picture->patterns.items[i];
+                PatternCount *counts = reallocarray(pattern->counts, capacity, sizeof(*counts));
+
+                if (!counts)
+                        return -ENOMEM;
+                pattern->counts = counts;
+                memset(counts + old, 0, (capacity - old) * sizeof(*counts));
+        }
+        for (size_t i = 0; i < picture->globals.length; i++) {
+                PictureUnit *unit = picture->globals.items[i];
+                bool *runs_on = reallocarray(unit->runs_on, capacity, sizeof(*runs_on));
+
+                if (!runs_on)
+                        return -ENOMEM;
+                unit->runs_on = runs_on;
+                memset(runs_on + old, 0, capacity - old);
+        }
+        picture->capacity_slots = capacity;
+        return 0;
+}
+
+static int take_slot(Picture *picture, size_t *ret) {
+        int r;
+
+        for (size_t i = 0; i < picture->n_slots; i++)
+                if (!picture->slots[i]) {
+                        *ret = i;
+                        return 0;
+                }
+        if (picture->n_slots >= PICTURE_MACHINES_MAX)
+                return -EMSGSIZE;
+        if (picture->n_slots == picture->capacity_slots) {
+                r = grow_slots(picture);
+                if (r < 0)
+                        return r;
+        }
+        picture->slots[picture->n_slots] = NULL;
+        *ret = picture->n_slots++;
+        return 0;
+}
+
+/* The machine of an ID; an unknown one is made, and is not present. */
+static int intern_machine(Picture *picture, const char *id, PictureMachine **ret) {
+        PictureMachine *machine = picture_machine(picture, id);
+        size_t slot;
+        int r;
+
+        if (machine) {
+                *ret = machine;
+                return 0;
+        }
+        r = take_slot(picture, &slot);
+        if (r < 0)
+                return r;
+        machine = calloc(1, sizeof(*machine));
+        if (!machine)
+                return -ENOMEM;
+        machine->slot = slot;
+        machine->id = strdup(id);
+        machine->address = strdup("");
+        r = machine->id && machine->address ? map_put(&picture->machines, slice_from(machine->id), machine, NULL)
+                                            : -ENOMEM;
+        if (r < 0) {
+                machine_free(machine);
+                return r;
+        }
+        picture->slots[slot] = machine;
+        *ret = machine;
+        return 0;
+}
+
+/* Forgets a machine that is gone and on which nothing is placed any more. */
+static void maybe_forget_machine(Picture *picture, PictureMachine *machine) {
+        if (!machine || machine->present || machine->placed > 0)
+                return;
+        assert(machine->occupants.length == 0);
+        (void)map_remove(&picture->machines, slice_from(machine->id));
+        picture->slots[machine->slot] = NULL;
+        machine_free(machine);
+}
+
+static int copy_metadata(const MetadataPair *metadata, size_t n, MetadataPair **ret) {
+        MetadataPair *copy = calloc(n ? n : 1, sizeof(*copy));
+
+        for (size_t i = 0; copy && i < n; i++) {
+                copy[i] = (MetadataPair){strdup(metadata[i].key), strdup(metadata[i].value)};
+                if (copy[i].key && copy[i].value)
+                        continue;
+                for (size_t j = 0; j <= i; j++) {
+                        free(copy[j].key);
+                        free(copy[j].value);
+                }
+                free(copy);
+                return -ENOMEM;
+        }
+        *ret = copy;
+        return copy ? 0 : -ENOMEM;
+}
+
+int picture_put_machine(Picture *picture, const char *id, const char *address, const MetadataPair *metadata,
+                        size_t n_metadata) {
+        _cleanup_free_ char *address_copy = strdup(address);
+        PictureMachine *machine;
+        MetadataPair *copy;
+        int r;
+
+        if (!address_copy)
+                return -ENOMEM;
+        r = intern_machine(picture, id, &machine);
+        if (r < 0)
+                return r;
+        r = copy_metadata(metadata, n_metadata, &copy);
+        if (r < 0) {
+                maybe_forget_machine(picture, machine);
+                return r;
+        }
+        machine_set_metadata(machine, copy, n_metadata);
+        free(machine->address);
+        machine->address = take_ptr(address_copy);
+        machine->present = true;
+        return settle_globals(picture, machine);
+}
+
+int picture_remove_machine(Picture *picture, const char *id) {
+        PictureMachine *machine = picture_machine(picture, id);
+        int r;
+
+        if (!machine)
+                return 0;
+        machine->present = false;
+        r = settle_globals(picture, machine);
+        if (r < 0)
+                return r;
+        maybe_forget_machine(picture, machine);
+        return 0;
+}
+
+/* Patterns */
+
+static void pattern_free(PicturePattern *pattern) {
+        free(pattern->text);
+        free(pattern->matches.items);
+        free(pattern->counts);
+        free(pattern);
+}
+
+static int match_unit(PicturePattern *pattern, PictureUnit *unit) {
+        int r = units_add(&pattern->matches, unit);
+
+        if (r < 0)
+                return r;
+        r = patterns_add(&unit->matched, pattern);
+        if (r < 0)
+                pattern->matches.length--;
+        return r;
+}
+
+/* A new pattern finds the units that it matches and where they are. */
+static int pattern_match_all(Picture *picture, PicturePattern *pattern) {
+        PictureUnit *only = pattern->literal ? picture_unit(picture, pattern->text) : NULL;
+        Slice text = slice_from(pattern->text);
+        int r;
+
+        if (pattern->literal)
+                return only ? match_unit(pattern, only) : 0;
+        if (!glob_is_valid(text))
+                return 0;
+        for (size_t i = 0; i < picture->units.length; i++) {
+                PictureUnit *unit = picture->units.items[i];
+
+                if (!glob_matches(text, slice_from(unit->name->text)))
+                        continue;
+                r = match_unit(pattern, unit);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static void pattern_count_all(Picture *picture, PicturePattern *pattern) {
+        for (size_t i = 0; i < pattern->matches.length; i++)
+                for (size_t slot = 0; slot < picture->n_slots; slot++)
+                        if (picture->slots[slot] && picture_occupies(pattern->matches.items[i], picture->slots[slot]))
+                                pattern->counts[slot].matching++;
+}
+
+static void forget_pattern(Picture *picture, PicturePattern *pattern) {
+        PicturePattern *last = picture->patterns.items[picture->patterns.length - 1];
+
+        for (size_t i = 0; i < pattern->matches.length; i++)
+                patterns_remove(&pattern->matches.items[i]->matched, pattern);
+        (void)map_remove(&picture->pattern_by_text, slice_from(pattern->text));
+        picture->patterns.items[pattern->index] = last;
+        last->index = pattern->index;
+        picture->patterns.length--;
+        pattern_free(pattern);
+}
+
+static int intern_pattern(Picture *picture, const char *text, PicturePattern **ret) {
+        PicturePattern *pattern = map_get(&picture->pattern_by_text, slice_from(text));
+        int r;
+
+        if (pattern) {
+                *ret = pattern;
+                return 0;
+        }
+        pattern = calloc(1, sizeof(*pattern));
+        if (!pattern)
+                return -ENOMEM;
+        pattern->text = strdup(text);
+        pattern->literal = glob_is_literal(slice_from(text));
+        pattern->counts = calloc(picture->capacity_slots ? picture->capacity_slots : 1, sizeof(*pattern->counts));
+        pattern->index = picture->patterns.length;
+        r = pattern->text && pattern->counts ? patterns_add(&picture->patterns, pattern) : -ENOMEM;
+        if (r < 0) {
+                pattern_free(pattern);
+                return r;
+        }
+        r = map_put(&picture->pattern_by_text, slice_from(pattern->text), pattern, NULL);
+        if (r >= 0)
+                r = pattern_match_all(picture, pattern);
+        if (r < 0) {
+                forget_pattern(picture, pattern);
+                return r;
+        }
+        pattern_count_all(picture, pattern);
+        *ret = pattern;
+        return 0;
+}
+
+/* The unit declares these; it occupies no machine meanwhile. A pattern that is named twice counts once. */
+static int declare(Picture *picture, const StringList *globs, PicturePatterns *list) {
+        for (size_t i = 0; i < globs->length; i++) {
+                PicturePattern *pattern;
+                int r = intern_pattern(picture, globs->items[i], &pattern);
+
+                if (r < 0)
+                        return r;
+                if (patterns_contain(list, pattern))
+                        continue;
+                r = patterns_add(list, pattern);
+                if (r < 0) {
+                        if (pattern->users == 0)
+                                forget_pattern(picture, pattern);
+                        return r;
+                }
+                pattern->users++;
+        }
+        return 0;
+}
+
+static void withdraw(Picture *picture, PicturePatterns *list) {
+        for (size_t i = 0; i < list->length; i++)
+                if (--list->items[i]->users == 0)
+                        forget_pattern(picture, list->items[i]);
+        list->length = 0;
+}
+
+/* Names */
+
+static int intern_name(Picture *picture, const char *text, PictureName **ret) {
+        PictureName *name = map_get(&picture->names, slice_from(text));
+        int r;
+
+        if (name) {
+                *ret = name;
+                return 0;
+        }
+        name = calloc(1, sizeof(*name));
+        if (!name)
+                return -ENOMEM;
+        name->text = strdup(text);
+        r = name->text ? map_put(&picture->names, slice_from(name->text), name, NULL) : -ENOMEM;
+        if (r < 0) {
+                free(name->text);
+                free(name);
+                return r;
+        }
+        *ret = name;
+        return 0;
+}
+
+static void name_free(PictureName *name) {
+        free(name->followers.items);
+        free(name->text);
+        free(name);
+}
+
+static void maybe_forget_name(Picture *picture, PictureName *name) {
+        if (name->unit || name->followers.length > 0)
+                return;
+        (void)map_remove(&picture->names, slice_from(name->text));
+        name_free(name);
+}
+
+static int follow_peers(Picture *picture, PictureUnit *unit) {
+        for (size_t i = 0; i < unit->requirements.peers.length; i++) {
+                PictureName *name;
+                int r = intern_name(picture, unit->requirements.peers.items[i], &name);
+
+                if (r < 0)
+                        return r;
+                r = units_add(&name->followers, unit);
+                if (r < 0) {
+                        maybe_forget_name(picture, name);
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static void unfollow_peers(Picture *picture, PictureUnit *unit) {
+        for (size_t i = 0; i < unit->requirements.peers.length; i++) {
+                PictureName *name = map_get(&picture->names, slice_from(unit->requirements.peers.items[i]));
+
+                if (!name)
+                        continue;
+                units_remove(&name->followers, unit);
+                maybe_forget_name(picture, name);
+        }
+}
+
+/* Units */
+
+/* Takes the unit out of all counters: out of its machine, or of all if it is global. */
+static void unit_leave(Picture *picture, PictureUnit *unit) {
+        for (size_t slot = 0; unit->runs_on && slot < picture->n_slots; slot++)
+                if (unit->runs_on[slot]) {
+                        vacate(unit, picture->slots[slot]);
+                        unit->runs_on[slot] = false;
+                }
+        if (!unit->counted)
+                return;
+        vacate(unit, unit->target);
+        unit->counted = false;
+}
+
+/* Puts a unit that is in no counter where it belongs; globals are settled around it. */
+static int unit_enter(Picture *picture, PictureUnit *unit) {
+        int r;
+
+        if (unit->requirements.global)
+                return settle_globals_everywhere(picture);
+        if (!unit->target || unit->desired == UNIT_INACTIVE)
+                return 0;
+        r = occupy(unit, unit->target);
+        if (r < 0)
+                return r;
+        unit->counted = true;
+        return settle_globals(picture, unit->target);
+}
+
+static int globals_insert(Picture *picture, PictureUnit *unit) {
+        PictureUnits *globals = &picture->globals;
+        size_t at = 0;
+        int r;
+
+        unit->runs_on = calloc(picture->capacity_slots ? picture->capacity_slots : 1, sizeof(*unit->runs_on));
+        if (!unit->runs_on)
+                return -ENOMEM;
+        r = units_add(globals, unit);
+        if (r < 0) {
+                free(unit->runs_on);
+                unit->runs_on = NULL;
+                return r;
+        }
+        while (at < globals->length - 1 && strcmp(globals->items[at]->name->text, unit->name->text) < 0)
+                at++;
+        memmove(&globals->items[at + 1], &globals->items[at], (globals->length - 1 - at) * sizeof(PictureUnit *));
+        globals->items[at] = unit;
+        return 0;
+}
+
+static void globals_remove(Picture *picture, PictureUnit *unit) {
+        PictureUnits *globals = &picture->globals;
+
+        for (size_t i = 0; i < globals->length; i++)
+                if (globals->items[i] == unit) {
+                        globals->length--;
+                        memmove(&globals->items[i], &globals->items[i + 1],
+                                (globals->length - i) * sizeof(PictureUnit *));
+                        break;
+                }
+        free(unit->runs_on);
+        unit->runs_on = NULL;
+}
+
+/* Empties what the requirements brought about. The unit is in no counter after. */
+static void unit_drop_requirements(Picture *picture, PictureUnit *unit) {
+        unit_leave(picture, unit);
+        if (unit->runs_on)
+                globals_remove(picture, unit);
+        unfollow_peers(picture, unit);
+        withdraw(picture, &unit->conflicts);
+        withdraw(picture, &unit->replaces);
+        unit_requirements_deinit(&unit->requirements);
+}
+
+static int unit_take_requirements(Picture *picture, PictureUnit *unit, UnitRequirements *requirements) {
+        int r;
+
+        unit->requirements = *requirements;
+        *requirements = (UnitRequirements){0};
+        if (unit->requirements.global) {
+                r = globals_insert(picture, unit);
+                if (r < 0) {
+                        unit->requirements.global = false; /* so that it is not taken for one that has runs_on */
+                        return r;
+                }
+        }
+        r = follow_peers(picture, unit);
+        if (r < 0)
+                return r;
+        r = declare(picture, &unit->requirements.conflicts, &unit->conflicts);
+        if (r < 0)
+                return r;
+        return declare(picture, &unit->requirements.replaces, &unit->replaces);
+}
+
+static void unit_free(PictureUnit *unit) {
+        unit_requirements_deinit(&unit->requirements);
+        free(unit->conflicts.items);
+        free(unit->replaces.items);
+        free(unit->matched.items);
+        free(unit->runs_on);
+        free(unit);
+}
+
+/* A new unit finds the patterns that match its name. */
+static int unit_match_all(Picture *picture, PictureUnit *unit) {
+        Slice name = slice_from(unit->name->text);
+        PicturePattern *same = map_get(&picture->pattern_by_text, name);
+        int r;
+
+        if (same && same->literal) {
+                r = match_unit(same, unit);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < picture->patterns.length; i++) {
+                PicturePattern *pattern = picture->patterns.items[i];
+
+                if (pattern->literal || !glob_matches(slice_from(pattern->text), name))
+                        continue;
+                r = match_unit(pattern, unit);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int add_unit(Picture *picture, const char *name, PictureUnit **ret) {
+        PictureUnit *unit;
+        PictureName *entry;
+        int r;
+
+        if (picture->units.length >= PICTURE_UNITS_MAX)
+                return -EMSGSIZE;
+        r = intern_name(picture, name, &entry);
+        if (r < 0)
+                return r;
+        unit = calloc(1, sizeof(*unit));
+        r = unit ? units_add(&picture->units, unit) : -ENOMEM;
+        if (r < 0) {
+                free(unit);
+                maybe_forget_name(picture, entry);
+                return r;
+        }
+        unit->name = entry;
+        entry->unit = unit;
+        r = unit_match_all(picture, unit);
+        if (r < 0) {
+                picture_remove_unit(picture, name);
+                return r;
+        }
+        *ret = unit;
+        return 0;
+}
+
+int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requirements, UnitState desired,
+                     uint64_t order) {
+        PictureUnit *unit = picture_unit(picture, name);
+        bool was_global = unit && unit->requirements.global;
+        PictureMachine *left = unit ? unit->target : NULL;
+        int r = 0;
+
+        if (!unit)
+                r = add_unit(picture, name, &unit);
+        else
+                unit_drop_requirements(picture, unit);
+        if (r < 0) {
+                unit_requirements_deinit(requirements);
+                return r;
+        }
+        r = unit_take_requirements(picture, unit, requirements);
+        if (r < 0)
+                return r;
+        unit->desired = desired;
+        unit->order = order;
+        r = unit_enter(picture, unit);
+        if (r >= 0 && was_global && !unit->requirements.global)
+                r = settle_globals_everywhere(picture);
+        else if (r >= 0 && left)
+                r = settle_globals(picture, left);
+        return r;
+}
+
+void picture_remove_unit(Picture *picture, const char *name) {
+        PictureUnit *unit = picture_unit(picture, name);
+        PictureMachine *left;
+        bool was_global;
+
+        if (!unit)
+                return;
+        left = unit->target;
+        was_global = unit->requirements.global;
+        unit_drop_requirements(picture, unit);
+        if (left)
+                left->placed--;
+        for (size_t i = 0; i < unit->matched.length; i++)
+                units_remove(&unit->matched.items[i]->matches, unit);
+        units_remove(&picture->units, unit);
+        unit->name->unit = NULL;
+        maybe_forget_name(picture, unit->name);
+        unit_free(unit);
+        /* globals that had given way may come; a machine that has no memory for that stays as it is */
+        if (was_global)
+                (void)settle_globals_everywhere(picture);
+        else if (left)
+                (void)settle_globals(picture, left);
+        maybe_forget_machine(picture, left);
+}
+
+int picture_set_desired(Picture *picture, const char *name, UnitState desired) {
+        PictureUnit *unit = picture_unit(picture, name);
+        int r;
+
+        if (!unit)
+                return -ENOENT;
+        if (unit->desired == desired)
+                return 0;
+        unit_leave(picture, unit);
+        unit->desired = desired;
+        r = unit_enter(picture, unit);
+        if (r >= 0 && unit->target && !unit->requirements.global)
+                r = settle_globals(picture, unit->target);
+        return r;
+}
+
+int picture_set_target(Picture *picture, const char *name, const char *machine_id) {
+        PictureUnit *unit = picture_unit(picture, name);
+        PictureMachine *machine = NULL, *left;
+        int r;
+
+        if (!unit)
+                return -ENOENT;
+        if (machine_id) {
+                r = intern_machine(picture, machine_id, &machine);
+                if (r < 0)
+                        return r;
+        }
+        left = unit->target;
+        if (left == machine)
+                return 0;
+        if (!unit->requirements.global)
+                unit_leave(picture, unit);
+        if (left)
+                left->placed--;
+        unit->target = machine;
+        if (machine)
+                machine->placed++;
+        r = unit->requirements.global ? 0 : unit_enter(picture, unit);
+        if (r >= 0 && left)
+                r = settle_globals(picture, left);
+        maybe_forget_machine(picture, left);
+        return r;
+}
+
+void picture_deinit(Picture *picture) {
+        map_foreach(&picture->names, entry)
+                name_free(entry->value);
+        map_foreach(&picture->machines, entry)
+                machine_free(entry->value);
+        for (size_t i = 0; i < picture->units.length; i++)
+                unit_free(picture->units.items[i]);
+        for (size_t i = 0; i < picture->patterns.length; i++)
+                pattern_free(picture->patterns.items[i]);
+        map_deinit(&picture->names);
+        map_deinit(&picture->machines);
+        map_deinit(&picture->pattern_by_text);
+        free(picture->units.items);
+        free(picture->globals.items);
+        free(picture->patterns.items);
+        free(picture->slots);
+        *picture = (Picture){0};
+}

@@ -1,0 +1,147 @@
+#pragma once
+/*
+ * The cluster as the scheduler sees it: machines, units, and who is where. Kept up to date by small changes, so that
+ * nothing is ever read or computed anew for the whole cluster.
+ *
+ * Who conflicts with whom is counted, not searched: every distinct glob of Conflicts= and Replaces= is a Pattern, which
+ * counts for each machine how many units there match it and how many declare it. A unit's arrival or departure changes
+ * the counters of its few patterns; a question about a machine reads them. A wildcard is matched against a name once,
+ * when the unit or the pattern first appears.
+ *
+ * A unit occupies a machine when it is wanted (desired state not inactive) and placed there. Global units are not
+ * placed: a wanted one runs on every present machine that its MachineID= and MachineMetadata= admit, unless a placed
+ * unit there or a global of an earlier name conflicts with it. The picture works that out itself.
+ *
+ * A Picture owns all it holds; the structs are for reading only.
+ */
+#include "base/map.h"
+#include "fleet/unit/unit.h"
+
+#define PICTURE_MACHINES_MAX 4096
+#define PICTURE_UNITS_MAX 100000
+
+typedef struct PictureMachine PictureMachine;
+typedef struct PictureUnit PictureUnit;
+typedef struct PicturePattern PicturePattern;
+typedef struct PictureName PictureName;
+
+/* Growing lists of borrowed pointers. */
+typedef struct PictureUnits {
+        PictureUnit **items;
+        size_t length, capacity;
+} PictureUnits;
+
+typedef struct PicturePatterns {
+        PicturePattern **items;
+        size_t length, capacity;
+} PicturePatterns;
+
+typedef struct MetadataPair {
+        char *key, *value;
+} MetadataPair;
+
+struct PictureMachine {
+        char *id;
+        char *address;
+        MetadataPair *metadata;
+        size_t n_metadata;
+        bool present; /* false: units are placed there, but the machine is gone */
+        size_t slot;  /* its index in the patterns' counters */
+        size_t placed; /* units with it as target, wanted or not */
+        PictureUnits occupants; /* wanted units that are placed or, if global, run here; their number is the load */
+};
+
+struct PictureUnit {
+        PictureName *name;
+        UnitRequirements requirements;
+        UnitState desired;
+        PictureMachine *target; /* NULL: not placed */
+        uint64_t order;         /* placed in this order, the oldest first */
+        PicturePatterns conflicts, replaces; /* the unit's own */
+        PicturePatterns matched;             /* those that match its name */
+        bool counted;                        /* it is an occupant of its target */
+        bool *runs_on;                       /* global units: by slot, whether it is an occupant */
+        size_t planned;                      /* marks of the planner */
+};
+
+/* A name of a unit, known or only mentioned in a MachineOf=. */
+struct PictureName {
+        char *text;
+        PictureUnit *unit;      /* NULL: only mentioned */
+        PictureUnits followers; /* units that name it in MachineOf= */
+};
+
+/* Counters of a pattern on one machine. */
+typedef struct PatternCount {
+        uint32_t matching;    /* occupants whose name matches */
+        uint32_t conflicting; /* occupants that declare it in Conflicts= */
+        uint32_t replacing;   /* occupants that declare it in Replaces= */
+} PatternCount;
+
+struct PicturePattern {
+        char *text;
+        bool literal;
+        size_t users;         /* units that declare it */
+        size_t index;         /* in picture->patterns */
+        PictureUnits matches; /* all units whose name matches, occupants or not */
+        PatternCount *counts; /* by slot */
+};
+
+typedef struct Picture {
+        Map machines;            /* ID → PictureMachine */
+        PictureMachine **slots;  /* NULL: free */
+        size_t n_slots, capacity_slots;
+        Map names;               /* → PictureName */
+        PictureUnits units;      /* all, in no order */
+        PictureUnits globals;    /* by name */
+        Map pattern_by_text;
+        PicturePatterns patterns; /* in no order */
+} Picture;
+
+void picture_deinit(Picture *picture);
+#define _cleanup_picture_ _cleanup_(picture_deinit)
+
+static inline const char *picture_unit_name(const PictureUnit *unit) {
+        return unit->name->text;
+}
+
+static inline size_t picture_machine_load(const PictureMachine *machine) {
+        return machine->occupants.length;
+}
+
+/* NULL when absent. */
+PictureMachine *picture_machine(const Picture *picture, const char *id);
+PictureUnit *picture_unit(const Picture *picture, const char *name);
+
+/* NULL when the machine has no such key. */
+const char *picture_machine_metadata(const PictureMachine *machine, const char *key);
+
+/* Whether a wanted unit is on the machine: placed, or global and running there. */
+bool picture_occupies(const PictureUnit *unit, const PictureMachine *machine);
+
+/* Whether a machine's MachineID= and MachineMetadata= admit the unit. */
+bool picture_admits(const PictureMachine *machine, const UnitRequirements *requirements);
+
+/*
+ * Changes. Each returns 0, -ENOMEM or -EMSGSIZE (above a limit); after a failure the picture is consistent but may lack
+ * the change in part: the caller should build it anew.
+ */
+
+/* Adds a machine or takes over its new address and metadata; it is present from now on. Copies all. */
+int picture_put_machine(Picture *picture, const char *id, const char *address, const MetadataPair *metadata,
+                        size_t n_metadata);
+
+/* The machine is gone. Units stay placed on it until the scheduler moves them. */
+int picture_remove_machine(Picture *picture, const char *id);
+
+/* Adds a unit or replaces its requirements, desired state and order; its placement stays. Takes over the contents of
+ * `requirements` in any case, leaving it empty. */
+int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requirements, UnitState desired,
+                     uint64_t order);
+void picture_remove_unit(Picture *picture, const char *name);
+
+/* -ENOENT: no such unit. */
+int picture_set_desired(Picture *picture, const char *name, UnitState desired);
+
+/* Where the unit is placed; machine_id may be one that was never seen, or NULL for nowhere. -ENOENT: no such unit. */
+int picture_set_target(Picture *picture, const char *name, const char *machine_id);

@@ -1,0 +1,258 @@
+/* One pass of the engine over the picture. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fleet/schedule/schedule.h"
+
+/* Marks of a unit during a pass. */
+enum {
+        MARK_QUEUED = 1,  /* waits for its turn to be placed */
+        MARK_REPLACED = 2, /* has been made to leave by another; once in a pass, so that no ring of them turns for ever */
+};
+
+typedef struct Planner {
+        Picture *picture;
+        Plan *plan;
+        PictureUnit **queue; /* to be placed; each unit is in it once at a time */
+        size_t first, length, capacity;
+} Planner;
+
+void plan_deinit(Plan *plan) {
+        for (size_t i = 0; i < plan->length; i++) {
+                free(plan->steps[i].unit);
+                free(plan->steps[i].machine_id);
+                free(plan->steps[i].reason);
+        }
+        free(plan->steps);
+        string_list_deinit(&plan->waiting);
+        *plan = (Plan){0};
+}
+
+/* Takes the reason, which may be NULL for want of memory. */
+static int add_step(Plan *plan, PlanKind kind, const PictureUnit *unit, const PictureMachine *machine, char *reason) {
+        PlanStep step = {kind, strdup(picture_unit_name(unit)), strdup(machine->id), reason};
+
+        if (plan->length == plan->capacity) {
+                size_t capacity = plan->capacity ? plan->capacity * 2 : 16;
+                PlanStep *larger = reallocarray(plan->steps, capacity, sizeof(*larger));
+
+                if (!larger)
+                        goto failed;
+                plan->steps = larger;
+                plan->capacity = capacity;
+        }
+        if (!step.unit || !step.machine_id || !step.reason)
+                goto failed;
+        plan->steps[plan->length++] = step;
+        return 0;
+
+failed:
+        free(step.unit);
+        free(step.machine_id);
+        free(step.reason);
+        return -ENOMEM;
+}
+
+static int enqueue(Planner *planner, PictureUnit *unit) {
+        if (unit->planned & MARK_QUEUED || unit->target || unit->desired == UNIT_INACTIVE ||
+            unit->requirements.global)
+                return 0;
+        if (planner->length == planner->capacity) {
+                size_t capacity = planner->capacity ? planner->capacity * 2 : 64;
+                PictureUnit **larger = reallocarray(planner->queue, capacity, sizeof(*larger));
+
+                if (!larger)
+                        return -ENOMEM;
+                planner->queue = larger;
+                planner->capacity = capacity;
+        }
+        planner->queue[planner->length++] = unit;
+        unit->planned |= MARK_QUEUED;
+        return 0;
+}
+
+static char *why_unable(const PictureUnit *unit, ObstacleKind kind) {
+        static const char *const words[OBSTACLE_KINDS] = {
+                [OBSTACLE_GONE] = "has left the cluster",
+                [OBSTACLE_MACHINE] = "is not the one of its MachineID",
+                [OBSTACLE_METADATA] = "no longer has the metadata it needs",
+                [OBSTACLE_PEER] = "no longer has a unit that it must join",
+                [OBSTACLE_CONFLICT] = "has a unit in conflict with it",
+                [OBSTACLE_REPLACED] = "has a unit that replaces it",
+        };
+
+        return str_printf("machine %s %s", unit->target->id, words[kind]);
+}
+
+/* Takes a unit off its machine if it may not stay. 1: it left. */
+static int leave_if_unable(Planner *planner, PictureUnit *unit) {
+        ObstacleKind kind;
+        char *reason;
+        int r;
+
+        if (!unit->target)
+                return 0;
+        if (unit->requirements.global)
+                reason = strdup("it is global now: every machine decides for itself");
+        else if (unit->desired == UNIT_INACTIVE)
+                reason = strdup("its desired state is inactive");
+        else if (!schedule_is_able(planner->picture, unit, unit->target, &kind))
+                reason = why_unable(unit, kind);
+        else
+                return 0;
+        r = add_step(planner->plan, PLAN_UNSCHEDULE, unit, unit->target, reason);
+        if (r < 0)
+                return r;
+        r = picture_set_target(planner->picture, picture_unit_name(unit), NULL);
+        return r < 0 ? r : 1;
+}
+
+/* A unit left: so must those that have to be where it is, and those that have to be where they are. */
+static int leave_with_followers(Planner *planner, PictureUnit *unit) {
+        PictureUnits left = {0};
+        int r;
+
+        r = leave_if_unable(planner, unit);
+        if (r <= 0)
+                return r;
+        left.capacity = planner->picture->units.length;
+        left.items = calloc(left.capacity, sizeof(*left.items));
+        if (!left.items)
+                return -ENOMEM;
+        left.items[left.length++] = unit;
+        for (size_t i = 0; i < left.length; i++) {
+                const PictureUnits *followers = &left.items[i]->name->followers;
+
+                for (size_t j = 0; j < followers->length; j++) {
+                        r = leave_if_unable(planner, followers->items[j]);
+                        if (r < 0)
+                                goto out;
+                        if (r > 0) /* a unit leaves once until it is placed again: there is room */
+                                left.items[left.length++] = followers->items[j];
+                }
+        }
+        for (size_t i = 0; i < left.length; i++) {
+                r = enqueue(planner, left.items[i]);
+                if (r < 0)
+                        goto out;
+        }
+        r = 1;
+out:
+        free(left.items);
+        return r;
+}
+
+static int compare_age(const void *a, const void *b) {
+        const PictureUnit *x = *(PictureUnit *const *)a, *y = *(PictureUnit *const *)b;
+
+        if (x->order != y->order)
+                return x->order < y->order ? -1 : 1;
+        return strcmp(picture_unit_name(x), picture_unit_name(y));
+}
+
+/* Those that the newcomer replaces leave its machine. */
+static int push_replaced(Planner *planner, const PictureUnit *unit) {
+        const PictureMachine *machine = unit->target;
+        PictureUnits victims = {0};
+        int r = 0;
+
+        if (unit->replaces.length == 0)
+                return 0;
+        victims.items = calloc(machine->occupants.length, sizeof(*victims.items));
+        if (!victims.items)
+                return -ENOMEM;
+        for (size_t i = 0; i < machine->occupants.length; i++) {
+                PictureUnit *other = machine->occupants.items[i];
+                ObstacleKind kind;
+
+                if (other->requirements.global || other->planned & MARK_REPLACED ||
+                    schedule_is_able(planner->picture, other, machine, &kind))
+                        continue;
+                victims.items[victims.length++] = other;
+        }
+        qsort(victims.items, victims.length, sizeof(*victims.items), compare_age);
+        for (size_t i = 0; r >= 0 && i < victims.length; i++) {
+                victims.items[i]->planned |= MARK_REPLACED;
+                r = leave_with_followers(planner, victims.items[i]);
+        }
+        free(victims.items);
+        return r < 0 ? r : 0;
+}
+
+static int place(Planner *planner, PictureUnit *unit) {
+        Decision decision = schedule_decide(planner->picture, unit);
+        _cleanup_buffer_ Buffer reason = BUFFER_INIT;
+        int r;
+
+        if (!decision.machine)
+                return 0;
+        r = schedule_describe(&decision, &reason);
+        if (r < 0)
+                return r;
+        r = add_step(planner->plan, PLAN_SCHEDULE, unit, decision.machine, buffer_steal_string(&reason, NULL));
+        if (r < 0)
+                return r;
+        r = picture_set_target(planner->picture, picture_unit_name(unit), decision.machine->id);
+        if (r < 0)
+                return r;
+        r = push_replaced(planner, unit);
+        for (size_t i = 0; r >= 0 && i < unit->name->followers.length; i++)
+                r = enqueue(planner, unit->name->followers.items[i]);
+        return r;
+}
+
+static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
+        int r;
+
+        for (size_t i = 0; i < n; i++)
+                units[i]->planned = 0;
+        for (size_t i = n; i > 0; i--) {
+                r = leave_with_followers(planner, units[i - 1]);
+                if (r < 0)
+                        return r;
+        }
+        /* those that left are in the queue by now in the order of leaving: age counts instead */
+        planner->length = 0;
+        for (size_t i = 0; i < n; i++) {
+                units[i]->planned = 0;
+                r = enqueue(planner, units[i]);
+                if (r < 0)
+                        return r;
+        }
+        while (planner->first < planner->length) {
+                PictureUnit *unit = planner->queue[planner->first++];
+
+                unit->planned &= ~(size_t)MARK_QUEUED;
+                r = place(planner, unit);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < n; i++) {
+                if (units[i]->target || units[i]->desired == UNIT_INACTIVE || units[i]->requirements.global)
+                        continue;
+                r = string_list_add(&planner->plan->waiting, picture_unit_name(units[i]));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int schedule_plan(Picture *picture, Plan *ret) {
+        size_t n = picture->units.length;
+        Planner planner = {.picture = picture, .plan = ret};
+        PictureUnit **units;
+        int r;
+
+        *ret = (Plan){0};
+        if (n == 0)
+                return 0;
+        units = calloc(n, sizeof(*units));
+        if (!units)
+                return -ENOMEM;
+        memcpy(units, picture->units.items, n * sizeof(*units));
+        qsort(units, n, sizeof(*units), compare_age);
+        r = plan_all(&planner, units, n);
+        free(planner.queue);
+        free(units);
+        return r;
+}

@@ -1,0 +1,108 @@
+#pragma once
+/*
+ * Where a unit may run, and why not elsewhere. Pure: answers depend on the picture alone.
+ *
+ * schedule_decide() reads the picture's counters and is meant for the engine; schedule_explain() looks at every unit on
+ * every machine by name and tells all reasons, for people. The two are written apart and must agree.
+ */
+#include "fleet/schedule/picture.h"
+
+/* What keeps a unit off a machine, in the order in which they are told. */
+typedef enum ObstacleKind {
+        OBSTACLE_GONE,     /* the machine is not in the cluster */
+        OBSTACLE_MACHINE,  /* MachineID= names another one */
+        OBSTACLE_METADATA, /* MachineMetadata= does not admit it */
+        OBSTACLE_PEER,     /* a unit of MachineOf= is not there */
+        OBSTACLE_CONFLICT, /* a unit there conflicts, either way */
+        OBSTACLE_REPLACED, /* a unit there replaces this one */
+        OBSTACLE_KINDS,
+} ObstacleKind;
+
+/* Of all machines that were refused: how many for this reason first, and one of them. */
+typedef struct Refusal {
+        size_t count;
+        const PictureMachine *example;
+} Refusal;
+
+typedef struct Decision {
+        PictureMachine *machine; /* NULL: none may run it */
+        size_t machines;         /* how many there are */
+        size_t eligible;         /* how many may run it */
+        size_t load;             /* units on the chosen machine, without this one */
+        Refusal refusals[OBSTACLE_KINDS];
+} Decision;
+
+/* The present machine with the fewest units, and of these the least ID, that may run the unit. Where the unit is now does
+ * not count. For units that are not global; the desired state is not looked at. */
+Decision schedule_decide(const Picture *picture, const PictureUnit *unit);
+
+/* Whether the unit may be on a machine, leaving itself aside. Otherwise ret_kind (may be NULL) gets the first obstacle. */
+bool schedule_is_able(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine,
+                      ObstacleKind *ret_kind);
+
+/* A decision in one line, such as "least loaded of 3 machines (2 units)" or "no machine may run it: 2 conflict (m1)". */
+int schedule_describe(const Decision *decision, Buffer *to);
+
+/* Full explanations */
+
+typedef struct Obstacle {
+        ObstacleKind kind;
+        char *subject; /* the unit, or the metadata key, that it is about; "" for the machine itself */
+        char *text;    /* why */
+        char *remedy;  /* what would have to change */
+} Obstacle;
+
+typedef struct MachineVerdict {
+        const PictureMachine *machine;
+        Obstacle *obstacles; /* none: it may run there, or for a global unit: it does */
+        size_t n_obstacles, capacity_obstacles;
+} MachineVerdict;
+
+typedef struct Explanation {
+        char *summary; /* about the unit itself: where it is, or why it is nowhere */
+        MachineVerdict *machines; /* by ID */
+        size_t n_machines;
+} Explanation;
+
+void explanation_deinit(Explanation *explanation);
+#define _cleanup_explanation_ _cleanup_(explanation_deinit)
+
+/* All machines, with all reasons. Borrows machines of the picture: valid until its next change. -ENOMEM. */
+int schedule_explain(const Picture *picture, const PictureUnit *unit, Explanation *ret);
+
+/* Whether a global unit runs on a machine; if not, all reasons. For the agent of that machine. -ENOMEM. */
+int schedule_explain_global(const PictureUnit *unit, const PictureMachine *machine, MachineVerdict *ret);
+void machine_verdict_deinit(MachineVerdict *verdict);
+
+/* One pass of the engine */
+
+typedef enum PlanKind {
+        PLAN_UNSCHEDULE,
+        PLAN_SCHEDULE,
+} PlanKind;
+
+typedef struct PlanStep {
+        PlanKind kind;
+        char *unit;
+        char *machine_id;
+        char *reason;
+} PlanStep;
+
+typedef struct Plan {
+        PlanStep *steps; /* to be carried out in this order */
+        size_t length, capacity;
+        StringList waiting; /* wanted units that no machine may run, by age; schedule_decide() tells why */
+} Plan;
+
+void plan_deinit(Plan *plan);
+#define _cleanup_plan_ _cleanup_(plan_deinit)
+
+/*
+ * Takes away what is not wanted, what is on a machine that is gone, and what may not be where it is (the youngest first,
+ * so that of two that conflict the older stays); then places, the oldest first. A unit that follows another by MachineOf=
+ * is looked at again when that one moves. A unit that another one replaces leaves the machine when that one comes.
+ *
+ * The picture is changed as if all steps had succeeded: when one cannot be carried out, the caller puts the target back
+ * with picture_set_target(). -ENOMEM: the plan holds the steps that the picture has seen so far.
+ */
+int schedule_plan(Picture *picture, Plan *ret);

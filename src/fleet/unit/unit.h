@@ -1,0 +1,76 @@
+#pragma once
+/*
+ * A unit as fleet knows it: its hash, and what its [X-Fleet] section asks of the machine it runs on. The rules are those
+ * of fleet 1.0.
+ */
+#include "unitfile/name.h"
+#include "unitfile/unitfile.h"
+
+#define UNIT_HASH_SIZE 20
+#define UNIT_HASH_HEX_SIZE (2 * UNIT_HASH_SIZE + 1)
+#define MACHINE_ID_SHORT 8 /* a MachineID= of this length names the machines whose IDs begin so */
+
+/* SHA-1 of the normal form of a unit file. */
+typedef struct UnitHash {
+        uint8_t bytes[UNIT_HASH_SIZE];
+} UnitHash;
+
+/* -ENOMEM, -EIO when the crypto library fails. */
+int unit_hash(const UnitFile *file, UnitHash *ret);
+void unit_hash_to_hex(const UnitHash *hash, char ret[UNIT_HASH_HEX_SIZE]);
+
+/* 40 hexadecimal digits. -EINVAL. */
+int unit_hash_from_hex(Slice text, UnitHash *ret);
+
+static inline bool unit_hash_equals(const UnitHash *a, const UnitHash *b) {
+        return memcmp(a->bytes, b->bytes, UNIT_HASH_SIZE) == 0;
+}
+
+/* What is wanted of a unit, and what has been reached. */
+typedef enum UnitState {
+        UNIT_INACTIVE, /* known to the cluster only */
+        UNIT_LOADED,   /* on a machine, not started by fleet */
+        UNIT_LAUNCHED, /* on a machine and started */
+} UnitState;
+
+const char *unit_state_to_string(UnitState state);
+
+/* -EINVAL with fleet's text. */
+int unit_state_from_string(const char *text, UnitState *ret, Error *error);
+
+/* One key of MachineMetadata=: any of the values will do. */
+typedef struct MetadataRule {
+        char *key;
+        StringList values;
+} MetadataRule;
+
+/* The [X-Fleet] section. Owns its strings. Room for what we add ourselves is here; fleet's own keys are complete. */
+typedef struct UnitRequirements {
+        bool global;
+        char *machine_id;     /* full or of MACHINE_ID_SHORT characters; NULL: any machine */
+        StringList peers;     /* MachineOf=: exact names, all must be on the machine */
+        StringList conflicts; /* globs */
+        StringList replaces;  /* globs */
+        MetadataRule *metadata; /* all rules must hold */
+        size_t n_metadata;
+} UnitRequirements;
+
+void unit_requirements_deinit(UnitRequirements *requirements);
+#define _cleanup_unit_requirements_ _cleanup_(unit_requirements_deinit)
+
+/* Reads the section; keys it does not know are passed over. With a `name`, %n %N %p %i are replaced; NULL: they stay.
+ * -ENOMEM. */
+int unit_requirements_read(const UnitFile *file, const char *name, UnitRequirements *ret);
+
+/* Whether a key of [X-Fleet] is one of fleet's. */
+bool unit_requirement_is_known(const char *key);
+
+/* Whether a MachineID= names the machine: equal, or equal to its first eight characters. */
+bool machine_id_matches(const char *machine_id, const char *wanted);
+
+/* What fleetctl makes of an argument: the last part of a path; ".service" is added unless it ends in a type that fleet
+ * recognizes. A heap string. -EINVAL: nothing is left of it. -ENOMEM. */
+int unit_name_mangle(const char *argument, char **ret, Error *error);
+
+/* The first Description= of [Unit] or "". */
+const char *unit_description(const UnitFile *file);

@@ -1,0 +1,181 @@
+#include "store/settings.h"
+
+#include <errno.h>
+
+#define DEFAULT_CLIENT_URLS "http://127.0.0.1:2379,http://127.0.0.1:4001"
+#define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
+
+enum {
+        SETTINGS_OPTIONS = 24,
+        /* An election must wait for several heartbeats, or leaders change for no reason. */
+        ELECTION_HEARTBEATS_MIN = 5,
+        ELECTION_MSEC_MAX = 50000,
+};
+
+const Option *settings_options(Settings *s) {
+        static Option options[SETTINGS_OPTIONS];
+        const Option table[] = {
+                {"name", 0, OPTION_STRING, "NAME", "ETCD_NAME", "this member's name (default: default)", &s->name, NULL},
+                {"data-dir", 0, OPTION_STRING, "DIR", "ETCD_DATA_DIR", "where the data lives (default: NAME.etcd)", &s->data_dir,
+                 NULL},
+                {"listen-client-urls", 0, OPTION_STRING, "URLS", "ETCD_LISTEN_CLIENT_URLS",
+                 "where clients are served (default: " DEFAULT_CLIENT_URLS ")", &s->listen_client_urls, NULL},
+                {"advertise-client-urls", 0, OPTION_STRING, "URLS", "ETCD_ADVERTISE_CLIENT_URLS",
+                 "where clients find this member (default: as listen-client-urls)", &s->advertise_client_urls, NULL},
+                {"listen-peer-urls", 0, OPTION_STRING, "URLS", "ETCD_LISTEN_PEER_URLS",
+                 "where other members are served (default: " DEFAULT_PEER_URLS ")", &s->listen_peer_urls, NULL},
+                {"initial-advertise-peer-urls", 0, OPTION_STRING, "URLS", "ETCD_INITIAL_ADVERTISE_PEER_URLS",
+                 "where other members find this one (default: as listen-peer-urls)", &s->initial_advertise_peer_urls, NULL},
+                {"initial-cluster", 0, OPTION_STRING, "NAME=URL,…", "ETCD_INITIAL_CLUSTER",
+                 "all members of a cluster that begins (default: this one alone)", &s->initial_cluster, NULL},
+                {"initial-cluster-state", 0, OPTION_STRING, "new|existing", "ETCD_INITIAL_CLUSTER_STATE",
+                 "whether the cluster begins now (default: new)", &s->initial_cluster_state, NULL},
+                {"initial-cluster-token", 0, OPTION_STRING, "TOKEN", "ETCD_INITIAL_CLUSTER_TOKEN",
+                 "tells clusters apart that were given the same URLs (default: etcd-cluster)", &s->initial_cluster_token, NULL},
+                {"heartbeat-interval", 0, OPTION_U64, "MSEC", "ETCD_HEARTBEAT_INTERVAL",
+                 "time between a leader's heartbeats (default: 100)", &s->heartbeat_msec, NULL},
+                {"election-timeout", 0, OPTION_U64, "MSEC", "ETCD_ELECTION_TIMEOUT",
+                 "silence after which a member stands for election (default: 1000)", &s->election_msec, NULL},
+                {"snapshot-count", 0, OPTION_U64, "N", "ETCD_SNAPSHOT_COUNT",
+                 "entries after which a snapshot is made (default: 10000)", &s->snapshot_count, NULL},
+                {"enable-v2", 0, OPTION_SWITCH, NULL, "ETCD_ENABLE_V2", "accepted: this server speaks v2", &s->enable_v2, NULL},
+                {"debug", 0, OPTION_SWITCH, NULL, "ETCD_DEBUG", "log more", &s->debug, NULL},
+                {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
+                {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
+                {0},
+        };
+
+        _Static_assert(ARRAY_SIZE(table) <= SETTINGS_OPTIONS, "room for all options");
+        memcpy(options, table, sizeof(table));
+        return options;
+}
+
+int settings_format_help(Buffer *buffer) {
+        Settings unused = {0};
+
+        (void)buffer_append_string(buffer, "Usage: faering-store [OPTIONS]\n\nA replicated key-value store that speaks etcd's v2 API. "
+                                           "Each option can also be given as the variable ETCD_…\n\n");
+        return options_format_help(settings_options(&unused), "--", buffer);
+}
+
+void settings_deinit(Settings *s) {
+        char *strings[] = {s->name, s->data_dir, s->listen_client_urls, s->advertise_client_urls, s->listen_peer_urls,
+                           s->initial_advertise_peer_urls, s->initial_cluster, s->initial_cluster_state,
+                           s->initial_cluster_token};
+
+        for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+                free(strings[i]);
+        free(s->listen_client.items);
+        free(s->advertise_client.items);
+        free(s->listen_peer.items);
+        free(s->advertise_peer.items);
+        bootstrap_deinit(&s->bootstrap);
+        *s = (Settings){0};
+}
+
+static int set_default(char **target, const char *value) {
+        if (*target && **target)
+                return 0;
+        free(*target);
+        *target = strdup(value);
+        return *target ? 0 : -ENOMEM;
+}
+
+static int parse_urls(const char *option, const char *text, UrlList *ret, Error *error) {
+        int r = url_parse_list(text, 0, &ret->items, &ret->length, error);
+
+        return r < 0 ? error_prefix(error, r, "--%s", option) : 0;
+}
+
+static int settle_cluster(Settings *s, Error *error) {
+        _cleanup_buffer_ Buffer alone = BUFFER_INIT;
+        char text[URL_TEXT_MAX];
+        int r;
+
+        for (size_t i = 0; i < s->advertise_peer.length; i++) {
+                url_format(&s->advertise_peer.items[i], text);
+                (void)buffer_printf(&alone, "%s%s=%s", i ? "," : "", s->name, text);
+        }
+        if (!buffer_string(&alone))
+                return -ENOMEM;
+        r = set_default(&s->initial_cluster, buffer_string(&alone));
+        if (r >= 0)
+                r = bootstrap_parse(s->initial_cluster, s->initial_cluster_token, &s->bootstrap, error);
+        if (r < 0)
+                return r;
+        if (!bootstrap_find(&s->bootstrap, s->name))
+                return error_set(error, -EINVAL,
+                                 "--initial-cluster does not name this member, \"%s\": add %s=URL to it, or correct --name",
+                                 s->name, s->name);
+        return 0;
+}
+
+static int settings_check(Settings *s, Error *error) {
+        int r;
+
+        if (!str_equals(s->initial_cluster_state, "new") && !str_equals(s->initial_cluster_state, "existing"))
+                return error_set(error, -EINVAL, "--initial-cluster-state is \"%s\": it must be new or existing",
+                                 s->initial_cluster_state);
+        if (s->heartbeat_msec == 0 || s->election_msec < s->heartbeat_msec * ELECTION_HEARTBEATS_MIN)
+                return error_set(error, -EINVAL, "--election-timeout (%llu ms) must be at least %d times --heartbeat-interval (%llu ms)",
+                                 (unsigned long long)s->election_msec, ELECTION_HEARTBEATS_MIN,
+                                 (unsigned long long)s->heartbeat_msec);
+        if (s->election_msec > ELECTION_MSEC_MAX)
+                return error_set(error, -EINVAL, "--election-timeout may be at most %d ms", ELECTION_MSEC_MAX);
+        r = parse_urls("listen-client-urls", s->listen_client_urls, &s->listen_client, error);
+        if (r >= 0)
+                r = parse_urls("advertise-client-urls", s->advertise_client_urls, &s->advertise_client, error);
+        if (r >= 0)
+                r = parse_urls("listen-peer-urls", s->listen_peer_urls, &s->listen_peer, error);
+        if (r >= 0)
+                r = parse_urls("initial-advertise-peer-urls", s->initial_advertise_peer_urls, &s->advertise_peer, error);
+        return r < 0 ? r : settle_cluster(s, error);
+}
+
+static int settings_fill(Settings *s) {
+        _cleanup_free_ char *directory = NULL;
+        int r;
+
+        r = set_default(&s->name, "default");
+        if (r < 0)
+                return r;
+        directory = str_printf("%s.etcd", s->name);
+        if (!directory)
+                return -ENOMEM;
+        r = set_default(&s->data_dir, directory);
+        if (r >= 0)
+                r = set_default(&s->listen_client_urls, DEFAULT_CLIENT_URLS);
+        if (r >= 0)
+                r = set_default(&s->advertise_client_urls, s->listen_client_urls);
+        if (r >= 0)
+                r = set_default(&s->listen_peer_urls, DEFAULT_PEER_URLS);
+        if (r >= 0)
+                r = set_default(&s->initial_advertise_peer_urls, s->listen_peer_urls);
+        if (r >= 0)
+                r = set_default(&s->initial_cluster_state, "new");
+        if (r >= 0)
+                r = set_default(&s->initial_cluster_token, "etcd-cluster");
+        return r;
+}
+
+int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error) {
+        _cleanup_(settings_deinit) Settings settings = {.heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000};
+        _cleanup_string_list_ StringList arguments = {0};
+        int r;
+
+        r = options_parse(settings_options(&settings), OPTIONS_GO, argc, argv, &arguments, error);
+        if (r < 0)
+                return r;
+        if (!settings.help && !settings.version) {
+                if (arguments.length > 0)
+                        return error_set(error, -EINVAL, "\"%s\" is no option; see --help", arguments.items[0]);
+                r = settings_fill(&settings);
+                if (r >= 0)
+                        r = settings_check(&settings, error);
+                if (r < 0)
+                        return r;
+        }
+        *ret_settings = settings;
+        settings = (Settings){0};
+        return 0;
+}

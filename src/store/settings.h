@@ -1,0 +1,34 @@
+#pragma once
+/* faering-store's settings: etcd's flags, their ETCD_* variables, and what follows from them. */
+#include "base/options.h"
+#include "store/bootstrap.h"
+
+typedef struct UrlList {
+        Url *items;
+        size_t length;
+} UrlList;
+
+typedef struct Settings {
+        char *name;
+        char *data_dir;
+        char *listen_client_urls, *advertise_client_urls, *listen_peer_urls, *initial_advertise_peer_urls;
+        char *initial_cluster, *initial_cluster_state, *initial_cluster_token;
+        uint64_t heartbeat_msec, election_msec;
+        uint64_t snapshot_count;
+        bool enable_v2;
+        bool debug;
+        bool help, version;
+
+        UrlList listen_client, advertise_client, listen_peer, advertise_peer;
+        Bootstrap bootstrap;
+} Settings;
+
+/* The table of options with `settings` as their target; valid until the next call. */
+const Option *settings_options(Settings *settings);
+
+/* From the command line and the environment; checked. -EINVAL with `error`. */
+int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error);
+void settings_deinit(Settings *settings);
+
+/* -ENOMEM. The text of --help. */
+int settings_format_help(Buffer *buffer);
