@@ -49,7 +49,8 @@ void tree_deinit(Tree *tree);
 /*
  * Carries out a command. 0: done; ret_event (may be NULL) gets a reference to the event, or NULL after SYNC, which makes
  * one event for each expired key. Above zero: a TreeCode, `error` (may be NULL) says more, and nothing has changed.
- * -ENOMEM: nothing has changed; a replica must not go on without applying it.
+ * -ENOMEM: nothing has changed, or for SYNC some keys have expired, and applying it again goes on from there; a replica
+ * must not go on without applying it.
  */
 int tree_apply(Tree *tree, const Command *command, Event **ret_event, TreeError *error);
 
