@@ -34,7 +34,7 @@ typedef enum StoreMemberCode {
 
 /* How a write or a quorum read ended. Everything is borrowed for the time of the call. */
 typedef struct StoreOutcome {
-        int r;                     /* 0, a TreeCode or StoreMemberCode, or a negative errno: the cluster could not do it */
+        int r;                     /* 0, TreeCode, StoreMemberCode; negative errno: the cluster could not do it */
         Event *event;              /* r == 0, writes */
         const StoreMember *member; /* r == 0, STORE_MEMBER_ADD */
         const TreeError *error;    /* r > 0, writes */
@@ -74,8 +74,8 @@ typedef struct StoreBackend {
          * after `timeout` (0: the one that writes have). */
         void (*read_index)(void *userdata, Usec timeout, StoreDone done, void *data);
 
-        /* Changes the members (`change` is borrowed for the call). Calls `done` exactly once, with a StoreMemberCode when
-         * r > 0. */
+        /* Changes the members (`change` is borrowed for the call). Calls `done` exactly once, with a StoreMemberCode
+         * when r > 0. */
         void (*change_member)(void *userdata, const StoreMemberChange *change, StoreDone done, void *data);
 
         /* Filled anew at each call; strings are borrowed for the time of the handler. */

@@ -3,6 +3,6 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* {"peerURLs":["http://host:port",…]}: adds the URLs, sorted, to an empty list. -EINVAL with a text for the client, whatever
- * has been added by then; -ENOMEM. */
+/* {"peerURLs":["http://host:port",…]}: adds the URLs, sorted, to an empty list. -EINVAL with a text for the client,
+ * whatever has been added by then; -ENOMEM. */
 int members_parse_urls(Slice body, StringList *urls, Error *error);
