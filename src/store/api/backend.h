@@ -5,22 +5,43 @@
  */
 #include "store/tree/tree.h"
 
-/* How a write or a quorum read ended. Everything is borrowed for the time of the call. */
-typedef struct StoreOutcome {
-        int r;                   /* 0, a TreeCode, or a negative errno: the cluster could not do it (in time) */
-        Event *event;            /* r == 0, writes */
-        const TreeError *error;  /* r > 0 */
-        const char *reason;      /* r < 0: for the client, such as "etcdserver: request timed out" */
-} StoreOutcome;
-
-typedef void (*StoreDone)(void *data, const StoreOutcome *outcome);
-
 typedef struct StoreMember {
         uint64_t id;
         const char *name; /* "": has not started yet */
         StringList peer_urls;
         StringList client_urls;
 } StoreMember;
+
+typedef enum StoreMemberChangeKind {
+        STORE_MEMBER_ADD,
+        STORE_MEMBER_UPDATE,
+        STORE_MEMBER_REMOVE,
+} StoreMemberChangeKind;
+
+typedef struct StoreMemberChange {
+        StoreMemberChangeKind kind;
+        uint64_t id;                 /* ADD: the backend chooses one */
+        const StringList *peer_urls; /* ADD, UPDATE: valid and sorted */
+} StoreMemberChange;
+
+/* Expected outcomes of a change of the members. */
+typedef enum StoreMemberCode {
+        STORE_MEMBER_EXISTS = 1,
+        STORE_MEMBER_URL_EXISTS,
+        STORE_MEMBER_UNKNOWN,
+        STORE_MEMBER_GONE, /* was removed, and can never come back */
+} StoreMemberCode;
+
+/* How a write or a quorum read ended. Everything is borrowed for the time of the call. */
+typedef struct StoreOutcome {
+        int r;                     /* 0, TreeCode, StoreMemberCode; negative errno: the cluster could not do it */
+        Event *event;              /* r == 0, writes */
+        const StoreMember *member; /* r == 0, STORE_MEMBER_ADD */
+        const TreeError *error;    /* r > 0, writes */
+        const char *reason;        /* r < 0: for the client, such as "etcdserver: request timed out" */
+} StoreOutcome;
+
+typedef void (*StoreDone)(void *data, const StoreOutcome *outcome);
 
 typedef struct StoreStatus {
         uint64_t cluster_id, member_id, leader_id; /* leader_id 0: none known */
@@ -52,6 +73,10 @@ typedef struct StoreBackend {
         /* Calls `done` exactly once, when the tree here has all that was committed before this call, or with -ETIMEDOUT
          * after `timeout` (0: the one that writes have). */
         void (*read_index)(void *userdata, Usec timeout, StoreDone done, void *data);
+
+        /* Changes the members (`change` is borrowed for the call). Calls `done` exactly once, with a StoreMemberCode
+         * when r > 0. */
+        void (*change_member)(void *userdata, const StoreMemberChange *change, StoreDone done, void *data);
 
         /* Filled anew at each call; strings are borrowed for the time of the handler. */
         void (*status)(void *userdata, StoreStatus *ret_status);

@@ -81,13 +81,78 @@ void fake_backend_release(FakeBackend *fake) {
         }
 }
 
+static StoreMember *fake_find_member(FakeBackend *fake, uint64_t id) {
+        for (size_t i = 0; i < fake->member_count; i++)
+                if (fake->members[i].id == id)
+                        return &fake->members[i];
+        return NULL;
+}
+
+static bool fake_has_url(const FakeBackend *fake, const StringList *urls, uint64_t but) {
+        for (size_t i = 0; i < fake->member_count; i++)
+                for (size_t k = 0; k < urls->length; k++)
+                        if (fake->members[i].id != but &&
+                            string_list_contains(&fake->members[i].peer_urls, urls->items[k]))
+                                return true;
+        return false;
+}
+
+static void fake_set_urls(StoreMember *member, const StringList *urls) {
+        int r = 0;
+
+        string_list_deinit(&member->peer_urls);
+        for (size_t i = 0; i < urls->length && r == 0; i++)
+                r = string_list_add(&member->peer_urls, urls->items[i]);
+        assert(r == 0);
+}
+
+static int fake_carry_out(FakeBackend *fake, const StoreMemberChange *change, const StoreMember **ret_member) {
+        StoreMember *member = fake_find_member(fake, change->id);
+
+        if (change->kind != STORE_MEMBER_REMOVE && fake_has_url(fake, change->peer_urls, change->id))
+                return STORE_MEMBER_URL_EXISTS;
+        if (change->kind == STORE_MEMBER_ADD) {
+                assert(fake->member_count < FAKE_MEMBERS_MAX);
+                member = &fake->members[fake->member_count++];
+                *member = (StoreMember){.id = 0xabc0 + fake->member_count, .name = ""};
+        } else if (!member)
+                return change->id == fake->removed ? STORE_MEMBER_GONE : STORE_MEMBER_UNKNOWN;
+        if (change->kind == STORE_MEMBER_REMOVE) {
+                fake->removed = member->id;
+                string_list_deinit(&member->peer_urls);
+                string_list_deinit(&member->client_urls);
+                *member = fake->members[--fake->member_count];
+                return 0;
+        }
+        fake_set_urls(member, change->peer_urls);
+        *ret_member = member;
+        return 0;
+}
+
+static void fake_change_member(void *userdata, const StoreMemberChange *change, StoreDone done, void *data) {
+        FakeBackend *fake = userdata;
+        StoreOutcome outcome = {.reason = fake->reason};
+
+        outcome.r = fake->reason ? -ETIMEDOUT : fake_carry_out(fake, change, &outcome.member);
+        done(data, &outcome);
+}
+
+static void fake_drop_members(FakeBackend *fake) {
+        for (size_t i = 0; i < fake->member_count; i++) {
+                string_list_deinit(&fake->members[i].client_urls);
+                string_list_deinit(&fake->members[i].peer_urls);
+        }
+}
+
 static void fake_status(void *userdata, StoreStatus *ret_status) {
         *ret_status = ((FakeBackend *)userdata)->status;
 }
 
 static const StoreMember *fake_members(void *userdata, size_t *ret_count) {
-        *ret_count = 1;
-        return &((FakeBackend *)userdata)->member;
+        FakeBackend *fake = userdata;
+
+        *ret_count = fake->member_count;
+        return fake->members;
 }
 
 static bool fake_followers(void *userdata, const StoreFollower **ret_followers, size_t *ret_count) {
@@ -101,6 +166,7 @@ const StoreBackend fake_backend = {
         .now = fake_now,
         .propose = fake_propose,
         .read_index = fake_read_index,
+        .change_member = fake_change_member,
         .status = fake_status,
         .members = fake_members,
         .followers = fake_followers,
@@ -120,29 +186,28 @@ static int fake_write_system_keys(FakeBackend *fake) {
 int fake_backend_init(FakeBackend *fake, const char *client_url) {
         int r;
 
-        *fake = (FakeBackend){.leads = true};
+        *fake = (FakeBackend){.leads = true, .member_count = 1};
         list_init(&fake->waiting);
-        fake->member.id = 0x8e9e05c52164694d;
-        fake->member.name = "fake";
-        r = string_list_add(&fake->member.client_urls, client_url);
+        fake->members[0].id = 0x8e9e05c52164694d;
+        fake->members[0].name = "fake";
+        r = string_list_add(&fake->members[0].client_urls, client_url);
         if (r == 0)
-                r = string_list_add(&fake->member.peer_urls, "http://127.0.0.1:2380");
+                r = string_list_add(&fake->members[0].peer_urls, "http://127.0.0.1:2380");
         if (r == 0)
                 r = tree_init(&fake->tree, NULL);
         if (r == 0)
                 r = fake_write_system_keys(fake);
         if (r < 0) {
-                string_list_deinit(&fake->member.client_urls);
-                string_list_deinit(&fake->member.peer_urls);
+                fake_drop_members(fake);
                 return r;
         }
         fake->status = (StoreStatus){
                 .cluster_id = 0xcdf818194e3a8c32,
-                .member_id = fake->member.id,
-                .leader_id = fake->member.id,
+                .member_id = fake->members[0].id,
+                .leader_id = fake->members[0].id,
                 .raft_index = 4,
                 .raft_term = 2,
-                .name = fake->member.name,
+                .name = fake->members[0].name,
                 .version = "3.4.23",
                 .cluster_version = "3.4.0",
                 .started = clock_wall(),
@@ -153,8 +218,7 @@ int fake_backend_init(FakeBackend *fake, const char *client_url) {
 
 void fake_backend_deinit(FakeBackend *fake) {
         assert(list_is_empty(&fake->waiting));
-        string_list_deinit(&fake->member.client_urls);
-        string_list_deinit(&fake->member.peer_urls);
+        fake_drop_members(fake);
         tree_deinit(&fake->tree);
 }
 

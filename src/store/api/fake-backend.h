@@ -6,9 +6,13 @@
 #include "base/list.h"
 #include "store/api/backend.h"
 
+#define FAKE_MEMBERS_MAX 8
+
 typedef struct FakeBackend {
         Tree tree;
-        StoreMember member;
+        StoreMember members[FAKE_MEMBERS_MAX]; /* the first is this one */
+        size_t member_count;
+        uint64_t removed; /* id of the member removed last */
         StoreStatus status;
         WallUsec now;       /* 0: the system's clock */
         bool leads;

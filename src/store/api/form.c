@@ -114,7 +114,8 @@ Slice form_get(const Form *form, FormField field) {
 static size_t token_length(Slice text) {
         size_t n = 0;
 
-        while (n < text.length && text.data[n] > ' ' && text.data[n] < 0x7f && !strchr("()<>@,;:\\\"/[]?=", text.data[n]))
+        while (n < text.length && text.data[n] > ' ' && text.data[n] < 0x7f &&
+               !strchr("()<>@,;:\\\"/[]?=", text.data[n]))
                 n++;
         return n;
 }

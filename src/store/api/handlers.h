@@ -1,5 +1,5 @@
 #pragma once
-/* What api.c hands requests to. `path` is decoded and clean, and follows the handler's prefix; borrowed for the call. */
+/* What api.c hands requests to. `path` is decoded and clean, and follows the handler's prefix; borrowed. */
 #include "store/api/api.h"
 
 void keys_handle(Api *api, HttpRequest *request, Slice path);

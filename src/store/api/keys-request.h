@@ -60,6 +60,6 @@ void keys_request_deinit(KeysRequest *request);
  * every case. */
 int keys_request_parse(const KeysInput *input, KeysRequest *ret_request, Buffer *cause);
 
-/* Go's ServeMux sends clients elsewhere when a decoded path is not clean. Appends the clean form of `path`: no "//", "."
- * or ".."; a slash at the end stays. -ENOMEM. */
+/* Go's ServeMux sends clients elsewhere when a decoded path is not clean. Appends the clean form of `path`: no "//",
+ * "." or ".."; a slash at the end stays. -ENOMEM. */
 int keys_clean_path(Slice path, Buffer *clean);

@@ -15,8 +15,8 @@ const KeysErrorText *keys_error_text(int code);
 /* Takes the prefix TREE_KEYS off an internal path, and off an error's cause. */
 Slice keys_trim_path(Slice path);
 
-/* {"errorCode":…} and a line end, appended. `cause` is shown as it is. -ENOMEM; all three write to the end of a buffer
- * that may hold something. */
+/* {"errorCode":…} and a line end, appended. `cause` is shown as it is. -ENOMEM; all three write to the end of a
+ * buffer that may hold something. */
 int keys_write_error(Buffer *buffer, int code, Slice cause, uint64_t index);
 
 /* An event. With `bare` the answer that noValueOnSuccess asks for, if the event is of a kind that knows it. */

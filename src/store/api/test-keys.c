@@ -102,7 +102,8 @@ static void test_write_and_read(void **state) {
         exchange(*state, "PUT /v2/keys/a?value=2" END, 200, "\"prevNode\"");
         exchange(*state, "GET /v2/keys/a" END, 200, "X-Etcd-Index: 5\r\nX-Raft-Index: 6\r\nX-Raft-Term: 2\r\n");
         exchange(*state, "GET /v2/keys/a?quorum=true" END, 200, "\"value\":\"2\"");
-        exchange(*state, "GET /v2/keys/none" END, 404, "\"errorCode\":100,\"message\":\"Key not found\",\"cause\":\"/none\"");
+        exchange(*state, "GET /v2/keys/none" END, 404,
+                 "\"errorCode\":100,\"message\":\"Key not found\",\"cause\":\"/none\"");
         exchange(*state, "GET /v2/keys/a?recursive=x" END, 400, "X-Etcd-Index: 0\r\n");
         exchange(*state, "DELETE /v2/keys/a?prevValue=1" END, 412, "[1 != 2]");
         exchange(*state, "PATCH /v2/keys/a" END, 405, "Allow: HEAD,GET,PUT,POST,DELETE\r\n");
@@ -123,7 +124,8 @@ static void test_cluster_that_cannot_is_told(void **state) {
 
         fixture->fake.reason = "etcdserver: request timed out";
         exchange(fixture, "PUT /v2/keys/a?value=1" END, 500,
-                 "{\"errorCode\":300,\"message\":\"Raft Internal Error\",\"cause\":\"etcdserver: request timed out\",\"index\":0}");
+                 "{\"errorCode\":300,\"message\":\"Raft Internal Error\",\"cause\":\"etcdserver: request timed "
+                 "out\",\"index\":0}");
         exchange(fixture, "GET /v2/keys/?quorum=true" END, 500, "request timed out");
         exchange(fixture, "GET /v2/keys/" END, 200, "\"action\":\"get\"");
         exchange(fixture, "GET /health" END, 503, "{\"health\":\"false\"}");
@@ -208,9 +210,10 @@ static void test_stream_that_does_not_read_is_ended(void **state) {
 }
 
 static void test_other_endpoints(void **state) {
-        exchange(*state, "GET /v2/members" END, 200,
-                 "{\"members\":[{\"id\":\"8e9e05c52164694d\",\"name\":\"fake\",\"peerURLs\":[\"http://127.0.0.1:2380\"],"
-                 "\"clientURLs\":[\"http://127.0.0.1:2379\"]}]}\n");
+        exchange(
+                *state, "GET /v2/members" END, 200,
+                "{\"members\":[{\"id\":\"8e9e05c52164694d\",\"name\":\"fake\",\"peerURLs\":[\"http://127.0.0.1:2380\"],"
+                "\"clientURLs\":[\"http://127.0.0.1:2379\"]}]}\n");
         exchange(*state, "GET /v2/members/leader" END, 200, "8e9e05c52164694d");
         exchange(*state, "GET /v2/members/nosuch" END, 404, "{\"message\":\"Not found\"}");
         exchange(*state, "GET /v2/machines" END, 200, "\r\n\r\nhttp://127.0.0.1:2379");
@@ -220,6 +223,49 @@ static void test_other_endpoints(void **state) {
         exchange(*state, "GET /v2/stats/self" END, 200, "\"state\":\"StateLeader\"");
         exchange(*state, "GET /v2/stats/leader" END, 200, "{\"leader\":\"8e9e05c52164694d\",\"followers\":{}}");
         exchange(*state, "OPTIONS /anything" END, 200, "Access-Control-Allow-Origin: *\r\n");
+}
+
+#define JSON_HEAD HOST "Content-Type: application/json\r\n"
+
+static void test_members_are_changed(void **state) {
+        static const char add[] = "POST /v2/members" JSON_HEAD
+                                  "Content-Length: 37\r\n\r\n{\"peerURLs\":[\"http://10.0.0.2:2380\"]}";
+        static const char update[] = "PUT /v2/members/abc2" JSON_HEAD
+                                     "Content-Length: 37\r\n\r\n{\"peerURLs\":[\"http://10.0.0.3:2380\"]}";
+
+        exchange(*state, add, 201,
+                 "{\"id\":\"abc2\",\"name\":\"\",\"peerURLs\":[\"http://10.0.0.2:2380\"],\"clientURLs\":[]}");
+        exchange(*state, add, 409, "{\"message\":\"membership: peerURL exists\"}");
+        exchange(*state, update, 204, "X-Etcd-Cluster-Id: ");
+        exchange(*state, "GET /v2/members" END, 200, "http://10.0.0.3:2380");
+        exchange(*state, "DELETE /v2/members/ABC2" END, 204, "");
+        exchange(*state, "DELETE /v2/members/abc2" END, 410, "{\"message\":\"Member permanently removed: abc2\"}");
+        exchange(*state, update, 410, "");
+        exchange(*state, "DELETE /v2/members/12345678901234567" END, 404, "No such member: 12345678901234567");
+        exchange(*state, "DELETE /v2/members" END, 405, "Method Not Allowed");
+}
+
+static void test_bad_members_are_refused(void **state) {
+        static const struct {
+                const char *body, *message;
+        } cases[] = {{"{}", "no valid URLs given"},
+                     {"[", "body is not JSON"},
+                     {"7", ""},
+                     {"{\"peerURLs\":null}", "no valid URLs given"},
+                     {"{\"x\":[\"s\",1.5,true],\"peerURLs\":[]}", "no valid URLs given"},
+                     {"{\"peerURLs\":7}", "must be a list"},
+                     {"{\"peerURLs\":[7]}", "must be a list"},
+                     {"{\"peerURLs\":[\"http://a:1/b\"]}", "URL must not contain a path: http://a:1/b"},
+                     {"{\"peerURLs\":[\"http://a\"]}", ""}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *request = str_printf("POST /v2/members" JSON_HEAD "Content-Length: %zu\r\n\r\n%s",
+                                                          strlen(cases[i].body), cases[i].body);
+
+                exchange(*state, request, 400, cases[i].message);
+        }
+        exchange(*state, "POST /v2/members" HOST "Content-Length: 2\r\n\r\n{}", 415,
+                 "{\"message\":\"Bad Content-Type , accept application/json\"}");
 }
 
 static void test_follower_without_leader(void **state) {
@@ -245,6 +291,8 @@ int main(void) {
                 with_server(test_history_that_is_gone),
                 with_server(test_stream_that_does_not_read_is_ended),
                 with_server(test_other_endpoints),
+                with_server(test_members_are_changed),
+                with_server(test_bad_members_are_refused),
                 with_server(test_follower_without_leader),
         };
 

@@ -125,7 +125,8 @@ static int tree_write(Tree *tree, Node *node, const Command *command, EventActio
         return 0;
 }
 
-/* New nodes for each component of `missing`, the last one as the command wants it. They hang together, in no directory. */
+/* New nodes for each component of `missing`, the last one as the command wants it. They hang together, but in no
+ * directory. */
 static int chain_new(const Tree *tree, Slice missing, const Command *command, Node **ret_top, Node **ret_last) {
         Node *top = NULL, *parent = NULL;
         Slice name;

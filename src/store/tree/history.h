@@ -31,7 +31,8 @@ Event *history_at(const History *history, size_t position);
 
 /*
  * The first event with index >= `since` that a watch of `path` sees, borrowed; NULL when there is none yet.
- * TREE_INDEX_CLEARED when events from `since` on are gone already; `current` is the tree's index for the error. -ENOMEM.
+ * TREE_INDEX_CLEARED when events from `since` on are gone already; `current` is the tree's index for the error.
+ * -ENOMEM.
  * Matches the path itself, with `recursive` what is below, and the deletion or expiry of a directory whose path is a
  * prefix of `path`. As in etcd hidden keys are not left out here, and the prefix is one of bytes, not of components.
  */

@@ -59,8 +59,8 @@ static inline bool node_is_hidden(const Node *node) {
         return node->name_length > 0 && node->name[0] == '_';
 }
 
-/* The full internal path: its length, writing it to room for as much, and appending it (-ENOMEM; the buffer then stays as
- * it was). */
+/* The full internal path: its length, writing it to room for as much, and appending it (-ENOMEM; the buffer then stays
+ * as it was). */
 size_t node_path_length(const Node *node);
 void node_write_path(const Node *node, char *room, size_t length);
 int node_append_path(const Node *node, Buffer *buffer);

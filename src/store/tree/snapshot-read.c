@@ -189,7 +189,8 @@ static int read_header(SnapshotReader *reader, Error *error) {
                                  SNAPSHOT_MAGIC);
         if (header[HEADER_LENGTH - 1] != SNAPSHOT_VERSION)
                 return error_set(error, -EBADMSG,
-                                 "snapshot has version %d, but this program reads version %d: use the program that wrote it",
+                                 "snapshot has version %d, but this program reads version %d: "
+                                 "use the program that wrote it",
                                  header[HEADER_LENGTH - 1], SNAPSHOT_VERSION);
         reader->has_header = true;
         return 0;

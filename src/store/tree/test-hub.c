@@ -19,7 +19,12 @@ static void remove_recursive(Tree *tree, const char *path) {
 
 static Watcher *watch(Tree *tree, const char *path, bool recursive, bool stream, WatcherReady ready, void *userdata) {
         WatchOptions options = {
-                .path = slice_from(path), .recursive = recursive, .stream = stream, .ready = ready, .userdata = userdata};
+                .path = slice_from(path),
+                .recursive = recursive,
+                .stream = stream,
+                .ready = ready,
+                .userdata = userdata,
+        };
         Watcher *watcher;
 
         assert_int_equal(tree_watch(tree, &options, &watcher, NULL), 0);

@@ -118,7 +118,7 @@ static void test_tree_comes_back(void **state) {
         tree_deinit(&copy);
 }
 
-/* The property that matters: whatever changes while a snapshot is written, it has the tree as it was at its beginning. */
+/* The property that matters: whatever changes while a snapshot is written, it has the tree of its beginning. */
 static void test_changes_meanwhile_are_not_in_the_snapshot(void **state) {
         (void)state;
         for (uint64_t seed = 1; seed <= 150; seed++) {

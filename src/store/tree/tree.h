@@ -47,14 +47,15 @@ int tree_init(Tree *tree, const TreeOptions *options); /* -ENOMEM; options may b
 void tree_deinit(Tree *tree);
 
 /*
- * Carries out a command. 0: done; ret_event (may be NULL) gets a reference to the event, or NULL after SYNC, which makes
- * one event for each expired key. Above zero: a TreeCode, `error` (may be NULL) says more, and nothing has changed.
- * -ENOMEM: nothing has changed; a replica must not go on without applying it.
+ * Carries out a command. 0: done; ret_event (may be NULL) gets a reference to the event, or NULL after SYNC, which
+ * makes one event for each expired key. Above zero: a TreeCode, `error` (may be NULL) says more, and nothing has changed.
+ * -ENOMEM: nothing has changed, or for SYNC some keys have expired, and applying it again goes on from there; a replica
+ * must not go on without applying it.
  */
 int tree_apply(Tree *tree, const Command *command, Event **ret_event, TreeError *error);
 
-/* The node at a full internal path (checked), borrowed until the next change. TREE_KEY_NOT_FOUND: the cause is the first
- * component's path that is missing. TREE_NOT_DIRECTORY: the cause is the file on the way. -ENOMEM. */
+/* The node at a full internal path (checked), borrowed until the next change. TREE_KEY_NOT_FOUND: the cause is the
+ * first component's path that is missing. TREE_NOT_DIRECTORY: the cause is the file on the way. -ENOMEM. */
 int tree_find(const Tree *tree, Slice path, const Node **ret_node, TreeError *error);
 
 /* As tree_find(), counted as a get. */
