@@ -75,7 +75,7 @@ typedef struct StoreBackend {
         void (*read_index)(void *userdata, Usec timeout, StoreDone done, void *data);
 
         /* Changes the members (`change` is borrowed for the call). Calls `done` exactly once, with a StoreMemberCode
-         * when r > 0. */
+         * when r > 0. NULL: the members of this server cannot be changed. */
         void (*change_member)(void *userdata, const StoreMemberChange *change, StoreDone done, void *data);
 
         /* Filled anew at each call; strings are borrowed for the time of the handler. */

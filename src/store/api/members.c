@@ -243,7 +243,7 @@ static void members_get(Api *api, HttpRequest *request, Slice path) {
 }
 
 void members_handle(Api *api, HttpRequest *request, Slice path) {
-        if (!api_allow_method(request, "GET,POST,DELETE,PUT"))
+        if (!api_allow_method(request, api->backend->change_member ? "GET,POST,DELETE,PUT" : "GET"))
                 return;
         if (path.length > 0)
                 path = (Slice){path.data + 1, path.length - 1}; /* the slash */
