@@ -79,8 +79,17 @@ typedef struct RaftConfig {
         RaftReadOnly read_only;
         bool disable_proposal_forwarding;    /* followers drop proposals */
         bool disable_conf_change_validation; /* only for tests */
-        bool step_down_on_removal;           /* a leader that a change removed or demoted follows at once; else it goes
-                                                on without taking proposals until its owner stops it */
+
+        /* A denied vote tells what the member knows to be committed (commit, log_term), and a candidate that has that
+         * entry takes it over. Always sound: a committed entry stays one, whoever says so. Needed because a change takes
+         * force when it is applied: who has not heard that it is committed may need the vote of a member that the change
+         * removed, and that one may have to deny it for ever. Set this in earnest; etcd's raft has no such thing, so that
+         * recorded transcripts run without. */
+        bool votes_tell_commit;
+
+        /* A leader that a change has removed or demoted follows at once. Else it goes on leading, takes no proposals, and
+         * brings the others the news that the change is committed, until its owner stops it. */
+        bool step_down_on_removal;
 } RaftConfig;
 
 typedef struct Raft Raft;
