@@ -88,8 +88,9 @@ static int become_leader(Raft *raft) {
         return r < 0 ? r : raft_acknowledge_own(raft);
 }
 
-/* Learners, members outside their own configuration and those in the middle of a snapshot do not stand. A member outside
- * still votes: the paper, section 4.1, on servers accepting requests from those who are not in their configuration. */
+/* Learners, members outside their own configuration and those in the middle of a snapshot do not stand. A member
+ * outside still votes: the paper, section 4.1, on servers accepting requests from those who are not in their
+ * configuration. */
 bool raft_is_promotable(const Raft *raft) {
         const RaftProgress *self = raft_tracker_get(&raft->tracker, raft->config.id);
 
@@ -178,8 +179,8 @@ static int tell_commit(const Raft *raft, RaftMessage *response) {
         return 0;
 }
 
-/* The entry that is said to be committed, if this log has it, and all before it (the paper, section 3.5: logs that agree
- * in one entry agree in all before). */
+/* The entry that is said to be committed, if this log has it, and all before it (the paper, section 3.5: logs that
+ * agree in one entry agree in all before). */
 static int hear_commit(Raft *raft, const RaftMessage *response) {
         int r;
 

@@ -1,5 +1,5 @@
-/* Members that crash and a network that loses, doubles and reorders, from seeds: the properties that test-network.h names
- * hold all the time, and when the faults end the cluster works again. */
+/* Members that crash and a network that loses, doubles and reorders, from seeds: the properties that test-network.h
+ * names hold all the time, and when the faults end the cluster works again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

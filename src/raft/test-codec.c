@@ -35,7 +35,8 @@ static void encode_sample(Buffer *buffer) {
 
 static void test_append_has_the_documented_bytes(void **state) {
         static const char header[16] = {1, 2, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
-        static const char tail[27] = {7, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1, 0, 0, 'a', 'b', 'c'};
+        static const char tail[27] = {7, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0,   0,   0,  0,
+                                      0, 0, 3, 0, 0, 0, 0, 1, 0, 0, 'a', 'b', 'c'};
         _cleanup_buffer_ Buffer buffer = BUFFER_INIT;
 
         (void)state;

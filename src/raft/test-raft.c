@@ -185,7 +185,7 @@ static void test_server_missing_from_its_own_configuration(void **state) {
         network_isolate(&network, 3, false);
         {
                 _cleanup_raft_ready_ RaftReady ready = {0};
-                RaftMessage vote = {.type = RAFT_MESSAGE_VOTE, .from = 2, .to = 3, .term = 9, .log_term = 9, .index = 99};
+                RaftMessage vote = {.type = RAFT_MESSAGE_VOTE, .from = 2, .to = 3, .term = 9, .log_term = 9};
                 const RaftMessage *answer;
 
                 assert_int_equal(raft_forget_leader(raft_of(3)), 0);
@@ -383,8 +383,6 @@ static void test_read_waits_for_a_commit_of_the_own_term(void **state) {
 }
 
 static void test_sole_voter_read_waits_for_its_first_commit(void **state) {
-        _cleanup_raft_ready_ RaftReady ready = {0};
-
         (void)state;
         network_init(&network, 1, 1, 1, NULL);
         assert_int_equal(raft_campaign(raft_of(1)), 0);

@@ -27,7 +27,8 @@ static void test_inflights_wrap_and_grow(void **state) {
 }
 
 static void test_window_closes_by_messages_and_by_bytes(void **state) {
-        RaftProgress progress = {.state = RAFT_PROGRESS_REPLICATE, .next = 1, .inflights = {.max = 2, .max_bytes = 100}};
+        RaftInflights window = {.max = 2, .max_bytes = 100};
+        RaftProgress progress = {.state = RAFT_PROGRESS_REPLICATE, .next = 1, .inflights = window};
 
         (void)state;
         assert_int_equal(raft_progress_sent_entries(&progress, 1, 10), 0);
