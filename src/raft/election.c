@@ -88,8 +88,9 @@ static int become_leader(Raft *raft) {
         return r < 0 ? r : raft_acknowledge_own(raft);
 }
 
-/* Learners, members outside their own configuration and those in the middle of a snapshot do not stand. A member outside
- * still votes: the paper, section 4.1, on servers accepting requests from those who are not in their configuration. */
+/* Learners, members outside their own configuration and those in the middle of a snapshot do not stand. A member
+ * outside still votes: the paper, section 4.1, on servers accepting requests from those who are not in their
+ * configuration. */
 bool raft_is_promotable(const Raft *raft) {
         const RaftProgress *self = raft_tracker_get(&raft->tracker, raft->config.id);
 
@@ -166,6 +167,29 @@ int raft_hup(Raft *raft, CampaignKind kind) {
         return campaign(raft, kind);
 }
 
+static int tell_commit(const Raft *raft, RaftMessage *response) {
+        uint64_t term;
+        int r;
+
+        r = raft_log_term(&raft->log, raft->log.committed, &term);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        response->commit = raft->log.committed;
+        response->log_term = term;
+        return 0;
+}
+
+/* The entry that is said to be committed, if this log has it, and all before it (the paper, section 3.5: logs that
+ * agree in one entry agree in all before). */
+static int hear_commit(Raft *raft, const RaftMessage *response) {
+        int r;
+
+        if (response->commit <= raft->log.committed)
+                return 0;
+        r = raft_log_matches(&raft->log, response->log_term, response->commit);
+        return r > 0 ? raft_log_commit_to(&raft->log, response->commit) : r;
+}
+
 /* The paper, section 3.4: one vote per term, to the first who asks and (section 3.6.1) whose log is at least as up to
  * date. Learners vote too: whoever asks has a configuration in which this member is a voter, and may need the vote. */
 int raft_handle_vote(Raft *raft, const RaftMessage *message) {
@@ -186,7 +210,8 @@ int raft_handle_vote(Raft *raft, const RaftMessage *message) {
                 /* The own term, not the asker's: someone behind must learn of it from a denied pre-vote too. */
                 response.term = raft->term;
                 response.reject = true;
-                return raft_send(raft, &response);
+                r = raft->config.votes_tell_commit ? tell_commit(raft, &response) : 0;
+                return r < 0 ? r : raft_send(raft, &response);
         }
         /* A granted pre-vote is for the term that was asked for, which is not (yet) this member's. */
         response.term = message->term;
@@ -200,6 +225,11 @@ int raft_handle_vote(Raft *raft, const RaftMessage *message) {
 int raft_handle_vote_response(Raft *raft, const RaftMessage *message) {
         int r;
 
+        if (message->reject && raft->config.votes_tell_commit) {
+                r = hear_commit(raft, message);
+                if (r < 0)
+                        return r;
+        }
         raft_tracker_record_vote(&raft->tracker, message->from, !message->reject);
         switch (raft_tracker_tally(&raft->tracker)) {
         case RAFT_VOTE_WON:

@@ -48,8 +48,8 @@ int raft_log_find_conflict_by_term(const RaftLog *log, uint64_t index, uint64_t 
 /* Behind the last index, or in place of what is there; never at or below the committed. */
 int raft_log_append(RaftLog *log, const RaftEntry *items, size_t length);
 
-/* An append as a follower takes it (the paper, Figure 3.1, AppendEntries). 1 with the last index covered, 0 if the entry
- * before is not ours; -EPROTO: it contradicts what is committed. */
+/* An append as a follower takes it (the paper, Figure 3.1, AppendEntries). 1 with the last index covered, 0 if the
+ * entry before is not ours; -EPROTO: it contradicts what is committed. */
 int raft_log_maybe_append(RaftLog *log, const RaftMessage *append, uint64_t *ret_last);
 
 /* -EPROTO: behind the end of the log. */

@@ -46,7 +46,8 @@ int raft_memory_storage_append(RaftMemoryStorage *storage, const RaftEntry *item
  * RAFT_MEMORY_STORAGE_OLD. */
 int raft_memory_storage_apply_snapshot(RaftMemoryStorage *storage, RaftSnapshot *snapshot);
 
-/* Offers `snapshot` (of something applied) from now on, keeps the entries. Takes a reference. RAFT_MEMORY_STORAGE_OLD. */
+/* Offers `snapshot` (of something applied) from now on, keeps the entries. Takes a reference.
+ * RAFT_MEMORY_STORAGE_OLD. */
 int raft_memory_storage_set_snapshot(RaftMemoryStorage *storage, RaftSnapshot *snapshot);
 
 /* Drops the entries up to `index`, which becomes the base. RAFT_STORAGE_COMPACTED: it was already;

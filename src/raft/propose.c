@@ -4,8 +4,8 @@
 #include "raft/internal.h"
 
 /* Whether the leader has to refuse a change. The paper, section 4.1: one at a time; the next only when the last is
- * applied. Since a leader cannot tell which changes of former terms will be committed, all of those count as pending too
- * (see become_leader()). */
+ * applied. Since a leader cannot tell which changes of former terms will be committed, all of those count as pending
+ * too (see become_leader()). */
 static bool is_refused(const Raft *raft, const RaftEntry *entry, uint64_t pending) {
         RaftConfChange change;
         bool leave;

@@ -16,10 +16,11 @@
  * must hold what 1 persisted before raft_advance() is called.
  *
  * With async_storage_writes the work travels as messages: RAFT_MESSAGE_STORAGE_APPEND to RAFT_ID_APPEND_THREAD (persist
- * its term/vote/commit if any is set, snapshot and entries) and RAFT_MESSAGE_STORAGE_APPLY to RAFT_ID_APPLY_THREAD. When
- * one is done, its `responses` are delivered: those to this member by raft_step(), others over the network. Each of the
- * two is done in order; entries to apply that a snapshot has overtaken meanwhile are skipped. All other messages may be sent at once: the leader writes its disk in parallel with sending (the
- * paper, section 10.2.1). raft_advance() is then not called.
+ * its term/vote/commit if any is set, snapshot and entries) and RAFT_MESSAGE_STORAGE_APPLY to RAFT_ID_APPLY_THREAD.
+ * When one is done, its `responses` are delivered: those to this member by raft_step(), others over the network. Each
+ * of the two is done in order; entries to apply that a snapshot has overtaken meanwhile are skipped. All other messages
+ * may be sent at once: the leader writes its disk in parallel with sending (the paper, section 10.2.1). raft_advance()
+ * is then not called.
  *
  * Results below zero from any call but the refusals named with it (-EINVAL, -EBADMSG, and -ENOMEM of a proposal that
  * was not taken) mean that the core has failed in the middle of a change: out of memory, a storage that failed
@@ -68,7 +69,7 @@ typedef struct RaftConfig {
         Random random;            /* copied: draws the election timeouts */
 
         uint64_t max_message_size;       /* bytes of entries in one append; 0: one entry each */
-        uint64_t max_committed_size;     /* bytes of committed entries that are out to be applied; 0: max_message_size */
+        uint64_t max_committed_size;     /* bytes of entries that are out to be applied; 0: max_message_size */
         uint64_t max_uncommitted_size;   /* bytes of data in the leader's uncommitted tail; 0: no limit */
         size_t max_inflight_messages;    /* appends per follower on the way; > 0 */
         uint64_t max_inflight_bytes;     /* their data; 0: no limit, else at least max_message_size */
@@ -79,8 +80,17 @@ typedef struct RaftConfig {
         RaftReadOnly read_only;
         bool disable_proposal_forwarding;    /* followers drop proposals */
         bool disable_conf_change_validation; /* only for tests */
-        bool step_down_on_removal;           /* a leader that a change removed or demoted follows at once; else it goes
-                                                on without taking proposals until its owner stops it */
+
+        /* A denied vote tells what the member knows to be committed (commit, log_term), and a candidate that has that
+         * entry takes it over. Always sound: a committed entry stays one, whoever says so. Needed because a change
+         * takes force when it is applied: who has not heard that it is committed may need the vote of a member that the
+         * change removed, and that one may have to deny it for ever. Set this in earnest; etcd's raft has no such
+         * thing, so that recorded transcripts run without. */
+        bool votes_tell_commit;
+
+        /* A leader that a change has removed or demoted follows at once. Else it goes on leading, takes no proposals,
+         * and brings the others the news that the change is committed, until its owner stops it. */
+        bool step_down_on_removal;
 } RaftConfig;
 
 typedef struct Raft Raft;
@@ -160,7 +170,7 @@ typedef struct RaftReady {
         RaftSoftState soft_state;     /* only if changed */
         RaftHardState hard_state;     /* empty: unchanged */
         RaftReadStates read_states;
-        RaftEntries entries;          /* to persist, behind what is persisted; replace what is there from their index on */
+        RaftEntries entries;          /* to persist, in place of all that is there from their first index on */
         RaftSnapshot *snapshot;       /* to persist in place of the whole log, and to install; or NULL */
         RaftEntries committed_entries; /* to apply */
         RaftMessages messages;        /* to send, in order per member; in asynchronous mode also the storage's work */
@@ -171,8 +181,8 @@ void raft_ready_deinit(RaftReady *ready);
 
 bool raft_has_ready(const Raft *raft);
 
-/* Replaces the contents of `ready`. Legal when there is nothing: it is then empty. -EBUSY: storage in step, and the last
- * ready was not advanced. */
+/* Replaces the contents of `ready`. Legal when there is nothing: it is then empty. -EBUSY: storage in step, and the
+ * last ready was not advanced. */
 int raft_ready(Raft *raft, RaftReady *ready);
 
 /* All that the last ready asked for is done. Not in asynchronous mode: -EINVAL. */

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Reads that wait on a leader. The paper, section 6.4: the leader notes its commit index when a read comes, proves with
- * one round of heartbeats to a majority that it still leads, and only then lets the read be served at that index. Rounds
- * are numbered; a member that confirms one has confirmed all before it.
+ * one round of heartbeats to a majority that it still leads, and only then lets the read be served at that index.
+ * Rounds are numbered; a member that confirms one has confirmed all before it.
  */
 #include "raft/types.h"
 

@@ -249,7 +249,8 @@ int raft_ready(Raft *raft, RaftReady *ready) {
         return r;
 }
 
-/* The paper, section 4.3: the leader leaves the joint configuration by a second entry, as soon as the first is applied. */
+/* The paper, section 4.3: the leader leaves the joint configuration by a second entry, as soon as the first is
+ * applied. */
 static int leave_joint_automatically(Raft *raft) {
         _cleanup_raft_message_ RaftMessage message = {.type = RAFT_MESSAGE_PROPOSE, .from = raft->config.id};
         RaftEntry leave = {.type = RAFT_ENTRY_CONF_CHANGE_V2};

@@ -134,8 +134,9 @@ int raft_send_timeout_now(Raft *raft, uint64_t to) {
         return raft_send(raft, &message);
 }
 
-/* The paper, section 3.5: step back to where the logs agree. Both sides skip whole terms: the follower's hint is the last
- * place where its term is not above the refused one's, and here all of higher terms than the hint's is skipped too. */
+/* The paper, section 3.5: step back to where the logs agree. Both sides skip whole terms: the follower's hint is the
+ * last place where its term is not above the refused one's, and here all of higher terms than the hint's is skipped
+ * too. */
 static int handle_rejection(Raft *raft, RaftProgress *progress, const RaftMessage *message) {
         uint64_t hint = message->reject_hint, term;
         int r;

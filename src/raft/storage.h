@@ -12,8 +12,8 @@ enum {
 };
 
 typedef struct RaftStorageOps {
-        /* Called once, by raft_new(): what was persisted last. ret_conf_state: the configuration as of the applied index
-         * that raft_new() is told. Both are zeroed before. */
+        /* Called once, by raft_new(): what was persisted last. ret_conf_state: the configuration as of the applied
+         * index that raft_new() is told. Both are zeroed before. */
         int (*initial_state)(void *userdata, RaftHardState *ret_hard_state, RaftConfState *ret_conf_state);
 
         /* Appends the entries [low, high) to `entries`, stopping before `max_bytes` (raft_entry_size()) are passed but
@@ -30,9 +30,9 @@ typedef struct RaftStorageOps {
         /* first_index - 1 when there are no entries. */
         uint64_t (*last_index)(void *userdata);
 
-        /* A reference to the newest snapshot, to be sent to a member that lags behind. It must be of a state in which all
-         * configuration changes that are applied are in: a member ignores a snapshot whose configuration it is not in,
-         * and would be sent it again and again. UNAVAILABLE: the core tries again when it next has a reason to. */
+        /* A reference to the newest snapshot, to be sent to a member that lags behind. It must be of a state in which
+         * all configuration changes that are applied are in: a member ignores a snapshot whose configuration it is not
+         * in, and would be sent it again and again. UNAVAILABLE: the core tries again when it next has a reason to. */
         int (*snapshot)(void *userdata, RaftSnapshot **ret_snapshot);
 } RaftStorageOps;
 

@@ -15,6 +15,7 @@ RaftConfig network_defaults(void) {
                 .max_inflight_messages = 16,
                 .check_quorum = true,
                 .pre_vote = true,
+                .votes_tell_commit = true,
         };
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 /*
  * A few members with their disks and the messages between them, in one process, for tests. What is asserted all the
- * time: at most one leader in a term, every member applies the same entries in the same order, a new leader has all that
- * was applied anywhere, and a read is never served at an index before what was applied anywhere when it was asked for.
+ * time: at most one leader in a term, every member applies the same entries in the same order, a new leader has all
+ * that was applied anywhere, and a read is never served at an index before what was applied anywhere when it was asked
+ * for.
  */
 #include "base/random.h"
 #include "raft/memory-storage.h"

@@ -185,7 +185,7 @@ static void test_server_missing_from_its_own_configuration(void **state) {
         network_isolate(&network, 3, false);
         {
                 _cleanup_raft_ready_ RaftReady ready = {0};
-                RaftMessage vote = {.type = RAFT_MESSAGE_VOTE, .from = 2, .to = 3, .term = 9, .log_term = 9, .index = 99};
+                RaftMessage vote = {.type = RAFT_MESSAGE_VOTE, .from = 2, .to = 3, .term = 9, .log_term = 9};
                 const RaftMessage *answer;
 
                 assert_int_equal(raft_forget_leader(raft_of(3)), 0);
@@ -258,6 +258,36 @@ static void test_removed_leader(void **state) {
                 assert_int_equal(network_node(&network, 2)->applied, network_node(&network, 3)->applied);
                 network_deinit(&network);
         }
+}
+
+/* 1 leads, is removed, and steps down; 2 has the change in its log but never heard that it is committed, and 1 has more
+ * in its log than 2. 2 needs the vote of 1 still. */
+static void test_vote_of_a_removed_leader_is_not_missed_for_ever(void **state) {
+        RaftConfig config = network_defaults();
+
+        (void)state;
+        config.step_down_on_removal = true;
+        network_init(&network, 2, 2, 1, &config);
+        elect(1);
+        assert_int_equal(network_change(&network, 1, RAFT_CONF_AUTO, "r1"), 0);
+        while (node_handle_ready(&network, network_node(&network, 1)))
+                ;
+        while (network.queue.length > 0)
+                network_deliver(&network, 0, false);
+        while (node_handle_ready(&network, network_node(&network, 2)))
+                ;
+        /* what comes now from 1 is lost, among it the commit index */
+        network.cut[0][1] = true;
+        assert_int_equal(network_propose(&network, 1, "tail"), 0);
+        network_settle(&network);
+        assert_false(status_of(1).voter);
+        assert_int_equal(status_of(1).soft_state.state, RAFT_FOLLOWER);
+        assert_true(raft_last_index(raft_of(1)) > raft_last_index(raft_of(2)));
+        assert_true(status_of(2).hard_state.commit < raft_last_index(raft_of(2)));
+        network.cut[0][1] = false;
+        network_tick(&network, 60);
+        assert_int_equal(network_leader(&network), 2);
+        network_deinit(&network);
 }
 
 static void crash_and_restart(uint64_t id) {
@@ -353,8 +383,6 @@ static void test_read_waits_for_a_commit_of_the_own_term(void **state) {
 }
 
 static void test_sole_voter_read_waits_for_its_first_commit(void **state) {
-        _cleanup_raft_ready_ RaftReady ready = {0};
-
         (void)state;
         network_init(&network, 1, 1, 1, NULL);
         assert_int_equal(raft_campaign(raft_of(1)), 0);
@@ -571,6 +599,7 @@ int main(void) {
                 cmocka_unit_test(test_denied_pre_vote_carries_the_own_term),
                 cmocka_unit_test(test_stale_rejection_never_moves_next_below_match),
                 cmocka_unit_test(test_removed_leader),
+                cmocka_unit_test(test_vote_of_a_removed_leader_is_not_missed_for_ever),
                 cmocka_unit_test(test_one_voter_grows_to_three_and_back_with_crashes),
                 cmocka_unit_test(test_joint_change_replaces_all_voters),
                 cmocka_unit_test(test_old_entry_is_not_committed_by_count),

@@ -86,9 +86,12 @@ int raft_entries_reserve(RaftEntries *entries, size_t count) {
                 entries->items = entries->memory;
                 return 0;
         }
-        capacity = entries->capacity;
-        if (capacity == 0)
+        /* at least doubled, also when dropping at the front has left a little room: else a queue that is nearly full
+         * would be copied for every entry */
+        if (entries->capacity == 0)
                 capacity = min_of(wanted, (size_t)ENTRIES_CAPACITY_FIRST);
+        else if (size_mul_overflows(entries->capacity, 2, &capacity))
+                return -ENOMEM;
         while (capacity < wanted)
                 if (size_mul_overflows(capacity, 2, &capacity))
                         return -ENOMEM;

@@ -52,8 +52,8 @@ typedef enum RaftEntryType {
         RAFT_ENTRY_CONF_CHANGE_V2 = 2, /* a set of changes; without a payload: leave the joint configuration */
 } RaftEntryType;
 
-/* The data lies within `payload`, which many entries may share (a received frame). No payload: the leader's empty entry,
- * a refused configuration change, or the automatic leave. */
+/* The data lies within `payload`, which many entries may share (a received frame). No payload: the leader's empty
+ * entry, a refused configuration change, or the automatic leave. */
 typedef struct RaftEntry {
         uint64_t term;
         uint64_t index;

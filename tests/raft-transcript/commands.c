@@ -163,7 +163,8 @@ int parse_changes(Slice input, RaftConfChange *change, Error *error) {
                 return 0;
         while (slice_split(&input, ' ', &token)) {
                 RaftConfSingle single = {0};
-                Slice number = {token.data + 1, token.length - 1};
+                Slice number;
+                int r;
 
                 if (token.length < 2)
                         return error_set(error, 1, "unknown token %.*s", (int)token.length, token.data);
@@ -183,9 +184,11 @@ int parse_changes(Slice input, RaftConfChange *change, Error *error) {
                 default:
                         return error_set(error, 1, "unknown input: %.*s", (int)token.length, token.data);
                 }
-                if (str_parse_u64(number, UINT64_MAX, &single.id) < 0)
-                        return error_set(error, 1, "strconv.ParseUint: parsing \"%.*s\": invalid syntax",
-                                         (int)number.length, number.data);
+                number = (Slice){token.data + 1, token.length - 1};
+                r = str_parse_u64(number, UINT64_MAX, &single.id);
+                if (r < 0)
+                        return error_set(error, 1, "strconv.ParseUint: parsing \"%.*s\": %s", (int)number.length,
+                                         number.data, r == -ERANGE ? "value out of range" : "invalid syntax");
                 if (change->length == RAFT_CONF_CHANGES_MAX)
                         return error_set(error, 1, "more than %d changes", RAFT_CONF_CHANGES_MAX);
                 change->changes[change->length++] = single;

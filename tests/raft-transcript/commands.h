@@ -1,6 +1,6 @@
 #pragma once
-/* The three kinds of files. Each function carries out one directive and writes what it prints, errors included, and "ok"
- * where an interaction prints nothing. */
+/* The three kinds of files. Each function carries out one directive and writes what it prints, errors included, and
+ * "ok" where an interaction prints nothing. */
 #include "environment.h"
 #include "script.h"
 

@@ -412,7 +412,8 @@ int environment_stabilize(Environment *environment, Node *const *nodes, size_t l
 
         for (size_t round = 0; busy; round++) {
                 if (round == ENVIRONMENT_ROUNDS_MAX)
-                        return error_set(&environment->failure, 1, "not stable after %d rounds", ENVIRONMENT_ROUNDS_MAX);
+                        return error_set(&environment->failure, 1, "not stable after %d rounds",
+                                         ENVIRONMENT_ROUNDS_MAX);
                 busy = false;
                 for (size_t step = 0; step < ARRAY_SIZE(steps); step++)
                         for (size_t i = 0; i < length; i++) {

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Nodes with their storage, their queues of storage work and the messages between them. Nothing moves by itself. A
- * command writes its output to a buffer; one that fails returns 1 and leaves the error's text in `failure`, behind which
- * the output ends.
+ * command writes its output to a buffer; one that fails returns 1 and leaves the error's text in `failure`, behind
+ * which the output ends.
  */
 #include "base/buffer.h"
 #include "raft/memory-storage.h"

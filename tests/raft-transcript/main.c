@@ -3,7 +3,8 @@
  *
  *     raft-transcript [-w] [--quorum|--confchange] FILE…
  *
- * A folder stands for the files *.txt in it. -w rewrites the files instead. Exit 0: all agree; 1: a file differs; 2: wrong usage, or a file that cannot be read.
+ * A folder stands for the files *.txt in it. -w rewrites the files instead. Exit 0: all agree; 1: a file differs; 2:
+ * wrong usage, or a file that cannot be read.
  */
 #include <dirent.h>
 #include <errno.h>

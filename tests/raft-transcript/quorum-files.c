@@ -148,6 +148,7 @@ static void run_vote(const QuorumCase *quorum, Buffer *out) {
                 [RAFT_VOTE_WON] = "VoteWon",
         };
         RaftIds known = {0}, granted = {0};
+        RaftVoteResult result;
 
         for (size_t i = 0; i < quorum->length; i++) {
                 if (quorum->values[i] != VOTE_UNKNOWN)
@@ -155,7 +156,8 @@ static void run_vote(const QuorumCase *quorum, Buffer *out) {
                 if (quorum->values[i] == VOTE_YES)
                         raft_ids_add(&granted, quorum->order[i]);
         }
-        buffer_append_string(out, names[raft_quorum_vote_joint(&quorum->incoming, &quorum->outgoing, &known, &granted)]);
+        result = raft_quorum_vote_joint(&quorum->incoming, &quorum->outgoing, &known, &granted);
+        buffer_append_string(out, names[result]);
 }
 
 void quorum_run(const Directive *directive, Buffer *out) {
