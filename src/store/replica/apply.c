@@ -104,6 +104,8 @@ static int apply_command(Replica *replica, const RaftEntry *entry) {
 static int apply_entry(Replica *replica, const RaftEntry *entry) {
         int r = 0;
 
+        if (entry->index <= replica->counts.applied_index)
+                return 0; /* a snapshot was installed that has it already */
         if (raft_entry_is_conf_change(entry))
                 r = apply_conf_change(replica, entry);
         else if (entry->length > 0)

@@ -168,7 +168,7 @@ static int start_core(Replica *replica, Error *error) {
                 .check_quorum = true,
                 .pre_vote = true,
                 .read_only = RAFT_READ_ONLY_SAFE,
-                .step_down_on_removal = true,
+                .votes_tell_commit = true,
         };
 
         /* the core takes a copy; draw on, so that two users never share a sequence */
