@@ -153,6 +153,7 @@ static void observe_entry(World *world, Server *server, const RaftEntry *entry) 
         }
         known = &ledger->entries[entry->index];
         if (known->term == 0) {
+                world_count(world, COUNT_ENTRIES, 1);
                 known->term = entry->term;
                 known->digest = digest;
                 return;
@@ -216,6 +217,7 @@ static void observe_event(World *world, Server *server, Event *event) {
 
         ledger->events = table_reserve(ledger->events, &ledger->events_length, sizeof(Event *), index);
         if (!ledger->events[index]) {
+                world_count(world, COUNT_CHANGES, 1);
                 ledger->events[index] = event_ref(event);
                 ledger_add_value(ledger, ledger_parse_value(value_slice(event->node.value)));
                 if (event->action == EVENT_EXPIRE)

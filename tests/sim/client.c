@@ -76,6 +76,7 @@ static Random *chance_of(Client *client) {
 
 static void client_move(Client *client) {
         client->server = &client->world->servers[random_below(chance_of(client), client->world->plan.servers)];
+        client->read_life = 0;
 }
 
 static void client_rest(Client *client) {
@@ -424,7 +425,6 @@ static void on_next(World *world, Timer *timer) {
 
         if (!server->replica || random_chance(chance_of(client), 1, 40)) {
                 client_move(client);
-                client->read_life = 0;
                 client_rest(client);
                 return;
         }

@@ -304,7 +304,5 @@ void world_run(World *world, uint64_t seed, bool trace) {
                 world_end(world);
         for (size_t i = 0; i < world->plan.servers; i++)
                 server_count_disk(&world->servers[i]);
-        world_count(world, COUNT_CHANGES, world->ledger.events_length);
-        world_count(world, COUNT_ENTRIES, world->ledger.entries_length);
         world_deinit(world);
 }
