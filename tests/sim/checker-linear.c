@@ -34,6 +34,8 @@ typedef struct Search {
         Choice *choices;
         size_t depth;
         size_t open;      /* operations of known outcome that have no place yet */
+        size_t deepest;   /* most operations that had a place at a time … */
+        int32_t stuck;    /* … and the one whose return then could not be explained */
         Memory memory;
 } Search;
 
@@ -145,7 +147,7 @@ static void memory_insert(Memory *memory, uint64_t name) {
 
 /* False when it was there already. */
 static bool memory_add(Memory *memory, uint64_t set, uint64_t state) {
-        uint64_t name = mix(set ^ mix(state)) | 1;
+        uint64_t name = mix(set ^ mix(state ^ (uint64_t)0x5bf03635 << 32)) | 1;
         size_t at;
 
         if (memory->length * 2 >= memory->capacity) {
@@ -218,6 +220,10 @@ static LinearVerdict search_run(Search *search) {
                         continue;
                 }
                 /* someone's answer has come, and nothing that may come before it explains it */
+                if (at != NONE && search->depth >= search->deepest) {
+                        search->deepest = search->depth;
+                        search->stuck = marks[at].operation;
+                }
                 if (search->depth == 0)
                         return LINEAR_NO;
                 search->depth--;
@@ -288,7 +294,7 @@ static bool takes_part(const Operation *operation, uint32_t key, bool (*took_eff
 }
 
 LinearVerdict linear_check(const Linear *linear, uint32_t key, bool (*took_effect)(void *userdata, uint64_t value),
-                           void *userdata) {
+                           void *userdata, const Operation **ret_stuck) {
         Search search = {0};
         int32_t *returns = calloc(linear->length + 1, sizeof(*returns));
         LinearVerdict verdict;
@@ -305,6 +311,8 @@ LinearVerdict linear_check(const Linear *linear, uint32_t key, bool (*took_effec
         search_link(&search);
         search_match(&search, returns);
         verdict = search_run(&search);
+        if (verdict == LINEAR_NO)
+                *ret_stuck = search.operations[search.stuck];
         free(search.operations);
         free(search.names);
         free(search.marks);

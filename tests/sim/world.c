@@ -257,16 +257,44 @@ static bool took_effect(void *userdata, uint64_t value) {
         return world->ledger.events_missing > 0 || ledger_has_value(&world->ledger, value);
 }
 
+/* All that happened to one key, for a person to look at: what the servers agree on, then what clients saw. */
+static void trace_key(World *world, uint32_t key) {
+        char path[32];
+
+        (void)snprintf(path, sizeof(path), "/1/r%u", key);
+        for (uint64_t index = 0; index < world->ledger.events_length; index++) {
+                const Event *event = ledger_event(&world->ledger, index);
+
+                if (event && slice_equals(event_path(event), slice_from(path)))
+                        world_trace(world, NULL, "change %" PRIu64 ": %s, value v%" PRIu64, index, event_action_name(event->action),
+                                    ledger_parse_value(value_slice(event->node.value)));
+        }
+        for (size_t i = 0; i < world->linear.length; i++) {
+                const Operation *operation = &world->linear.operations[i];
+
+                if (operation->key == key)
+                        world_trace(world, NULL,
+                                    "operation %" PRIu64 "-%" PRIu64 ": kind %d, outcome %d, writes v%" PRIu64
+                                    ", expects v%" PRIu64 ", saw v%" PRIu64,
+                                    operation->called, operation->returned, operation->kind, operation->outcome,
+                                    operation->value, operation->expected, operation->before);
+        }
+}
+
 static void check_linear(World *world) {
         for (uint32_t key = 0; key < world->plan.registers && !world->failed; key++) {
-                LinearVerdict verdict = linear_check(&world->linear, key, took_effect, world);
+                const Operation *stuck;
+                LinearVerdict verdict = linear_check(&world->linear, key, took_effect, world, &stuck);
 
                 world_count(world, COUNT_HISTORIES, 1);
                 if (verdict == LINEAR_UNDECIDED)
                         world_count(world, COUNT_HISTORIES_UNDECIDED, 1);
-                else if (verdict == LINEAR_NO)
-                        world_violate(world, "linearizability: no order of the operations on /1/r%u explains what clients saw",
-                                      key);
+                else if (verdict == LINEAR_NO) {
+                        world_violate(world, "linearizability: no order of the operations on /1/r%u explains what clients saw: "
+                                             "not operation %" PRIu64 "-%" PRIu64 " (--trace lists them)",
+                                      key, stuck->called, stuck->returned);
+                        trace_key(world, key);
+                }
         }
 }
 
