@@ -101,6 +101,15 @@ bool compact_run(Replica *replica) {
         return replica->snapshot && snapshot_writer_pending(replica->snapshot_writer) < REPLICA_SNAPSHOT_QUEUE;
 }
 
+/* Not while one is read to be sent: it may be an old one. */
+void compact_purge(Replica *replica) {
+        if (replica->purging || replica->failure || transfer_is_sending(replica))
+                return;
+        snapshot_purge_init(&replica->purge, replica->disk, REPLICA_SNAPSHOTS_KEPT);
+        replica->purging = true;
+        replica->ops->run_job(replica->userdata, &replica->purge.job);
+}
+
 /* The snapshot is safe. The log keeps what follows the one before it too, should this one ever turn out damaged. */
 static void compact_complete(Replica *replica) {
         const SnapshotMeta *meta = &replica->snapshot_meta;
@@ -120,11 +129,7 @@ static void compact_complete(Replica *replica) {
         log_release(replica->log, replica->previous_snapshot_index);
         replica->previous_snapshot_index = meta->index;
         replica->counts.snapshots_made++;
-        if (!replica->purging && !transfer_is_sending(replica)) {
-                snapshot_purge_init(&replica->purge, replica->disk, REPLICA_SNAPSHOTS_KEPT);
-                replica->purging = true;
-                replica->ops->run_job(replica->userdata, &replica->purge.job);
-        }
+        compact_purge(replica);
 }
 
 bool compact_job_done(Replica *replica, DiskJob *job, int r) {

@@ -185,6 +185,7 @@ void compact_consider(Replica *replica);
 bool compact_run(Replica *replica);
 bool compact_job_done(Replica *replica, DiskJob *job, int r);
 void compact_abandon(Replica *replica);
+void compact_purge(Replica *replica); /* old snapshots may be in the way: one was made, received or sent */
 
 /* transfer.c */
 void transfer_send(Replica *replica, RaftMessage *message);

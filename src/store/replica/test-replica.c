@@ -399,6 +399,35 @@ static void test_snapshot_that_never_comes_whole_does_not_hold_up_ones_own(void 
         cluster_deinit(&cluster);
 }
 
+static size_t count_snapshots(Member *member) {
+        _cleanup_string_list_ StringList names = {0};
+
+        assert_int_equal(snapshot_list(member->disk, &names), 0);
+        return names.length;
+}
+
+static void test_old_snapshots_go_where_none_is_made(void **state) {
+        Cluster cluster;
+        Member *leader, *slow;
+
+        (void)state;
+        cluster_init(&cluster, 3, 50, 10);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        slow = &cluster.members[leader->id % 3];
+        for (int round = 0; round < 4; round++) {
+                member_stop(slow, true);
+                for (int i = 0; i < 120; i++)
+                        assert_int_equal(cluster_set(&cluster, leader, "/1/a", "x").r, 0);
+                member_start(slow);
+                cluster_pass(&cluster, 4 * USEC_PER_SEC);
+                assert_true(replica_counts(slow->replica).snapshots_received > 0);
+                assert_int_equal(replica_counts(slow->replica).snapshots_made, 0);
+        }
+        assert_true(count_snapshots(slow) <= 2);
+        cluster_deinit(&cluster);
+}
+
 static void test_quorum_read_on_every_member(void **state) {
         Cluster cluster;
 
@@ -472,6 +501,7 @@ int main(void) {
                 cmocka_unit_test(test_lagging_member_gets_a_snapshot),
                 cmocka_unit_test(test_snapshot_that_broke_off_halfway_is_taken_up_again),
                 cmocka_unit_test(test_snapshot_that_never_comes_whole_does_not_hold_up_ones_own),
+                cmocka_unit_test(test_old_snapshots_go_where_none_is_made),
                 cmocka_unit_test(test_quorum_read_on_every_member),
                 cmocka_unit_test(test_requests_without_quorum_time_out),
                 cmocka_unit_test(test_keys_expire_on_all_members_alike),

@@ -43,10 +43,12 @@ static void sending_end(Sending *sending, bool success) {
         r = raft_report_snapshot(replica->raft, sending->to, success);
         if (r < 0)
                 replica_fail(replica, r, "the consensus core failed");
-        if (sending->reading)
+        if (sending->reading) {
                 sending->lost = true; /* freed when its job is done */
-        else
-                sending_free(sending);
+                return;
+        }
+        sending_free(sending);
+        compact_purge(replica);
 }
 
 static void sending_read(Sending *sending, uint64_t offset) {
@@ -92,9 +94,12 @@ void transfer_send(Replica *replica, RaftMessage *message) {
 }
 
 static void sending_job_done(Sending *sending, int r) {
+        Replica *replica = sending->replica;
+
         sending->reading = false;
         if (sending->lost) {
                 sending_free(sending);
+                compact_purge(replica);
                 return;
         }
         if (r < 0) {
@@ -324,6 +329,7 @@ static void install_complete(Replica *replica) {
         replica->bytes_since_snapshot = 0;
         log_release(replica->log, install->snapshot->index);
         install_clear(install);
+        compact_purge(replica);
         if (replica->ops->members_changed)
                 replica->ops->members_changed(replica->userdata);
 }
