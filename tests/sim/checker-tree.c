@@ -76,6 +76,19 @@ bool ledger_has_value(Ledger *ledger, uint64_t value) {
         return bsearch(&value, ledger->values, ledger->values_length, sizeof(value), compare_values);
 }
 
+bool ledger_is_complete(const Ledger *ledger) {
+        size_t first = 0, last = ledger->events_length;
+
+        while (last > 0 && !ledger->events[last - 1])
+                last--;
+        while (first < last && !ledger->events[first])
+                first++;
+        for (size_t i = first; i < last; i++)
+                if (!ledger->events[i])
+                        return false;
+        return true;
+}
+
 /* ---- leaders ---- */
 
 /* Leader completeness (the paper, section 3.6): whoever leads in the newest term has all that was ever committed. */
@@ -240,8 +253,6 @@ static void observe_tree(World *world, Server *server) {
         if (newest == 0)
                 return;
         index = max_of(view->tree_index + 1, oldest);
-        if (index > view->tree_index + 1 && view->tree_index > 0 && view->base_index == server->replica->storage.base_index)
-                world->ledger.events_missing += index - view->tree_index - 1;
         for (; index <= newest && !world->failed; index++)
                 observe_event(world, server, history_at(history, (size_t)(index - oldest)));
         view->tree_index = newest;
@@ -318,7 +329,6 @@ void ledger_observe(World *world, Server *server) {
                 observe_log(world, server, applied);
                 observe_tree(world, server);
                 observe_hash(world, server, applied);
-                server->view.base_index = server->replica->storage.base_index;
         }
         check_answers(world, server);
         observe_leader(world, server);

@@ -26,7 +26,6 @@ typedef struct Ledger {
         size_t entries_length;
         Event **events;       /* by tree index; NULL: not seen */
         size_t events_length;
-        size_t events_missing;
         struct {
                 uint64_t id;
                 unsigned life;
@@ -47,7 +46,6 @@ typedef struct Ledger {
 typedef struct ServerView {
         uint64_t log_index;  /* entries */
         uint64_t tree_index; /* events */
-        uint64_t base_index; /* of its log in memory: moves by a snapshot */
         bool leading;
         uint64_t leading_term;
         uint64_t applied;    /* never goes back within a life */
@@ -65,6 +63,9 @@ void ledger_answer(World *world, LedgerAnswer answer);
 
 /* The value of "v<number>", or 0. */
 uint64_t ledger_parse_value(Slice value);
+
+/* Whether every change was seen on some server: a whole history may pass by in one step. */
+bool ledger_is_complete(const Ledger *ledger);
 
 bool ledger_has_value(Ledger *ledger, uint64_t value);
 
