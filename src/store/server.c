@@ -107,7 +107,9 @@ static void on_run_job(void *userdata, DiskJob *job) {
 static void on_send(void *userdata, uint64_t to, bool bulk, Slice frame) {
         Server *server = userdata;
 
-        peers_send(server->peers, to, bulk, frame);
+        /* a job that ends while the server closes still has answers to send, but the links are gone */
+        if (!server->closing)
+                peers_send(server->peers, to, bulk, frame);
 }
 
 static void on_members_changed(void *userdata) {

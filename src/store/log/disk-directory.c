@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -147,9 +148,21 @@ static const DiskOps directory_ops = {
         .sync_names = directory_sync_names,
 };
 
+/* Makes the name of `path` safe in the directory above it. */
+static int sync_parent(const char *path) {
+        _cleanup_free_ char *copy = strdup(path);
+        _cleanup_close_ int fd = -1;
+
+        if (!copy)
+                return -ENOMEM;
+        fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 /* Makes the directory and its parents. Each new name is made safe in the directory above it. */
 static int make_directories(const char *path) {
         _cleanup_free_ char *part = strdup(path);
+        int r = 0;
 
         if (!part)
                 return -ENOMEM;
@@ -159,8 +172,8 @@ static int make_directories(const char *path) {
                 if (kept != '/' && kept != '\0')
                         continue;
                 *slash = '\0';
-                if (mkdir(part, 0700) < 0 && errno != EEXIST)
-                        return -errno;
+                if (mkdir(part, 0700) < 0 ? errno != EEXIST : (r = sync_parent(part)) < 0)
+                        return r < 0 ? r : -errno;
                 *slash = kept;
                 if (kept == '\0')
                         return 0;

@@ -345,6 +345,9 @@ static int fake_truncate(DiskFile *file, uint64_t size) {
 
         if (size > inode->length)
                 return inode_grow(inode, size);
+        /* what lies behind it is gone for good once that is synced, even if the file grows again */
+        for (size_t s = size / FAKE_DISK_SECTOR; s * FAKE_DISK_SECTOR < inode->length; s++)
+                inode->dirty[s] = 1;
         inode->length = size;
         return 0;
 }

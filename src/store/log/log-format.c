@@ -98,6 +98,12 @@ void log_put_snapshot(Buffer *batch, uint64_t index, uint64_t term) {
         wire_put_varint(batch, term);
 }
 
+void log_put_position(Buffer *batch, uint64_t index, uint64_t next_salt) {
+        wire_put_u8(batch, LOG_RECORD_POSITION);
+        wire_put_varint(batch, index);
+        wire_put_u64(batch, next_salt);
+}
+
 static void get_identity(WireReader *reader, LogRecord *record) {
         if (wire_get_u8(reader) != LOG_FORMAT_VERSION)
                 reader->failed = true;
@@ -120,8 +126,8 @@ static void get_entry(WireReader *reader, LogRecord *record) {
         record->entry_type = kind >> 1;
         record->entry_has_payload = kind & 1;
         record->entry_data = wire_get_bytes(reader, RAFT_ENTRY_DATA_MAX);
-        if (record->entry_type > RAFT_ENTRY_CONF_CHANGE_V2 || record->index == 0 || record->index > RAFT_INDEX_MAX ||
-            record->term > RAFT_INDEX_MAX || (!record->entry_has_payload && record->entry_data.length > 0))
+        if (record->entry_type > RAFT_ENTRY_CONF_CHANGE_V2 || record->index == 0 ||
+            (!record->entry_has_payload && record->entry_data.length > 0))
                 reader->failed = true;
 }
 
@@ -146,10 +152,14 @@ int log_next_record(Slice *records, LogRecord *ret_record) {
                 record.index = wire_get_varint(&reader);
                 record.term = wire_get_varint(&reader);
                 break;
+        case LOG_RECORD_POSITION:
+                record.index = wire_get_varint(&reader);
+                record.next_salt = wire_get_u64(&reader);
+                break;
         default:
                 return -EBADMSG;
         }
-        if (wire_failed(&reader))
+        if (wire_failed(&reader) || record.index > RAFT_INDEX_MAX || record.term > RAFT_INDEX_MAX)
                 return -EBADMSG;
         *records = reader.rest;
         *ret_record = record;

@@ -15,7 +15,8 @@ typedef enum LogRecordType {
         LOG_RECORD_IDENTITY = 1,   /* first in each segment */
         LOG_RECORD_HARD_STATE = 2,
         LOG_RECORD_ENTRY = 3,
-        LOG_RECORD_SNAPSHOT = 4,
+        LOG_RECORD_SNAPSHOT = 4,   /* a received snapshot: all entries before it are void */
+        LOG_RECORD_POSITION = 5,   /* second in each segment */
 } LogRecordType;
 
 typedef struct LogBatchHeader {
@@ -30,7 +31,8 @@ typedef struct LogRecord {
         LogRecordType type;
         LogIdentity identity;
         RaftHardState hard_state;
-        uint64_t index, term;  /* of a snapshot */
+        uint64_t index, term;  /* of an entry, a snapshot or a position (index only) */
+        uint64_t next_salt;    /* of a position */
         uint8_t entry_type;
         bool entry_has_payload;
         Slice entry_data;      /* borrowed */
@@ -54,6 +56,9 @@ void log_put_identity(Buffer *batch, const LogIdentity *identity);
 void log_put_hard_state(Buffer *batch, const RaftHardState *state);
 void log_put_entry(Buffer *batch, const RaftEntry *entry);
 void log_put_snapshot(Buffer *batch, uint64_t index, uint64_t term);
+
+/* `index` of the last entry before this segment, and the salt that the segment behind it will have. */
+void log_put_position(Buffer *batch, uint64_t index, uint64_t next_salt);
 
 /* Cuts the next record off *records. 1, 0 at the end, -EBADMSG. */
 int log_next_record(Slice *records, LogRecord *ret_record);

@@ -47,12 +47,13 @@ struct Log {
         uint64_t offset;       /* in it, of the next batch */
         uint64_t size;         /* of it */
         uint64_t salt;
+        uint64_t next_salt;    /* of the segment behind it, told in advance: recovery knows its batches from a client's bytes */
         uint64_t number;       /* of the next batch */
         uint32_t chain;
-        RaftHardState hard_state;               /* last appended */
-        uint64_t snapshot_index, snapshot_term; /* last marked */
-        RaftHardState sealed_hard_state;        /* those as of the last batch that was begun */
-        uint64_t sealed_snapshot_index, sealed_snapshot_term;
+        RaftHardState hard_state;        /* last appended */
+        uint64_t last_index;             /* of the entry, or the received snapshot, that was appended last */
+        RaftHardState sealed_hard_state; /* those as of the last batch that was begun */
+        uint64_t sealed_last_index;
         Buffer pending;
         uint64_t pending_last_index;
         bool writing;
@@ -69,8 +70,12 @@ void log_segment_name(uint64_t sequence, char name[static 32]);
 
 /* Parses such a name; -EINVAL when it is none. */
 int log_segment_parse_name(const char *name, uint64_t *ret_sequence);
+
+/* Names of the segments on the disk, in order. The caller frees. */
+int log_list_segments(Disk *disk, uint64_t **ret_sequences, size_t *ret_count);
 int log_segments_add(LogSegments *segments, LogSegment segment);
 Log *log_new(Disk *disk, const LogOptions *options);
 
-/* Fills `log` (segments, batch number, hard state, snapshot mark) and `recovery` from the disk. */
+/* Fills `log` (segments, batch number, hard state, position) and `recovery` from the disk. 1: the snapshot replaces the
+ * entries that were found, which the log has to say before anything follows. */
 int log_recover(Log *log, uint64_t snapshot_index, uint64_t snapshot_term, LogRecovery *recovery, Error *error);

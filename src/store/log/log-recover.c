@@ -12,16 +12,22 @@ typedef struct Reading {
         Error *error;
         char name[32];
         Buffer bytes;
-        uint64_t base_index; /* entries start behind this; 0: not known yet */
-        bool based;
+        uint64_t base_index; /* entries start behind this */
+        bool based;          /* the first segment has said so */
         bool have_identity;
+        char previous[32];   /* the segment before, and where its sound batches end */
+        uint64_t previous_end;
 } Reading;
 
-static int refuse(Reading *reading, uint64_t offset, const char *what) {
+static int refuse_file(Reading *reading, const char *name, uint64_t offset, const char *what) {
         return error_set(reading->error, -EBADMSG,
                          "%s is damaged at byte %" PRIu64 ": %s. Nothing was changed. Remove this member's data and let it "
                          "join anew, or restore the file from a backup",
-                         reading->name, offset, what);
+                         name, offset, what);
+}
+
+static int refuse(Reading *reading, uint64_t offset, const char *what) {
+        return refuse_file(reading, reading->name, offset, what);
 }
 
 static int reading_load(Reading *reading) {
@@ -56,10 +62,8 @@ static int replay_entry(Reading *reading, const LogRecord *record) {
         uint64_t next;
         int r;
 
-        if (!reading->based) {
-                reading->base_index = record->index - 1;
-                reading->based = true;
-        }
+        if (!reading->based)
+                return -EBADMSG;
         next = reading->base_index + entries->length + 1;
         if (record->index > next)
                 return -EBADMSG;
@@ -80,15 +84,18 @@ static int replay_entry(Reading *reading, const LogRecord *record) {
 }
 
 static void replay_snapshot(Reading *reading, const LogRecord *record) {
-        RaftEntries *entries = &reading->recovery->entries;
+        raft_entries_clear(&reading->recovery->entries);
+        reading->base_index = record->index;
+}
 
-        reading->log->snapshot_index = record->index;
-        reading->log->snapshot_term = record->term;
-        if (!reading->based || record->index >= reading->base_index + entries->length) {
-                raft_entries_clear(entries);
+static int replay_position(Reading *reading, const LogRecord *record) {
+        if (reading->based && record->index != reading->base_index + reading->recovery->entries.length)
+                return -EBADMSG;
+        if (!reading->based)
                 reading->base_index = record->index;
-                reading->based = true;
-        }
+        reading->based = true;
+        reading->log->next_salt = record->next_salt;
+        return 0;
 }
 
 static int replay_record(Reading *reading, const LogRecord *record) {
@@ -108,6 +115,8 @@ static int replay_record(Reading *reading, const LogRecord *record) {
         case LOG_RECORD_SNAPSHOT:
                 replay_snapshot(reading, record);
                 return 0;
+        case LOG_RECORD_POSITION:
+                return replay_position(reading, record);
         default:
                 return -EBADMSG;
         }
@@ -172,8 +181,13 @@ static int replay_segment(Reading *reading, uint64_t *ret_end) {
                         break;
                 if (first) {
                         salt = header.salt;
-                        if (log->number == 1)
+                        if (!reading->based)
                                 log->number = header.number; /* of the oldest segment that is kept */
+                        else if (salt != log->next_salt)
+                                return refuse(reading, 0, "it does not belong behind the file before it");
+                        else if (header.number != log->number)
+                                return refuse_file(reading, reading->previous, reading->previous_end,
+                                                   "the batch that stood here is missing");
                 }
                 if (header.number != log->number || header.chain != chain)
                         return refuse(reading, offset, "a batch is missing before it");
@@ -193,15 +207,18 @@ static int replay_segment(Reading *reading, uint64_t *ret_end) {
         return 0;
 }
 
-/* Whether nothing of a segment's first batch was ever acknowledged: then it may be thrown away. */
-static bool segment_is_unborn(Reading *reading, bool last) {
+/* Whether nothing of a segment's first batch was ever acknowledged: then it may be thrown away. The salt was told by the
+ * segment before, so that no value of a client passes for a batch. */
+static bool segment_is_unborn(const Reading *reading) {
+        const Log *log = reading->log;
         LogBatchHeader header;
 
-        if (!last)
+        if (!reading->based)
                 return false;
-        /* its first batch is damaged, but a later one of the same salt would have been acknowledged */
+        /* its first batch, or the one that was written with it, is damaged; a later one tells that they had been whole */
         for (uint64_t at = LOG_BATCH_ALIGN; at + LOG_BATCH_HEADER <= buffer_length(&reading->bytes); at += LOG_BATCH_ALIGN)
-                if (reading_batch_at(reading, at, &header) && header.number > reading->log->number + 1)
+                if (log_batch_parse(buffer_data(&reading->bytes) + at, &header) >= 0 && header.salt == log->next_salt &&
+                    header.number > log->number + 1 && reading_batch_at(reading, at, &header))
                         return false;
         return true;
 }
@@ -235,7 +252,7 @@ static int replay_all(Reading *reading, const uint64_t *sequences, size_t count)
                 if (r < 0)
                         return r;
                 if (r == 1) {
-                        if (!segment_is_unborn(reading, last))
+                        if (!last || !segment_is_unborn(reading))
                                 return refuse(reading, 0, "its first batch is not sound");
                         r = log->disk->ops->unlink(log->disk, reading->name);
                         if (r < 0)
@@ -248,8 +265,27 @@ static int replay_all(Reading *reading, const uint64_t *sequences, size_t count)
                         return r;
                 if (last)
                         note_cut(reading, end);
+                memcpy(reading->previous, reading->name, sizeof(reading->name));
+                reading->previous_end = end;
         }
         return 0;
+}
+
+/* What was read may have been written by a process that was killed before its sync: it must be safe before anything builds
+ * on it, or a later loss of power would tear a hole. The batches before the last segment's were synced before it began. */
+static int settle_last_segment(Reading *reading) {
+        _cleanup_disk_file_ DiskFile *file = NULL;
+        Log *log = reading->log;
+        char name[32];
+        int r;
+
+        if (log->segments.length == 0)
+                return 0;
+        log_segment_name(log->segments.items[log->segments.length - 1].sequence, name);
+        r = disk_open(log->disk, name, false, &file);
+        if (r >= 0)
+                r = log->disk->ops->sync(file);
+        return r < 0 ? error_set_errno(reading->error, r, "cannot sync %s", name) : 0;
 }
 
 static int compare_u64(const void *a, const void *b) {
@@ -258,61 +294,99 @@ static int compare_u64(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
-static int list_segments(Log *log, uint64_t **ret_sequences, size_t *ret_count) {
+int log_list_segments(Disk *disk, uint64_t **ret_sequences, size_t *ret_count) {
         _cleanup_string_list_ StringList names = {0};
         _cleanup_free_ uint64_t *sequences = NULL;
         size_t count = 0;
         int r;
 
-        r = log->disk->ops->list(log->disk, &names);
+        r = disk->ops->list(disk, &names);
         if (r < 0)
                 return r;
         sequences = calloc(names.length + 1, sizeof(*sequences));
         if (!sequences)
                 return -ENOMEM;
-        for (size_t i = 0; i < names.length; i++) {
+        for (size_t i = 0; i < names.length; i++)
                 if (log_segment_parse_name(names.items[i], &sequences[count]) >= 0)
                         count++;
-                else if (str_equals(names.items[i], LOG_SPARE_NAME))
-                        (void)log->disk->ops->unlink(log->disk, LOG_SPARE_NAME); /* it may not be filled to its end */
-        }
-        qsort(sequences, count, sizeof(*sequences), compare_u64);
+        if (count > 1)
+                qsort(sequences, count, sizeof(*sequences), compare_u64);
         *ret_sequences = take_ptr(sequences);
         *ret_count = count;
         return 0;
 }
 
-/* Drops what the snapshot covers, and makes sure that nothing is missing behind it. */
+/* The first write of a log brings two batches. Until both are there, nothing was acknowledged. */
+static bool first_segment_is_unborn(const Reading *reading) {
+        LogBatchHeader first, second, later;
+        uint64_t at;
+
+        if (reading_batch_at(reading, 0, &first)) {
+                at = log_batch_size(first.length);
+                if (first.number != 1 ||
+                    (reading_batch_at(reading, at, &second) && second.salt == first.salt && second.number == 2))
+                        return false;
+        }
+        for (at = LOG_BATCH_ALIGN; at + LOG_BATCH_HEADER <= buffer_length(&reading->bytes); at += LOG_BATCH_ALIGN)
+                if (reading_batch_at(reading, at, &later) && later.number > 2)
+                        return false;
+        return true;
+}
+
+int log_exists(Disk *disk) {
+        Log log = {.disk = disk};
+        Reading reading = {.log = &log};
+        _cleanup_free_ uint64_t *sequences = NULL;
+        size_t count;
+        bool unborn;
+        int r;
+
+        r = log_list_segments(disk, &sequences, &count);
+        if (r < 0 || count == 0)
+                return r;
+        if (count > 1 || sequences[0] != 1)
+                return 1;
+        log_segment_name(1, reading.name);
+        r = reading_load(&reading);
+        unborn = r >= 0 && first_segment_is_unborn(&reading);
+        buffer_deinit(&reading.bytes);
+        if (r < 0)
+                return r;
+        if (!unborn)
+                return 1;
+        r = disk->ops->unlink(disk, reading.name);
+        return r < 0 ? r : 0;
+}
+
+/* Drops what the snapshot covers, and makes sure that nothing is missing behind it. 1: it replaces the log. */
 static int join_snapshot(Reading *reading, uint64_t snapshot_index, uint64_t snapshot_term) {
         Log *log = reading->log;
         RaftEntries *entries = &reading->recovery->entries;
-        bool diverged;
+        bool replaced;
         uint64_t covered;
 
-        if (log->snapshot_index > snapshot_index)
-                return error_set(reading->error, -EBADMSG,
-                                 "the log continues from a snapshot at index %" PRIu64 ", but the newest one that can be "
-                                 "read is at %" PRIu64 ": remove this member's data and let it join anew",
-                                 log->snapshot_index, snapshot_index);
-        if (reading->based && snapshot_index < reading->base_index)
+        if (snapshot_index < reading->base_index)
                 return error_set(reading->error, -EBADMSG,
                                  "the log begins behind index %" PRIu64 ", but the newest snapshot that can be read is at "
                                  "%" PRIu64 ": entries are missing. Remove this member's data and let it join anew",
                                  reading->base_index, snapshot_index);
-        covered = reading->based ? min_of(snapshot_index - reading->base_index, (uint64_t)entries->length) : 0;
+        covered = min_of(snapshot_index - reading->base_index, (uint64_t)entries->length);
         /* a snapshot that came from the leader may replace a log that went another way */
-        diverged = reading->based && (reading->base_index + covered < snapshot_index ||
-                                      (covered > 0 && entries->items[covered - 1].term != snapshot_term));
+        replaced = reading->base_index + covered < snapshot_index ||
+                   (covered > 0 && entries->items[covered - 1].term != snapshot_term);
         raft_entries_drop_front(entries, (size_t)covered);
-        if (diverged)
+        if (replaced)
                 raft_entries_clear(entries);
+        if (log->hard_state.commit > snapshot_index + entries->length)
+                return error_set(reading->error, -EBADMSG,
+                                 "entries up to %" PRIu64 " were committed, but the log ends at %" PRIu64
+                                 ": its end is missing. Remove this member's data and let it join anew",
+                                 log->hard_state.commit, snapshot_index + entries->length);
         if (log->hard_state.commit < snapshot_index)
                 log->hard_state.commit = snapshot_index;
         if (log->hard_state.term < snapshot_term)
                 log->hard_state = (RaftHardState){.term = snapshot_term, .commit = log->hard_state.commit};
-        log->snapshot_index = snapshot_index;
-        log->snapshot_term = snapshot_term;
-        return 0;
+        return replaced;
 }
 
 int log_recover(Log *log, uint64_t snapshot_index, uint64_t snapshot_term, LogRecovery *recovery, Error *error) {
@@ -321,20 +395,24 @@ int log_recover(Log *log, uint64_t snapshot_index, uint64_t snapshot_term, LogRe
         size_t count;
         int r;
 
-        r = list_segments(log, &sequences, &count);
+        r = log_list_segments(log->disk, &sequences, &count);
         if (r < 0)
                 return error_set_errno(error, r, "cannot list the log's directory");
         if (count == 0)
                 return error_set(error, -ENOENT, "there is no log");
+        (void)log->disk->ops->unlink(log->disk, LOG_SPARE_NAME); /* it may not be filled to its end */
         r = replay_all(&reading, sequences, count);
         buffer_deinit(&reading.bytes);
-        if (r >= 0 && !reading.have_identity)
-                r = error_set(error, -EBADMSG, "the log has no sound beginning: remove this member's data and let it join anew");
+        if (r >= 0)
+                r = settle_last_segment(&reading);
+        if (r >= 0 && (!reading.based || !reading.have_identity))
+                r = refuse(&reading, 0, "it does not say whose log it is");
+        log->last_index = reading.base_index + recovery->entries.length;
         if (r >= 0)
                 r = join_snapshot(&reading, snapshot_index, snapshot_term);
         if (r < 0)
                 return r;
         recovery->identity = log->identity;
         recovery->hard_state = log->hard_state;
-        return 0;
+        return r;
 }

@@ -61,6 +61,7 @@ Log *log_new(Disk *disk, const LogOptions *options) {
         log->segment_size = options->segment_size ?: LOG_SEGMENT_SIZE;
         log->random = options->random;
         log->number = 1;
+        log->next_salt = random_u64(&log->random);
         if (log_start_batch(log) < 0)
                 return log_free(log);
         return log;
@@ -79,19 +80,6 @@ Log *log_free(Log *log) {
         return NULL;
 }
 
-int log_exists(Disk *disk) {
-        _cleanup_string_list_ StringList names = {0};
-        uint64_t sequence;
-        int r = disk->ops->list(disk, &names);
-
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < names.length; i++)
-                if (log_segment_parse_name(names.items[i], &sequence) >= 0)
-                        return 1;
-        return 0;
-}
-
 /* One batch, waited for: start-up only. */
 static int log_write_now(Log *log) {
         DiskJob *job;
@@ -102,19 +90,13 @@ static int log_write_now(Log *log) {
         return log_end_write(log, job->run(job));
 }
 
-int log_create(Disk *disk, const LogIdentity *identity, const LogOptions *options, Log **ret_log, Error *error) {
-        _cleanup_(log_freep) Log *log = log_new(disk, options);
-        int r;
+int log_create(Disk *disk, const LogIdentity *identity, const LogOptions *options, Log **ret_log) {
+        Log *log = log_new(disk, options);
 
         if (!log)
                 return -ENOMEM;
         log->identity = *identity;
-        r = log_append_hard_state(log, &(RaftHardState){0});
-        if (r >= 0)
-                r = log_write_now(log);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot write a new log");
-        *ret_log = take_ptr(log);
+        *ret_log = log;
         return 0;
 }
 
@@ -130,9 +112,11 @@ int log_open(Disk *disk, const LogOptions *options, uint64_t snapshot_index, uin
         if (r < 0)
                 return r;
         log->sealed_hard_state = log->hard_state;
-        log->sealed_snapshot_index = log->snapshot_index;
-        log->sealed_snapshot_term = log->snapshot_term;
-        r = log_append_hard_state(log, &log->hard_state);
+        log->sealed_last_index = log->last_index;
+        if (r > 0)
+                r = log_append_snapshot(log, snapshot_index, snapshot_term);
+        if (r >= 0)
+                r = log_append_hard_state(log, &log->hard_state);
         if (r >= 0)
                 r = log_write_now(log);
         if (r < 0)
@@ -152,6 +136,7 @@ const LogIdentity *log_identity(const Log *log) {
 int log_append_entry(Log *log, const RaftEntry *entry) {
         log_put_entry(&log->pending, entry);
         log->pending_last_index = max_of(log->pending_last_index, entry->index);
+        log->last_index = entry->index;
         return buffer_failed(&log->pending);
 }
 
@@ -163,8 +148,8 @@ int log_append_hard_state(Log *log, const RaftHardState *state) {
 
 int log_append_snapshot(Log *log, uint64_t index, uint64_t term) {
         log_put_snapshot(&log->pending, index, term);
-        log->snapshot_index = index;
-        log->snapshot_term = term;
+        log->pending_last_index = max_of(log->pending_last_index, index);
+        log->last_index = index;
         return buffer_failed(&log->pending);
 }
 
@@ -229,15 +214,15 @@ static int log_seal_first_batch(Log *log, Buffer *bytes) {
         static const char header[LOG_BATCH_HEADER];
         int r;
 
-        log->salt = random_u64(&log->random);
+        log->salt = log->next_salt;
+        log->next_salt = random_u64(&log->random);
         log->chain = 0;
         r = buffer_append(bytes, header, sizeof(header));
         if (r < 0)
                 return r;
         log_put_identity(bytes, &log->identity);
+        log_put_position(bytes, log->sealed_last_index, log->next_salt);
         log_put_hard_state(bytes, &log->sealed_hard_state);
-        if (log->sealed_snapshot_index > 0)
-                log_put_snapshot(bytes, log->sealed_snapshot_index, log->sealed_snapshot_term);
         return log_batch_seal(bytes, 0, log->salt, log->number++, log->chain, &log->chain);
 }
 
@@ -273,6 +258,8 @@ int log_begin_write(Log *log, DiskJob **ret_job) {
         assert(!log->writing && log_pending(log) > 0 && buffer_length(&log->pending) <= LOG_BATCH_MAX);
         if (log->failure)
                 return log->failure;
+        if (buffer_failed(&log->pending)) /* it misses a record */
+                return log->failure = -ENOMEM;
         *write = (LogWrite){
                 .job = {write_run}, .disk = log->disk, .bytes = write->bytes, .file = log->file, .offset = log->offset};
         buffer_clear(&write->bytes);
@@ -296,8 +283,7 @@ int log_begin_write(Log *log, DiskJob **ret_job) {
         if (r < 0)
                 return log->failure = r;
         log->sealed_hard_state = log->hard_state;
-        log->sealed_snapshot_index = log->snapshot_index;
-        log->sealed_snapshot_term = log->snapshot_term;
+        log->sealed_last_index = log->last_index;
         segment = &log->segments.items[log->segments.length - 1];
         segment->last_index = max_of(segment->last_index, log->pending_last_index);
         r = log_start_batch(log);

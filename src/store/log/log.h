@@ -45,11 +45,13 @@ typedef struct LogRecovery {
 
 void log_recovery_deinit(LogRecovery *recovery);
 
-/* Whether the disk holds a log: 1 yes, 0 no. */
+/* Whether the disk holds a log: 1 yes, 0 no. What a crash left of a log whose very first write was not finished is no log
+ * and is removed. Blocks. */
 int log_exists(Disk *disk);
 
-/* Begins an empty log. Blocks. */
-int log_create(Disk *disk, const LogIdentity *identity, const LogOptions *options, Log **ret_log, Error *error);
+/* An empty log. There is nothing on the disk before its first batch, which is there as a whole or not at all: it should
+ * hold all that a new member needs. */
+int log_create(Disk *disk, const LogIdentity *identity, const LogOptions *options, Log **ret_log);
 
 /* Reads all of it and begins a new segment. `snapshot_index` and `snapshot_term`: of the snapshot that the state starts
  * with; 0: none. Blocks. -EBADMSG with `error`: damaged, or entries are missing behind the snapshot. */

@@ -111,7 +111,7 @@ struct SnapshotWriter {
         int failure;
 };
 
-static SnapshotWriter *writer_new(Disk *disk, uint64_t index, uint64_t term) {
+static SnapshotWriter *writer_new(Disk *disk, uint64_t index, uint64_t term, bool received) {
         SnapshotWriter *writer = calloc(1, sizeof(*writer));
 
         if (!writer)
@@ -119,13 +119,15 @@ static SnapshotWriter *writer_new(Disk *disk, uint64_t index, uint64_t term) {
         writer->disk = disk;
         writer->index = index;
         writer->term = term;
+        writer->received = received;
         snapshot_name(index, term, writer->name);
-        (void)snprintf(writer->temporary, sizeof(writer->temporary), "%s%016" PRIx64, temporary_prefix, index);
+        (void)snprintf(writer->temporary, sizeof(writer->temporary), "%s%s%016" PRIx64, temporary_prefix,
+                       received ? "received-" : "", index);
         return writer;
 }
 
 int snapshot_writer_new(Disk *disk, const SnapshotMeta *meta, SnapshotWriter **ret_writer) {
-        _cleanup_(snapshot_writer_freep) SnapshotWriter *writer = writer_new(disk, meta->index, meta->term);
+        _cleanup_(snapshot_writer_freep) SnapshotWriter *writer = writer_new(disk, meta->index, meta->term, false);
 
         if (!writer)
                 return -ENOMEM;
@@ -137,11 +139,10 @@ int snapshot_writer_new(Disk *disk, const SnapshotMeta *meta, SnapshotWriter **r
 }
 
 int snapshot_writer_new_received(Disk *disk, uint64_t index, uint64_t term, SnapshotWriter **ret_writer) {
-        SnapshotWriter *writer = writer_new(disk, index, term);
+        SnapshotWriter *writer = writer_new(disk, index, term, true);
 
         if (!writer)
                 return -ENOMEM;
-        writer->received = true;
         *ret_writer = writer;
         return 0;
 }

@@ -294,6 +294,13 @@ void peers_keep_only(Peers *peers, const uint64_t *ids, size_t count) {
                 if (!keep)
                         peer_remove(peer);
         }
+        /* who is no member any more is not listened to either */
+        list_foreach(&peers->incoming, node) {
+                Incoming *incoming = container_of(node, Incoming, link);
+
+                if (!peers_find(peers, incoming->from))
+                        stream_close(incoming->stream);
+        }
 }
 
 static void peer_tell_unreachable(Peer *peer) {
@@ -479,8 +486,6 @@ void peers_close(Peers *peers, void (*closed)(void *userdata), void *userdata) {
         peers->closed = closed;
         peers->closed_data = userdata;
         peers_keep_only(peers, NULL, 0);
-        list_foreach(&peers->incoming, node)
-                stream_close(container_of(node, Incoming, link)->stream);
         http_client_close(peers->client);
         peers_settle(peers);
 }

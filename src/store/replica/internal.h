@@ -80,6 +80,7 @@ typedef struct Receiving {
         SnapshotWriter *writer; /* NULL: none */
         uint64_t from, index, term;
         uint64_t next;          /* offset that is wanted */
+        Usec seen;              /* when a piece came last */
         DiskJob *job;
         bool busy, last;
         bool abandoned;         /* free it when the job is done */

@@ -79,9 +79,8 @@ int replica_bootstrap(Disk *disk, const ReplicaConfig *config, const ReplicaMemb
                 return error_set_errno(error, r, "cannot read the data directory");
         if (r > 0)
                 return error_set(error, -EEXIST, "the data directory holds a member's log already");
-        r = log_create(disk, &(LogIdentity){config->cluster, config->id}, &options, &log, error);
-        if (r < 0)
-                return r;
+        /* all in one batch: a crash leaves a member that is whole, or none */
+        r = log_create(disk, &(LogIdentity){config->cluster, config->id}, &options, &log);
         for (size_t i = 0; r >= 0 && i < count; i++)
                 r = bootstrap_entry(log, &members[i], i + 1);
         if (r >= 0)

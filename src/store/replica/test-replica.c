@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "store/log/fake-disk.h"
+#include "store/replica/frame.h"
 #include "store/replica/replica.h"
 
 enum { MEMBERS_MAX = 3, TICK = 100000, ROUNDS_MAX = 200000 };
@@ -42,6 +43,8 @@ struct Cluster {
         Usec now;
         uint64_t snapshot_entries;
         uint64_t keep_entries;
+        unsigned pieces_left; /* of a snapshot that still arrive, when `cut` */
+        bool cut;
 };
 
 typedef struct Answer {
@@ -165,6 +168,15 @@ static void member_work(Member *member) {
         }
 }
 
+static bool parcel_is_lost(Cluster *cluster, const Parcel *parcel) {
+        if (!cluster->cut || parcel->payload->data[0] != FRAME_SNAPSHOT_PIECE)
+                return false;
+        if (cluster->pieces_left == 0)
+                return true;
+        cluster->pieces_left--;
+        return false;
+}
+
 /* One round: jobs, frames, work. True when anything happened. */
 static bool cluster_round(Cluster *cluster) {
         bool busy = !list_is_empty(&cluster->parcels);
@@ -173,7 +185,7 @@ static bool cluster_round(Cluster *cluster) {
                 Parcel *parcel = container_of(node, Parcel, link);
                 Member *member = &cluster->members[parcel->to - 1];
 
-                if (member->replica)
+                if (member->replica && !parcel_is_lost(cluster, parcel))
                         (void)replica_receive(member->replica, parcel->from, parcel->payload);
                 parcel_free(parcel);
         }
@@ -333,6 +345,60 @@ static void test_lagging_member_gets_a_snapshot(void **state) {
         cluster_deinit(&cluster);
 }
 
+/* The sender gives up in the middle and begins anew at byte 0, while the receiver still has the first half. */
+static void test_snapshot_that_broke_off_halfway_is_taken_up_again(void **state) {
+        _cleanup_free_ char *value = calloc(1, 100000);
+        Cluster cluster;
+        Member *leader, *slow;
+
+        (void)state;
+        memset(value, 'v', 99999);
+        cluster_init(&cluster, 3, 40, 5);
+        cluster_pass(&cluster, 5 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        slow = &cluster.members[leader == &cluster.members[0] ? 1 : 0];
+        member_stop(slow, false);
+        for (int i = 0; i < 100; i++) {
+                char path[32];
+
+                (void)snprintf(path, sizeof(path), "/1/k%d", i % 30);
+                assert_int_equal(cluster_set(&cluster, leader, path, value).code, 0);
+        }
+        cluster.cut = true;
+        cluster.pieces_left = 3;
+        member_start(slow);
+        cluster_pass(&cluster, 20 * USEC_PER_SEC);
+        assert_int_equal(cluster.pieces_left, 0);
+        assert_int_equal(replica_counts(slow->replica).snapshots_received, 0);
+        cluster.cut = false;
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        assert_int_equal(replica_counts(slow->replica).snapshots_received, 1);
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+static void test_snapshot_that_never_comes_whole_does_not_hold_up_ones_own(void **state) {
+        _cleanup_buffer_ Buffer frame = BUFFER_INIT;
+        _cleanup_raft_payload_ RaftPayload *payload = NULL;
+        SnapshotPiece piece = {.index = 1000000, .term = 1, .bytes = {"abc", 3}};
+        Cluster cluster;
+        Member *member;
+
+        (void)state;
+        cluster_init(&cluster, 1, 20, 5);
+        cluster_pass(&cluster, 5 * USEC_PER_SEC);
+        member = &cluster.members[0];
+        assert_int_equal(frame_encode_piece(&piece, &frame), 0);
+        assert_int_equal(raft_payload_new(buffer_data(&frame), buffer_length(&frame), &payload), 0);
+        cluster.cut = true;
+        assert_int_equal(replica_receive(member->replica, 1, payload), 0);
+        cluster_pass(&cluster, 30 * USEC_PER_SEC);
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(cluster_set(&cluster, member, "/1/k", "v").code, 0);
+        assert_true(replica_counts(member->replica).snapshots_made > 2);
+        cluster_deinit(&cluster);
+}
+
 static void test_quorum_read_on_every_member(void **state) {
         Cluster cluster;
 
@@ -404,6 +470,8 @@ int main(void) {
                 cmocka_unit_test(test_followers_forward_and_read_their_writes),
                 cmocka_unit_test(test_dead_leader_is_replaced),
                 cmocka_unit_test(test_lagging_member_gets_a_snapshot),
+                cmocka_unit_test(test_snapshot_that_broke_off_halfway_is_taken_up_again),
+                cmocka_unit_test(test_snapshot_that_never_comes_whole_does_not_hold_up_ones_own),
                 cmocka_unit_test(test_quorum_read_on_every_member),
                 cmocka_unit_test(test_requests_without_quorum_time_out),
                 cmocka_unit_test(test_keys_expire_on_all_members_alike),

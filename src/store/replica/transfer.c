@@ -106,7 +106,27 @@ static void sending_job_done(Sending *sending, int r) {
         sending_send(sending);
 }
 
+static void receiving_abandon(Receiving *receiving) {
+        if (receiving->busy) {
+                receiving->abandoned = true;
+                return;
+        }
+        snapshot_writer_free(receiving->writer);
+        *receiving = (Receiving){0};
+}
+
+/* A sender that went away must not hold up the snapshots made here for ever. */
+static void receiving_expire(Replica *replica) {
+        Receiving *receiving = &replica->receiving;
+        Usec patience = replica->config.tick * replica->config.election_ticks * SENDING_ATTEMPTS;
+
+        if (receiving->writer && !receiving->busy &&
+            (receiving->index <= replica->counts.applied_index || replica->now - receiving->seen >= patience))
+                receiving_abandon(receiving);
+}
+
 void transfer_tick(Replica *replica) {
+        receiving_expire(replica);
         for (size_t i = 0; i < REPLICA_TRANSFERS_MAX; i++) {
                 Sending *sending = &replica->sendings[i];
 
@@ -128,8 +148,9 @@ void transfer_receive_answer(Replica *replica, uint64_t from, const SnapshotPiec
                 return;
         switch (piece->answer) {
         case SNAPSHOT_ANSWER_MORE:
-                /* an answer to a piece that was sent twice says nothing new */
-                if (piece->offset == sending->offset + buffer_length(&sending->read.bytes) || piece->offset == 0)
+                /* wherever the receiver stands: it may have lost its beginning, or have one from an earlier attempt. What is on
+                 * its way already was answered late or twice. */
+                if (piece->offset != sending->offset)
                         sending_read(sending, piece->offset);
                 break;
         case SNAPSHOT_ANSWER_DONE:
@@ -149,15 +170,6 @@ static void answer(Replica *replica, uint64_t to, uint64_t index, uint64_t term,
 
         if (frame_encode_answer(&piece, &frame) >= 0)
                 replica_send_frame(replica, to, true, (Slice){buffer_data(&frame), buffer_length(&frame)});
-}
-
-static void receiving_abandon(Receiving *receiving) {
-        if (receiving->busy) {
-                receiving->abandoned = true;
-                return;
-        }
-        snapshot_writer_free(receiving->writer);
-        *receiving = (Receiving){0};
 }
 
 /* What is known here covers it already, or it has been received. */
@@ -194,6 +206,7 @@ void transfer_receive_piece(Replica *replica, uint64_t from, const SnapshotPiece
                 receiving->term = piece->term;
                 receiving->next = 0;
         }
+        receiving->seen = replica->now;
         if (receiving->busy || receiving->last)
                 return;
         if (piece->offset != receiving->next) {
