@@ -132,9 +132,10 @@ bool presence_is_registered(const Presence *presence) {
         return presence->registered;
 }
 
-void presence_leave(Presence *presence) {
+int presence_leave(Presence *presence, RegistryDone done, void *userdata) {
+        bool registered = presence->registered;
+
         presence->leaving = true;
-        if (presence->registered)
-                (void)registry_remove_machine(presence->registry, presence->record->id, NULL, NULL);
         presence->registered = false;
+        return registered ? registry_remove_machine(presence->registry, presence->record->id, done, userdata) : -ENOENT;
 }

@@ -23,4 +23,5 @@ Usec presence_next(const Presence *presence);
 /* The key certainly stands, as far as this machine can know. */
 bool presence_is_registered(const Presence *presence);
 
-void presence_leave(Presence *presence);
+/* Removes the key; `done` gets the store's reply. < 0: there is none to remove, `done` is not called. */
+int presence_leave(Presence *presence, RegistryDone done, void *userdata);

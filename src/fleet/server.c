@@ -250,22 +250,23 @@ static void server_close(FleetServer *server) {
         server_close_handle((uv_handle_t *)&server->check);
 }
 
-static void on_settled(uv_timer_t *timer) {
-        server_close(timer->data);
+static void on_unregistered(void *userdata, const StoreReply *reply) {
+        (void)reply; /* if the store did not hear of it, the registration runs out by itself */
+        server_close(userdata);
 }
 
-/* Nothing runs here any more; the store gets a moment to hear of it. */
+/* Nothing runs here any more: the lease goes first, then the machine, and when the store has taken that, the program. */
 static void on_left(void *userdata) {
         FleetServer *server = userdata;
 
-        presence_leave(server->presence);
         engine_release(server->engine);
-        (void)uv_timer_start(&server->leave, on_settled, 200, 0);
+        if (presence_leave(server->presence, on_unregistered, server) < 0)
+                server_close(server);
 }
 
 static void on_leave_timeout(uv_timer_t *timer) {
-        log_warning("some units have not ended in time");
-        on_left(timer->data);
+        log_warning("some units have not ended in time, or the store does not answer");
+        server_close(timer->data);
 }
 
 void fleet_server_stop(FleetServer *server) {
