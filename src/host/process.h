@@ -52,8 +52,8 @@ typedef struct ProcessLimit {
 /* All is borrowed during process_spawn(). Zero (with fds set) is a plain child: same user, / as its directory. */
 typedef struct ProcessOptions {
         const char *path;         /* full path of the program */
-        char *const *argv;        /* ends with NULL */
-        char *const *environment; /* ends with NULL; NULL: none */
+        const char *const *argv;  /* ends with NULL */
+        const char *const *environment; /* ends with NULL; NULL: none */
         const char *directory;    /* NULL: / */
         bool directory_optional;  /* when it cannot be entered: / */
         const char *root;         /* chroot to it before; NULL: none */
@@ -103,8 +103,7 @@ struct Process {
         pid_t pid;  /* 0 once it is reaped */
         int pidfd;
         int report; /* reading end of the pipe on which the child reports */
-        uv_poll_t pidfd_poll, report_poll;
-        unsigned open_handles;
+        struct ProcessHandles *handles; /* outlive a spawn that fails */
         bool closing;
         bool executed_told;
         ListNode link; /* in its reaper */
