@@ -88,8 +88,10 @@ static void handle_close(uv_poll_t *poll) {
 /* Both handles stay open until the end, so that their memory has one life; what is over only stops. */
 static void process_finish(Process *process) {
         handle_close(&process->handles->pidfd);
-        handle_close(&process->handles->report);
         (void)close(take_fd(process->pidfd));
+        if (process->adopted)
+                return;
+        handle_close(&process->handles->report);
         (void)close(take_fd(process->report));
 }
 
@@ -134,8 +136,8 @@ static void process_reap(Process *process) {
                 r = waitid((idtype_t)P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
         while (r < 0 && errno == EINTR);
         if (r < 0 && errno != EAGAIN)
-                /* someone else has reaped it: how it ended is lost */
-                process_ended(process, CLD_KILLED, SIGKILL);
+                /* someone else reaps it: how it ended is not known */
+                process_ended(process, CLD_EXITED, process->adopted ? 0 : EXIT_FAILURE);
         else if (r == 0 && info.si_pid != 0)
                 process_ended(process, info.si_code, info.si_status);
 }
@@ -268,6 +270,45 @@ int process_spawn(Process *process, uv_loop_t *loop, ProcessReaper *reaper, cons
                 .pidfd = take_fd(pidfd),
                 .report = take_fd(report),
                 .handles = handles,
+        };
+        list_init(&process->link);
+        if (reaper)
+                list_append(&reaper->processes, &process->link);
+        return 0;
+}
+
+int process_adopt(Process *process, uv_loop_t *loop, ProcessReaper *reaper, pid_t pid, const ProcessEvents *events,
+                  void *owner) {
+        _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+        _cleanup_free_ ProcessHandles *handles = NULL;
+        int r;
+
+        if (pidfd < 0)
+                return -errno;
+        handles = calloc(1, sizeof(*handles));
+        if (!handles)
+                return -ENOMEM;
+        r = uv_poll_init(loop, &handles->pidfd, pidfd);
+        if (r < 0)
+                return r;
+        handles->pidfd.data = handles;
+        handles->open = 1;
+        r = uv_poll_start(&handles->pidfd, UV_READABLE, on_pidfd);
+        if (r < 0) {
+                uv_close((uv_handle_t *)&handles->pidfd, on_handle_closed);
+                handles = NULL;
+                return r;
+        }
+        handles->process = process;
+        *process = (Process){
+                .events = events,
+                .owner = owner,
+                .pid = pid,
+                .pidfd = take_fd(pidfd),
+                .report = -1,
+                .handles = take_ptr(handles),
+                .adopted = true,
+                .executed_told = true,
         };
         list_init(&process->link);
         if (reaper)

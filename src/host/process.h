@@ -105,6 +105,7 @@ struct Process {
         int report; /* reading end of the pipe on which the child reports */
         struct ProcessHandles *handles; /* outlive a spawn that fails */
         bool closing;
+        bool adopted;
         bool executed_told;
         ListNode link; /* in its reaper */
 };
@@ -115,6 +116,11 @@ struct Process {
  */
 int process_spawn(Process *process, uv_loop_t *loop, ProcessReaper *reaper, const ProcessOptions *options,
                   const ProcessEvents *events, void *owner, Error *error);
+
+/* Waits for a process that is there already (a daemon that forked). Of one that is not our child it cannot be told how it
+ * ended: it counts as exited with 0. -ESRCH, -ENOMEM. */
+int process_adopt(Process *process, uv_loop_t *loop, ProcessReaper *reaper, pid_t pid, const ProcessEvents *events,
+                  void *owner);
 
 static inline bool process_is_running(const Process *process) {
         return process->pid > 0;
