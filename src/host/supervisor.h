@@ -3,7 +3,7 @@
  * Who runs units on a machine: systemd, the embedded supervisor or a fake, behind one table of operations. A backend
  * embeds a Supervisor as its first member and owns its units; the caller owns the events' userdata.
  *
- * Everything ends later: no operation calls back before it has returned, and each calls `done` exactly once, with
+ * Everything ends later: no operation calls back before it has returned (but with -ENOMEM), and each calls `done` once, with
  * -ECANCELED when another operation on the unit or supervisor_close() cut it short. States are told as they change, in
  * systemd's words; a caller that keeps what it was told never needs to ask.
  */
