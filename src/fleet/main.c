@@ -9,7 +9,6 @@
 #include "fleet/agent/agent.h"
 #include "fleet/server.h"
 #include "host/embedded-supervisor.h"
-#include "host/systemd-supervisor.h"
 
 /* Exit codes, documented in the manual page. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -61,8 +60,6 @@ static int make_supervisor(uv_loop_t *loop, const FleetSettings *settings, Fleet
                 name = sd_booted() > 0 ? "systemd" : "embedded";
         if (str_equals(name, "embedded"))
                 return make_embedded(loop, settings, server, ret, error);
-        if (str_equals(name, "systemd"))
-                return systemd_supervisor_new(loop, NULL, &agent_supervisor_events, fleet_server_agent(server), ret, error);
         return error_set(error, -EINVAL, "--supervisor is \"%s\": it must be systemd or embedded", name);
 }
 
