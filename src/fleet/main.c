@@ -41,11 +41,12 @@ static void signals_init(Signals *signals, uv_loop_t *loop, FleetServer *server)
 
 static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetServer *server, Supervisor **ret, Error *error) {
         _cleanup_free_ char *directory = str_printf("%s/units", settings->state_dir);
-        const EmbeddedOptions options = {.state_directory = directory, .machine_id = settings->machine.id};
+        _cleanup_free_ char *group = str_printf("faering-%.32s", settings->machine.id);
+        const EmbeddedOptions options = {.state_directory = directory, .cgroup_name = group, .machine_id = settings->machine.id};
         size_t leftovers = 0;
         int r;
 
-        if (!directory)
+        if (!directory || !group)
                 return -ENOMEM;
         r = embedded_supervisor_new(loop, &options, &agent_supervisor_events, fleet_server_agent(server), ret, &leftovers, error);
         if (leftovers > 0)

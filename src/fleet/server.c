@@ -236,6 +236,15 @@ static void server_close_handle(uv_handle_t *handle) {
                 uv_close(handle, NULL);
 }
 
+/* Until here the ends of the supervisor's work could still be told to the store. */
+static void on_supervisor_closed(void *userdata) {
+        FleetServer *server = userdata;
+
+        server->supervisor = NULL;
+        server->registry = registry_free(server->registry);
+        server->client = http_storeclient_free(server->client);
+}
+
 static void server_close(FleetServer *server) {
         if (server->closing)
                 return;
@@ -243,7 +252,7 @@ static void server_close(FleetServer *server) {
         if (server->http)
                 http_server_close(server->http, NULL, NULL);
         if (server->supervisor)
-                server->supervisor->ops->close(server->supervisor, NULL, NULL);
+                server->supervisor->ops->close(server->supervisor, on_supervisor_closed, server);
         server_close_handle((uv_handle_t *)&server->retry);
         server_close_handle((uv_handle_t *)&server->timer);
         server_close_handle((uv_handle_t *)&server->leave);
@@ -282,8 +291,9 @@ FleetServer *fleet_server_free(FleetServer *server) {
         if (!server)
                 return NULL;
         server_close(server);
-        server->registry = registry_free(server->registry);
-        server->client = http_storeclient_free(server->client);
+        (void)uv_run(server->loop, UV_RUN_NOWAIT);
+        if (!server->supervisor)
+                on_supervisor_closed(server);
         (void)uv_run(server->loop, UV_RUN_DEFAULT);
         engine_free(server->engine);
         agent_free(server->agent);

@@ -106,11 +106,16 @@ int registry_put_machine(Registry *registry, const MachineRecord *record, Usec t
         return write_machine(registry, record, STORE_EXIST_ANY, ttl, done, userdata);
 }
 
+/* Renewals are harmless to repeat, and one that got lost with a dying leader must not use up the time to live. */
+static Usec renewal_timeout(Usec ttl) {
+        return ttl / 6;
+}
+
 /* A refresh wakes no watcher: an idle cluster stays asleep. */
 int registry_renew_machine(Registry *registry, const char *id, Usec ttl, RegistryDone done, void *userdata) {
         return write_key(registry, key_of(registry, "machines", id, "object"),
                          (StoreRequest){.verb = STORE_SET, .refresh = true, .exist = STORE_EXIST_MUST, .has_ttl = true,
-                                        .ttl = ttl_seconds(ttl)},
+                                        .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)},
                          done, userdata);
 }
 
@@ -129,7 +134,7 @@ int registry_set_metadata(Registry *registry, const char *id, const char *key, c
 }
 
 int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata) {
-        StoreRequest request = {.verb = STORE_SET, .has_ttl = true, .ttl = ttl_seconds(ttl)};
+        StoreRequest request = {.verb = STORE_SET, .has_ttl = true, .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)};
 
         if (index) {
                 request.prev_index = index;
