@@ -1,0 +1,18 @@
+#pragma once
+/* Clients: each does one operation after the other on some server, and goes to another when one fails it. */
+#include "world.h"
+
+void clients_begin(World *world);
+
+/* No new operations; those under way end by themselves. */
+void clients_end(World *world);
+void clients_deinit(World *world);
+
+/* Proposes a write at the server once; true as soon as it was done. For the end of a run: every server must work. */
+typedef struct Probe {
+        bool under_way, done;
+        unsigned life;
+        uint64_t attempts;
+} Probe;
+
+void client_probe(Server *server, Probe *probe);

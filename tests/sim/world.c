@@ -1,0 +1,308 @@
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "checker-watch.h"
+#include "client.h"
+
+enum {
+        EVENTS_MAX = 20000000,     /* of one run: more means that something goes round in circles */
+        TRACE_TEXT_MAX = 512,
+};
+
+/* After the last fault: to find together again, for the last writes of every server, and until all is quiet. */
+#define TIME_TO_RECOVER (30 * USEC_PER_SEC)
+#define TIME_TO_SETTLE (20 * USEC_PER_SEC)
+
+/* ---- time ---- */
+
+void world_schedule(World *world, Timer *timer, Usec at) {
+        heap_remove(&world->timers, &timer->heap);
+        timer->heap.key = max_of(at, world->now);
+        timer->heap.tie = ++world->tie;
+        if (heap_insert(&world->timers, &timer->heap) < 0)
+                abort();
+}
+
+void world_cancel(World *world, Timer *timer) {
+        heap_remove(&world->timers, &timer->heap);
+}
+
+Usec world_draw_time(Random *random, Usec mean) {
+        Usec time = random_below(random, mean + 1) + random_below(random, mean + 1);
+
+        if (random_chance(random, 1, 50))
+                time *= 1 + random_below(random, 20);
+        return time;
+}
+
+WallUsec world_wall(const World *world) {
+        return WORLD_WALL_START + (WallUsec)world->now;
+}
+
+/* ---- what is told ---- */
+
+static void world_digest(World *world, uint64_t word) {
+        world->digest = (world->digest ^ word) * 0x9e3779b97f4a7c15u;
+        world->digest ^= world->digest >> 29;
+}
+
+void world_trace(World *world, const Server *server, const char *format, ...) {
+        char text[TRACE_TEXT_MAX];
+        va_list args;
+
+        va_start(args, format);
+        if (world->trace) {
+                (void)vsnprintf(text, sizeof(text), format, args);
+                if (server)
+                        printf("%10.6f  server %" PRIu64 "  %s\n", (double)world->now / 1e6, server->id, text);
+                else
+                        printf("%10.6f            %s\n", (double)world->now / 1e6, text);
+        }
+        va_end(args);
+        world_digest(world, world->now ^ (server ? server->id << 56 : 0));
+}
+
+void world_violate(World *world, const char *format, ...) {
+        va_list args;
+
+        if (world->failed)
+                return;
+        world->failed = true;
+        va_start(args, format);
+        (void)vsnprintf(world->violation, sizeof(world->violation), format, args);
+        va_end(args);
+        world_trace(world, NULL, "VIOLATION: %s", world->violation);
+}
+
+/* ---- the seed ---- */
+
+static uint32_t draw_rate(Random *random, uint32_t most) {
+        return random_chance(random, 1, 3) ? 0 : (uint32_t)random_below(random, most);
+}
+
+/* Each seed is another world: some calm, some wild, with few kinds of faults or with all. */
+static void plan_draw(Plan *plan, Random *random) {
+        static const size_t sizes[] = {1, 3, 3, 3, 3, 5, 5};
+
+        *plan = (Plan){
+                .servers = sizes[random_below(random, ARRAY_SIZE(sizes))],
+                .clients = 2 + random_below(random, CLIENTS_MAX - 1),
+                .watches = 1 + random_below(random, WATCHES_MAX),
+                .registers = 1 + (uint32_t)random_below(random, 6),
+                .faulty = (20 + random_below(random, 50)) * USEC_PER_SEC,
+                .fault_interval = (200 + random_below(random, 3000)) * USEC_PER_MSEC,
+                .fault_kinds = faults_draw_kinds(random),
+                .request_timeout = (500 + random_below(random, 6000)) * USEC_PER_MSEC,
+                .snapshot_entries = 20 + random_below(random, random_chance(random, 1, 2) ? 100 : 600),
+                .keep_entries = 1 + random_below(random, 100),
+                .segment_size = (uint64_t)4096 << random_below(random, 4),
+                .history = 20 + random_below(random, 300),
+                .think = (5 + random_below(random, 100)) * USEC_PER_MSEC,
+                .delay = 20 + random_below(random, 2000),
+                .jitter = 1 + random_below(random, random_chance(random, 1, 3) ? 50000 : 2000),
+                .loss = draw_rate(random, 50000),
+                .twice = draw_rate(random, 50000),
+                .late = draw_rate(random, 20000),
+                .disk = 50 + random_below(random, random_chance(random, 1, 3) ? 30000 : 2000),
+                .flips = random_chance(random, 1, 4) ? 20000 : 0,
+        };
+}
+
+static void world_init(World *world, uint64_t seed, bool trace) {
+        *world = (World){.seed = seed, .trace = trace, .digest = seed};
+        random_seed(&world->chance, seed);
+        random_seed(&world->network_chance, seed ^ (uint64_t)1 << 40);
+        random_seed(&world->disk_chance, seed ^ (uint64_t)2 << 40);
+        random_seed(&world->client_chance, seed ^ (uint64_t)3 << 40);
+        plan_draw(&world->plan, &world->chance);
+        world->loss = world->plan.loss;
+        world->jitter = world->plan.jitter;
+        list_init(&world->recoveries);
+        list_init(&world->parcels);
+        for (size_t i = 0; i < world->plan.servers; i++)
+                server_init(&world->servers[i], world, i + 1);
+        world_trace(world, NULL, "seed %" PRIu64 ": %zu servers, %zu clients on %u keys, faults of kinds %x for %.0f s", seed,
+                    world->plan.servers, world->plan.clients, world->plan.registers, world->plan.fault_kinds,
+                    (double)world->plan.faulty / 1e6);
+}
+
+static void world_deinit(World *world) {
+        clients_deinit(world);
+        for (size_t i = 0; i < world->plan.servers; i++)
+                server_deinit(&world->servers[i]);
+        watches_deinit(world);
+        network_deinit(world);
+        faults_deinit(world);
+        ledger_deinit(&world->ledger);
+        linear_deinit(&world->linear);
+        heap_deinit(&world->timers);
+}
+
+/* ---- the run ---- */
+
+static void world_pass(World *world, Usec until) {
+        HeapNode *first;
+
+        while (!world->failed && (first = heap_first(&world->timers)) && first->key <= until) {
+                Timer *timer = container_of(first, Timer, heap);
+
+                heap_remove(&world->timers, first);
+                world->now = first->key;
+                world->sequence++;
+                world_count(world, COUNT_EVENTS, 1);
+                if (world->counts[COUNT_EVENTS] > EVENTS_MAX) {
+                        world_violate(world, "the run does not come to an end: something is repeated without pause");
+                        return;
+                }
+                timer->fire(world, timer);
+        }
+        if (!world->failed)
+                world->now = until;
+}
+
+static Server *world_leader(World *world) {
+        for (size_t i = 0; i < world->plan.servers; i++)
+                if (server_leads(&world->servers[i]))
+                        return &world->servers[i];
+        return NULL;
+}
+
+/* Liveness: with all faults healed every server takes a write, within a time that depends on nothing else. */
+static void check_all_write(World *world) {
+        Probe probes[SERVERS_MAX] = {0};
+        Usec end = world->now + TIME_TO_RECOVER;
+        size_t done = 0;
+
+        while (!world->failed && done < world->plan.servers && world->now < end) {
+                world_pass(world, world->now + 50 * USEC_PER_MSEC);
+                done = 0;
+                for (size_t i = 0; i < world->plan.servers; i++) {
+                        client_probe(&world->servers[i], &probes[i]);
+                        done += probes[i].done;
+                }
+        }
+        for (size_t i = 0; i < world->plan.servers && !world->failed; i++)
+                if (!probes[i].done)
+                        world_violate(world,
+                                      "liveness: %.0f s after the last fault server %zu%s has not carried out a write (%" PRIu64
+                                      " attempts; %s leader)",
+                                      (double)TIME_TO_RECOVER / 1e6, i + 1, world->servers[i].replica ? "" : " (down)",
+                                      probes[i].attempts, world_leader(world) ? "there is a" : "there is no");
+        /* none may be called back when the probes are gone */
+        if (!world->failed)
+                return;
+        for (size_t i = 0; i < world->plan.servers; i++)
+                if (world->servers[i].replica && probes[i].under_way)
+                        server_stop(&world->servers[i], false);
+}
+
+static void check_trees_equal(World *world) {
+        Server *first = &world->servers[0];
+
+        for (size_t i = 1; i < world->plan.servers && !world->failed; i++) {
+                Server *other = &world->servers[i];
+                _cleanup_free_ char *where = NULL;
+                uint64_t a = replica_counts(first->replica).applied_index, b = replica_counts(other->replica).applied_index;
+
+                world_count(world, COUNT_TREES_COMPARED, 1);
+                if (a != b)
+                        world_violate(world, "at the end server 1 has applied %" PRIu64 " and server %zu %" PRIu64, a, i + 1, b);
+                else if (!tree_equal(replica_tree(first->replica), replica_tree(other->replica), &where))
+                        world_violate(world, "at the end the trees of servers 1 and %zu differ at %s", i + 1,
+                                      where ? where : "?");
+        }
+        if (!world->failed && replica_counts(first->replica).applied_index < world->ledger.answered_index)
+                world_violate(world, "acknowledged writes are lost: entry %" PRIu64 " was, the log ends at %" PRIu64,
+                              world->ledger.answered_index, replica_counts(first->replica).applied_index);
+}
+
+/* What is due has gone: the clocks are right again, and there was time. */
+static void check_all_expired(World *world) {
+        WallUsec due;
+
+        for (size_t i = 0; i < world->plan.servers && !world->failed; i++)
+                if (tree_next_expiry(replica_tree(world->servers[i].replica), &due) &&
+                    due < world_wall(world) - 3 * (WallUsec)USEC_PER_SEC)
+                        world_violate(world, "server %zu still holds a key that should have expired %.1f s ago", i + 1,
+                                      (double)(world_wall(world) - due) / 1e6);
+}
+
+/* No queue, file or list may have grown with the run. */
+static void check_sizes(World *world) {
+        for (size_t i = 0; i < world->plan.servers && !world->failed; i++) {
+                Server *server = &world->servers[i];
+                _cleanup_string_list_ StringList names = {0};
+                size_t segments = 0, snapshots = 0;
+
+                if (server->disk->ops->list(server->disk, &names) < 0)
+                        abort();
+                for (size_t n = 0; n < names.length; n++) {
+                        segments += str_starts_with(names.items[n], "log-");
+                        snapshots += str_starts_with(names.items[n], "snapshot-");
+                }
+                if (snapshots > 4)
+                        world_violate(world, "server %zu keeps %zu snapshots", i + 1, snapshots);
+                if (segments > 200)
+                        world_violate(world, "server %zu keeps %zu segments of its log", i + 1, segments);
+        }
+}
+
+static bool took_effect(void *userdata, uint64_t value) {
+        World *world = userdata;
+
+        /* what no server was seen with may have been overlooked where events are missing */
+        return world->ledger.events_missing > 0 || ledger_has_value(&world->ledger, value);
+}
+
+static void check_linear(World *world) {
+        for (uint32_t key = 0; key < world->plan.registers && !world->failed; key++) {
+                LinearVerdict verdict = linear_check(&world->linear, key, took_effect, world);
+
+                world_count(world, COUNT_HISTORIES, 1);
+                if (verdict == LINEAR_UNDECIDED)
+                        world_count(world, COUNT_HISTORIES_UNDECIDED, 1);
+                else if (verdict == LINEAR_NO)
+                        world_violate(world, "linearizability: no order of the operations on /1/r%u explains what clients saw",
+                                      key);
+        }
+}
+
+static void world_end(World *world) {
+        world->ending = true;
+        faults_heal(world);
+        check_all_write(world);
+        clients_end(world);
+        if (!world->failed)
+                world_pass(world, world->now + TIME_TO_SETTLE);
+        if (!world->failed && !world_leader(world))
+                world_violate(world, "liveness: there is no leader %.0f s after the last fault",
+                              (double)(TIME_TO_RECOVER + TIME_TO_SETTLE) / 1e6);
+        if (!world->failed)
+                check_trees_equal(world);
+        if (!world->failed)
+                check_all_expired(world);
+        if (!world->failed)
+                watches_check_end(world);
+        if (!world->failed)
+                check_sizes(world);
+        if (!world->failed)
+                check_linear(world);
+}
+
+void world_run(World *world, uint64_t seed, bool trace) {
+        world_init(world, seed, trace);
+        for (size_t i = 0; i < world->plan.servers && !world->failed; i++)
+                server_begin(&world->servers[i]);
+        clients_begin(world);
+        watches_begin(world);
+        faults_init(world);
+        world_pass(world, world->plan.faulty);
+        if (!world->failed)
+                world_end(world);
+        for (size_t i = 0; i < world->plan.servers; i++)
+                server_count_disk(&world->servers[i]);
+        world_deinit(world);
+}
