@@ -12,7 +12,7 @@ static const char *unit_current_state(const Registry *registry, const RegistryUn
 
         if (!state)
                 return "inactive";
-        return state->record.launched && unit->desired == UNIT_LAUNCHED ? "launched" : "loaded";
+        return state->record.launched ? "launched" : "loaded";
 }
 
 static void write_options(JsonWriter *json, const char *text) {
