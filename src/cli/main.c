@@ -2,6 +2,7 @@
 #include <libgen.h>
 #include <signal.h>
 
+#include "cli/fleet.h"
 #include "cli/store.h"
 
 typedef struct Group {
@@ -14,6 +15,7 @@ typedef struct Group {
 
 static const Group groups[] = {
         {"store", "faering store", "etcdctl", "keys and members of the replicated store", store_group_main},
+        {"fleet", "faering fleet", "fleetctl", "units on all machines", fleet_group_main},
 };
 
 static int print_help(void) {

@@ -1,0 +1,256 @@
+/* list-machines, list-units, list-unit-files: tables with a choice of fields. */
+#include <ctype.h>
+#include <errno.h>
+
+#include "cli/fleet.h"
+#include "fleet/unit/unit.h"
+
+typedef struct ListOptions {
+        bool full, no_legend;
+        char *fields;
+} ListOptions;
+
+typedef struct Field {
+        const char *name;
+        /* Appends the field of one entry. */
+        void (*write)(json_t *entry, json_t *machines, bool full, Buffer *text);
+} Field;
+
+static int print_fields(FleetGroup *group, const Field *known, const ListOptions *options, json_t *entries, json_t *machines) {
+        Slice rest = slice_from(options->fields), name;
+        const Field *chosen[16];
+        _cleanup_table_ Table table;
+        size_t count = 0, i;
+        json_t *entry;
+
+        while (slice_split(&rest, ',', &name) && count < ARRAY_SIZE(chosen)) {
+                const Field *field = known;
+
+                while (field->name && !slice_equals(slice_trim(name), slice_from(field->name)))
+                        field++;
+                if (!field->name) {
+                        cli_complain(group->program, "unknown field \"%.*s\"", (int)name.length, name.data);
+                        table_init(&table, 1);
+                        return CLI_USAGE;
+                }
+                chosen[count++] = field;
+        }
+        table_init(&table, count);
+        for (size_t k = 0; k < count; k++) {
+                char upper[32] = "";
+
+                for (size_t c = 0; chosen[k]->name[c] && c + 1 < sizeof(upper); c++)
+                        upper[c] = (char)toupper((unsigned char)chosen[k]->name[c]);
+                (void)table_add(&table, upper);
+        }
+        json_array_foreach(entries, i, entry)
+                for (size_t k = 0; k < count; k++) {
+                        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+                        chosen[k]->write(entry, machines, options->full, &text);
+                        (void)table_add(&table, buffer_length(&text) > 0 && buffer_string(&text) ? buffer_string(&text) : "-");
+                }
+        table_print(&table, group->old ? TABLE_TABS : TABLE_SPACES, !options->no_legend);
+        return CLI_OK;
+}
+
+static int parse_list(FleetGroup *group, const char *name, ListOptions *list, int argc, char **argv) {
+        const Verb *verb = verb_find(fleet_verbs, name, false);
+        _cleanup_string_list_ StringList arguments = {0};
+        const Option options[] = {
+                {"full", 'l', OPTION_SWITCH, NULL, NULL, "whole IDs and hashes", &list->full, NULL},
+                {"no-legend", 0, OPTION_SWITCH, NULL, NULL, "without the line of names", &list->no_legend, NULL},
+                {"fields", 0, OPTION_STRING, "LIST", NULL, "which columns, separated by commas", &list->fields, NULL},
+                {0},
+        };
+        int code;
+
+        return verb_parse(verb, group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0 ? code : -1;
+}
+
+/* ---- machines ---- */
+
+static void machine_id(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)buffer_printf(text, full ? "%s" : "%.8s...", fleet_text(entry, "id"));
+}
+
+static void machine_ip(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, fleet_text(entry, "primaryIP"));
+}
+
+static void machine_metadata(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        json_t *metadata = json_object_get(entry, "metadata"), *value;
+        const char *key;
+
+        (void)machines;
+        (void)full;
+        json_object_foreach(metadata, key, value)
+                (void)buffer_printf(text, "%s%s=%s", buffer_length(text) ? "," : "", key, json_string_value(value) ?: "");
+}
+
+int fleet_verb_list_machines(void *userdata, int argc, char **argv) {
+        static const Field fields[] = {{"machine", machine_id}, {"ip", machine_ip}, {"metadata", machine_metadata}, {0}};
+        FleetGroup *group = userdata;
+        ListOptions options = {.fields = strdup("machine,ip,metadata")};
+        int code = parse_list(group, "list-machines", &options, argc, argv);
+        json_t *machines = NULL;
+
+        if (code < 0)
+                code = fleet_list(group, "machines", "machines", &machines);
+        if (machines)
+                code = print_fields(group, fields, &options, machines, machines);
+        json_decref(machines);
+        free(options.fields);
+        return code;
+}
+
+/* ---- units ---- */
+
+static void state_unit(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, fleet_text(entry, "name"));
+}
+
+static void state_machine(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        if (*fleet_text(entry, "machineID"))
+                fleet_format_machine(machines, fleet_text(entry, "machineID"), full, text);
+}
+
+static void state_active(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, fleet_text(entry, "systemdActiveState"));
+}
+
+static void state_sub(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, fleet_text(entry, "systemdSubState"));
+}
+
+static void state_load(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, fleet_text(entry, "systemdLoadState"));
+}
+
+static void state_hash(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)buffer_printf(text, full ? "%s" : "%.7s", fleet_text(entry, "hash"));
+}
+
+int fleet_verb_list_units(void *userdata, int argc, char **argv) {
+        static const Field fields[] = {{"unit", state_unit}, {"machine", state_machine}, {"active", state_active},
+                                       {"sub", state_sub},   {"load", state_load},       {"hash", state_hash},     {0}};
+        FleetGroup *group = userdata;
+        ListOptions options = {.fields = strdup("unit,machine,active,sub")};
+        int code = parse_list(group, "list-units", &options, argc, argv);
+        json_t *machines = NULL, *states = NULL;
+
+        if (code < 0)
+                code = fleet_list(group, "machines", "machines", &machines);
+        if (code == 0)
+                code = fleet_list(group, "state", "states", &states);
+        if (states)
+                code = print_fields(group, fields, &options, states, machines);
+        json_decref(machines);
+        json_decref(states);
+        free(options.fields);
+        return code;
+}
+
+/* ---- unit files ---- */
+
+static int unit_parse(json_t *entry, UnitFile *file) {
+        json_t *option;
+        size_t i;
+
+        json_array_foreach(json_object_get(entry, "options"), i, option) {
+                int r = unitfile_add(file, slice_from(fleet_text(option, "section")), slice_from(fleet_text(option, "name")),
+                                     slice_from(fleet_text(option, "value")), NULL);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static bool unit_is_global(json_t *entry) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
+
+        return unit_parse(entry, &file) >= 0 && unit_requirements_read(&file, fleet_text(entry, "name"), &requirements) >= 0 &&
+               requirements.global;
+}
+
+static void file_hash(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        char hex[UNIT_HASH_HEX_SIZE];
+        UnitHash hash;
+
+        (void)machines;
+        if (unit_parse(entry, &file) < 0 || unit_hash(&file, &hash) < 0)
+                return;
+        unit_hash_to_hex(&hash, hex);
+        (void)buffer_printf(text, full ? "%s" : "%.7s", hex);
+}
+
+static void file_desired(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, fleet_text(entry, "desiredState"));
+}
+
+static void file_state(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        if (!unit_is_global(entry))
+                (void)buffer_append_string(text, fleet_text(entry, "currentState"));
+}
+
+static void file_target(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        if (unit_is_global(entry))
+                (void)buffer_append_string(text, "global");
+        else
+                state_machine(entry, machines, full, text);
+}
+
+static void file_global(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, unit_is_global(entry) ? "true" : "false");
+}
+
+static void file_description(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        _cleanup_unitfile_ UnitFile file = {0};
+
+        (void)machines;
+        (void)full;
+        if (unit_parse(entry, &file) >= 0)
+                (void)buffer_append_string(text, unit_description(&file));
+}
+
+int fleet_verb_list_unit_files(void *userdata, int argc, char **argv) {
+        static const Field fields[] = {{"unit", state_unit},     {"hash", file_hash},     {"dstate", file_desired},
+                                       {"state", file_state},    {"target", file_target}, {"global", file_global},
+                                       {"desc", file_description}, {0}};
+        FleetGroup *group = userdata;
+        ListOptions options = {.fields = strdup("unit,hash,dstate,state,target")};
+        int code = parse_list(group, "list-unit-files", &options, argc, argv);
+        json_t *machines = NULL, *units = NULL;
+
+        if (code < 0)
+                code = fleet_list(group, "machines", "machines", &machines);
+        if (code == 0)
+                code = fleet_list(group, "units", "units", &units);
+        if (units)
+                code = print_fields(group, fields, &options, units, machines);
+        json_decref(machines);
+        json_decref(units);
+        free(options.fields);
+        return code;
+}

@@ -1,0 +1,223 @@
+#include "cli/fleet.h"
+
+#include <errno.h>
+
+#define ENDPOINT_DEFAULT "unix:///run/faering/fleet.sock"
+
+const Verb fleet_verbs[] = {
+        {"list-machines", "", "the machines of the cluster", fleet_verb_list_machines},
+        {"list-units", "", "units and how they do", fleet_verb_list_units},
+        {"list-unit-files", "", "units and what is wanted of them", fleet_verb_list_unit_files},
+        {"submit", "UNIT…", "make units known to the cluster", fleet_verb_submit},
+        {"load", "UNIT…", "place units on machines, without starting them", fleet_verb_load},
+        {"start", "UNIT…", "place and start units", fleet_verb_start},
+        {"stop", "UNIT…", "stop units, leaving them where they are", fleet_verb_stop},
+        {"unload", "UNIT…", "take units off their machines", fleet_verb_unload},
+        {"destroy", "UNIT…", "remove units from the cluster", fleet_verb_destroy},
+        {"cat", "UNIT", "print a unit's text", fleet_verb_cat},
+        {"status", "UNIT…", "how units do, and why they are where they are", fleet_verb_status},
+        {"journal", "UNIT", "what a unit wrote", fleet_verb_journal},
+        {"explain", "UNIT", "for each machine, why the unit may run there or not", fleet_verb_explain},
+        {0},
+};
+
+/* ---- requests ---- */
+
+typedef struct Await {
+        bool done;
+        int r;
+        unsigned status;
+        char *body;
+        Error error;
+} Await;
+
+static void on_done(HttpCall *call, int r, const Error *error) {
+        Await *await = http_call_userdata(call);
+
+        await->done = true;
+        await->r = r;
+        await->error = *error;
+        await->status = http_call_status(call);
+        await->body = r < 0 ? NULL : slice_dup(http_call_body(call));
+}
+
+static const HttpCallOps call_ops = {.done = on_done};
+
+void fleet_answer_deinit(FleetAnswer *answer) {
+        free(answer->body);
+        json_decref(answer->json);
+        *answer = (FleetAnswer){0};
+}
+
+static int complain_status(const FleetGroup *group, const FleetAnswer *answer) {
+        const char *message = fleet_text(json_object_get(answer->json, "error"), "message");
+
+        cli_complain(group->program, "the server refused with %u: %s", answer->status, *message ? message : answer->body ?: "");
+        return CLI_FAILED;
+}
+
+int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, FleetAnswer *ret_answer) {
+        const HttpCallSpec spec = {
+                .url = &group->endpoint,
+                .method = method,
+                .target = target,
+                .headers = body ? "Content-Type: application/json\r\n" : NULL,
+                .body = body ? slice_from(body) : (Slice){NULL, 0},
+                .head_timeout = group->request_timeout,
+        };
+        Await await = {0};
+        int r;
+
+        *ret_answer = (FleetAnswer){0};
+        r = http_client_call(group->http, &spec, &call_ops, &await, NULL);
+        while (r >= 0 && !await.done)
+                (void)uv_run(&group->loop, UV_RUN_ONCE);
+        if (r < 0 || await.r < 0) {
+                cli_complain(group->program, "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another "
+                                             "place", await.error.text[0] ? await.error.text : strerror(-r));
+                return CLI_FAILED;
+        }
+        *ret_answer = (FleetAnswer){.status = await.status, .body = await.body};
+        ret_answer->json = json_loads(await.body ?: "", 0, NULL);
+        if (await.status >= 400 && await.status != 404) {
+                int code = complain_status(group, ret_answer);
+
+                fleet_answer_deinit(ret_answer);
+                return code;
+        }
+        return 0;
+}
+
+int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t **ret_array) {
+        _cleanup_free_ char *target = str_printf("/fleet/v1/%s?alt=json", resource);
+        json_t *all = json_array();
+
+        while (target) {
+                _cleanup_fleet_answer_ FleetAnswer answer = {0};
+                _cleanup_buffer_ Buffer token = BUFFER_INIT;
+                const char *next;
+                int code = fleet_request(group, "GET", target, NULL, &answer);
+
+                if (code != 0) {
+                        json_decref(all);
+                        return code;
+                }
+                (void)json_array_extend(all, json_object_get(answer.json, key));
+                next = fleet_text(answer.json, "nextPageToken");
+                free(target);
+                target = NULL;
+                if (*next && url_encode(&token, URL_SEGMENT, slice_from(next)) >= 0 && buffer_string(&token))
+                        target = str_printf("/fleet/v1/%s?alt=json&nextPageToken=%s", resource, buffer_string(&token));
+        }
+        *ret_array = all;
+        return 0;
+}
+
+char *fleet_unit_target(const char *resource, const char *name) {
+        _cleanup_buffer_ Buffer target = BUFFER_INIT;
+
+        (void)buffer_printf(&target, "%s/", resource);
+        (void)url_encode(&target, URL_SEGMENT, slice_from(name));
+        return buffer_steal_string(&target, NULL);
+}
+
+int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
+        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
+        _cleanup_fleet_answer_ FleetAnswer answer = {0};
+        int code = target ? fleet_request(group, "GET", target, NULL, &answer) : CLI_FAILED;
+
+        if (code != 0)
+                return code;
+        *ret_unit = answer.status == 200 ? json_incref(answer.json) : NULL;
+        return 0;
+}
+
+int fleet_set_desired(FleetGroup *group, const char *name, const char *desired) {
+        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
+        _cleanup_free_ char *body = str_printf("{\"desiredState\":\"%s\"}", desired);
+        _cleanup_fleet_answer_ FleetAnswer answer = {0};
+
+        return target && body ? fleet_request(group, "PUT", target, body, &answer) : CLI_FAILED;
+}
+
+void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *text) {
+        json_t *machine;
+        size_t i;
+
+        (void)buffer_printf(text, full ? "%s" : "%.8s...", id);
+        json_array_foreach(machines, i, machine)
+                if (str_equals(fleet_text(machine, "id"), id) && *fleet_text(machine, "primaryIP"))
+                        (void)buffer_printf(text, "/%s", fleet_text(machine, "primaryIP"));
+}
+
+/* ---- the group ---- */
+
+static int group_run(FleetGroup *group, int argc, char **argv) {
+        bool help = false, version = false;
+        char *unused = NULL;
+        bool unused_switch;
+        const Option options[] = {
+                {"endpoint", 0, OPTION_STRING, "URL", "FLEETCTL_ENDPOINT",
+                 "where the API is (default: unix:///run/faering/fleet.sock)", &group->endpoint_text, NULL},
+                {"request-timeout", 0, OPTION_DURATION, "TIME", "FLEETCTL_REQUEST_TIMEOUT", "longest wait for an answer (default: 3s)",
+                 &group->request_timeout, NULL},
+                {"driver", 0, OPTION_STRING, "NAME", "FLEETCTL_DRIVER", NULL, &unused, NULL},
+                {"strict-host-key-checking", 0, OPTION_SWITCH, NULL, "FLEETCTL_STRICT_HOST_KEY_CHECKING", NULL, &unused_switch, NULL},
+                {"debug", 0, OPTION_SWITCH, NULL, "FLEETCTL_DEBUG", NULL, &unused_switch, NULL},
+                {"version", 'v', OPTION_SWITCH, NULL, NULL, "print the version", &version, NULL},
+                {"help", 'h', OPTION_SWITCH, NULL, NULL, "print this", &help, NULL},
+                {0},
+        };
+        _cleanup_string_list_ StringList arguments = {0};
+        Error error = ERROR_NONE;
+        const Verb *verb;
+        int first;
+
+        if (options_parse(options, OPTIONS_STOP_AT_ARGUMENT, argc, argv, &arguments, &error) < 0) {
+                cli_complain(group->program, "%s", error.text[0] ? error.text : "out of memory");
+                free(unused);
+                return CLI_USAGE;
+        }
+        if (unused && str_equals(unused, "etcd")) {
+                cli_complain(group->program, "--driver etcd is no more: all verbs go through the API of faering-fleet; leave it out, "
+                                             "and give --endpoint if the API is not on this machine");
+                free(unused);
+                return CLI_USAGE;
+        }
+        free(unused);
+        if (version || (arguments.length > 0 && str_equals(arguments.items[0], "version"))) {
+                printf("%s version %s\n", group->program, FAERING_VERSION);
+                return CLI_OK;
+        }
+        if (help || arguments.length == 0 || str_equals(arguments.items[0], "help")) {
+                verb_print_group_help(fleet_verbs, group->program, "Units on all machines of the cluster.", options);
+                return CLI_OK;
+        }
+        verb = verb_find(fleet_verbs, arguments.items[0], true);
+        if (!verb) {
+                verb_complain(fleet_verbs, group->program, arguments.items[0]);
+                return CLI_USAGE;
+        }
+        if (url_parse(group->endpoint_text ?: ENDPOINT_DEFAULT, 80, &group->endpoint, &error) < 0) {
+                cli_complain(group->program, "%s", error.text);
+                return CLI_USAGE;
+        }
+        first = argc - (int)arguments.length;
+        return verb->run(group, argc - first, argv + first);
+}
+
+int fleet_group_main(const char *program, int argc, char **argv) {
+        FleetGroup group = {.program = program, .old = str_equals(program, "fleetctl"), .request_timeout = 3 * USEC_PER_SEC};
+        int code;
+
+        if (uv_loop_init(&group.loop) < 0)
+                return CLI_FAILED;
+        group.http = http_client_new(&group.loop, NULL);
+        code = group.http ? group_run(&group, argc, argv) : CLI_FAILED;
+        if (group.http)
+                http_client_close(group.http);
+        (void)uv_run(&group.loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&group.loop);
+        free(group.endpoint_text);
+        return code;
+}

@@ -1,0 +1,60 @@
+#include "cli/table.h"
+
+#include <stdio.h>
+
+enum { TAB_WIDTH = 8, SPACING = 2 };
+
+void table_init(Table *table, size_t columns) {
+        *table = (Table){.columns = columns};
+}
+
+void table_deinit(Table *table) {
+        string_list_deinit(&table->cells);
+}
+
+int table_add(Table *table, const char *text) {
+        return string_list_add(&table->cells, text);
+}
+
+/* Characters, not bytes. */
+static size_t text_width(const char *text) {
+        size_t width = 0;
+
+        for (; *text; text++)
+                width += (*text & 0xc0) != 0x80;
+        return width;
+}
+
+static size_t column_width(const Table *table, size_t column, size_t first) {
+        size_t width = 0;
+
+        for (size_t i = first * table->columns + column; i < table->cells.length; i += table->columns)
+                width = max_of(width, text_width(table->cells.items[i]));
+        return width;
+}
+
+static void print_padding(TableStyle style, size_t width, size_t used) {
+        size_t cell = (width + 1 + TAB_WIDTH - 1) / TAB_WIDTH * TAB_WIDTH;
+
+        if (style == TABLE_SPACES) {
+                printf("%*s", (int)(width + SPACING - used), "");
+                return;
+        }
+        for (size_t tabs = (cell - used + TAB_WIDTH - 1) / TAB_WIDTH; tabs > 0; tabs--)
+                (void)putchar('\t');
+}
+
+void table_print(const Table *table, TableStyle style, bool header) {
+        size_t rows = table->cells.length / table->columns, first = header ? 0 : 1;
+
+        for (size_t row = first; row < rows; row++) {
+                for (size_t column = 0; column < table->columns; column++) {
+                        const char *text = table->cells.items[row * table->columns + column];
+
+                        (void)fputs(text, stdout);
+                        if (column + 1 < table->columns)
+                                print_padding(style, column_width(table, column, first), text_width(text));
+                }
+                (void)putchar('\n');
+        }
+}

@@ -1,0 +1,446 @@
+#include "fleet/agent/agent.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+
+typedef struct AgentUnit {
+        Agent *agent;
+        char *name;
+        UnitHash hash;
+        bool has_hash;
+        bool loaded;          /* the supervisor has it */
+        bool start_asked;
+        TaskKind in_flight;
+        SupervisorState state;
+        bool state_dirty;     /* to be written */
+        bool state_writing;
+        bool state_written;   /* the registry has one of ours */
+        char *told;           /* what was written last */
+        char *failure;        /* text of the last task that failed, or NULL */
+} AgentUnit;
+
+struct Agent {
+        const char *machine;
+        Registry *registry;
+        const AgentEvents *events;
+        AgentRunsGlobal runs_global;
+        void *userdata;
+        Supervisor *supervisor;
+        Map units; /* name → AgentUnit */
+        bool listing, listed;
+        bool leaving;
+        void (*left)(void *userdata);
+        size_t tasks; /* under way */
+};
+
+/* ---- units ---- */
+
+static AgentUnit *agent_unit(Agent *agent, const char *name) {
+        return map_get(&agent->units, slice_from(name));
+}
+
+static AgentUnit *agent_unit_make(Agent *agent, const char *name) {
+        AgentUnit *unit = agent_unit(agent, name);
+
+        if (unit)
+                return unit;
+        unit = calloc(1, sizeof(*unit));
+        if (!unit)
+                return NULL;
+        unit->agent = agent;
+        unit->in_flight = TASK_NONE;
+        unit->name = strdup(name);
+        if (!unit->name || map_put(&agent->units, slice_from(unit->name), unit, NULL) < 0) {
+                free(unit->name);
+                free(unit);
+                return NULL;
+        }
+        return unit;
+}
+
+static void agent_unit_free(AgentUnit *unit) {
+        free(unit->name);
+        free(unit->told);
+        free(unit->failure);
+        free(unit);
+}
+
+/* A unit of which nothing is left here or in the registry. */
+static void agent_unit_settle(AgentUnit *unit) {
+        if (unit->loaded || unit->in_flight != TASK_NONE || unit->state_writing || unit->state_written)
+                return;
+        (void)map_remove(&unit->agent->units, slice_from(unit->name));
+        agent_unit_free(unit);
+}
+
+static void agent_note(Agent *agent, const char *format, ...) _printf_(2, 3);
+
+static void agent_note(Agent *agent, const char *format, ...) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        va_list args;
+
+        va_start(args, format);
+        (void)buffer_vprintf(&text, format, args);
+        va_end(args);
+        if (buffer_string(&text))
+                agent->events->note(agent->userdata, buffer_string(&text));
+}
+
+/* ---- states ---- */
+
+static void agent_write_state(AgentUnit *unit);
+
+static void on_state_written(void *userdata, const StoreReply *reply) {
+        AgentUnit *unit = userdata;
+
+        unit->state_writing = false;
+        if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND) {
+                unit->state_dirty = true; /* again when the store answers */
+                free(unit->told);
+                unit->told = NULL;
+        } else if (!unit->loaded && !unit->state_dirty) {
+                unit->state_written = false;
+        }
+        if (reply->r >= 0)
+                agent_write_state(unit);
+        if (!unit->state_writing)
+                agent_unit_settle(unit);
+}
+
+static const char *unit_text(const AgentUnit *unit) {
+        return unit->failure && *unit->failure ? unit->failure : unit->state.text;
+}
+
+static StateRecord unit_record(const AgentUnit *unit, char hash[UNIT_HASH_HEX_SIZE]) {
+        unit_hash_to_hex(&unit->hash, hash);
+        return (StateRecord){
+                .load = (char *)(uintptr_t)unit->state.load,
+                .active = (char *)(uintptr_t)unit->state.active,
+                .sub = (char *)(uintptr_t)unit->state.sub,
+                .hash = hash,
+                .text = (char *)(uintptr_t)unit_text(unit),
+                .launched = unit->start_asked,
+        };
+}
+
+/* Only what differs from what was told last; one write at a time for each unit, so that the newest wins. */
+static void agent_write_state(AgentUnit *unit) {
+        Agent *agent = unit->agent;
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        char hash[UNIT_HASH_HEX_SIZE];
+        StateRecord record;
+
+        if (!unit->state_dirty || unit->state_writing)
+                return;
+        unit->state_dirty = false;
+        if (!unit->loaded) {
+                if (unit->state_written && registry_drop_state(agent->registry, agent->machine, unit->name, on_state_written, unit) >= 0)
+                        unit->state_writing = true;
+                return;
+        }
+        record = unit_record(unit, hash);
+        if (state_record_write(&record, &text) < 0 || !buffer_string(&text))
+                return;
+        if (unit->told && str_equals(unit->told, buffer_string(&text)))
+                return;
+        free(unit->told);
+        unit->told = strdup(buffer_string(&text));
+        if (registry_put_state(agent->registry, agent->machine, unit->name, &record, on_state_written, unit) >= 0) {
+                unit->state_writing = true;
+                unit->state_written = true;
+        }
+}
+
+static void agent_touch_state(AgentUnit *unit) {
+        unit->state_dirty = true;
+        agent_write_state(unit);
+}
+
+static void on_changed(void *userdata, const char *name, const SupervisorState *state) {
+        Agent *agent = userdata;
+        AgentUnit *unit = agent_unit(agent, name);
+
+        if (!unit)
+                return;
+        unit->state = *state;
+        if (str_equals(state->load, "not-found"))
+                return;
+        agent_touch_state(unit);
+}
+
+static void on_lost(void *userdata, int r, const Error *error) {
+        Agent *agent = userdata;
+
+        (void)r;
+        agent_note(agent, "the supervisor cannot work any more: %s", error->text);
+}
+
+const SupervisorEvents agent_supervisor_events = {.changed = on_changed, .lost = on_lost};
+
+/* ---- tasks ---- */
+
+static void on_task_done(void *userdata, int r, const Error *error) {
+        AgentUnit *unit = userdata;
+        Agent *agent = unit->agent;
+        TaskKind kind = unit->in_flight;
+
+        unit->in_flight = TASK_NONE;
+        agent->tasks--;
+        free(unit->failure);
+        unit->failure = NULL;
+        if (r < 0) {
+                unit->failure = strdup(error->text);
+                agent_note(agent, "cannot %s %s: %s", task_kind_to_string(kind), unit->name, error->text);
+        }
+        if (kind == TASK_LOAD && r < 0 && r != -ECANCELED) {
+                /* it is kept as loaded, with the reason, until another text comes: trying again would not help */
+                supervisor_set_word(unit->state.load, sizeof(unit->state.load), "error");
+                supervisor_set_word(unit->state.active, sizeof(unit->state.active), "inactive");
+                supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
+                unit->start_asked = true;
+        }
+        if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT))
+                unit->loaded = unit->start_asked = false;
+        if (kind == TASK_STOP && r >= 0)
+                unit->start_asked = false;
+        agent_touch_state(unit);
+        agent_unit_settle(unit);
+        agent->events->wake(agent->userdata);
+}
+
+static void on_reread(void *userdata, int r, const Error *error) {
+        Agent *agent = userdata;
+
+        agent->tasks--;
+        if (r < 0)
+                agent_note(agent, "the supervisor cannot read its units anew: %s", error->text);
+}
+
+static void agent_load(Agent *agent, AgentUnit *unit, const RegistryUnit *wanted) {
+        if (unit_hash_from_hex(slice_from(wanted->hash), &unit->hash) < 0)
+                return;
+        unit->has_hash = true;
+        unit->loaded = true;
+        unit->start_asked = false;
+        unit->in_flight = TASK_LOAD;
+        agent->tasks++;
+        supervisor_load(agent->supervisor, unit->name, slice_from(wanted->text), wanted->hash, on_task_done, unit);
+}
+
+static void agent_do(Agent *agent, const ReconcileTask *task) {
+        AgentUnit *unit;
+        const RegistryUnit *wanted;
+
+        if (task->kind == TASK_RELOAD) {
+                agent->tasks++;
+                supervisor_reread(agent->supervisor, on_reread, agent);
+                return;
+        }
+        unit = agent_unit_make(agent, task->unit);
+        wanted = registry_unit(agent->registry, task->unit);
+        if (!unit)
+                return;
+        switch (task->kind) {
+        case TASK_LOAD:
+                if (wanted && registry_unit_is_complete(wanted))
+                        agent_load(agent, unit, wanted);
+                return;
+        case TASK_UNLOAD:
+                unit->in_flight = TASK_UNLOAD;
+                agent->tasks++;
+                supervisor_unload(agent->supervisor, unit->name, on_task_done, unit);
+                return;
+        case TASK_STOP:
+                unit->in_flight = TASK_STOP;
+                agent->tasks++;
+                supervisor_stop(agent->supervisor, unit->name, on_task_done, unit);
+                return;
+        case TASK_START:
+                unit->in_flight = TASK_START;
+                unit->start_asked = true;
+                agent->tasks++;
+                supervisor_start(agent->supervisor, unit->name, on_task_done, unit);
+                return;
+        default:
+                return;
+        }
+}
+
+/* ---- comparing ---- */
+
+static bool agent_wants(Agent *agent, const RegistryUnit *unit) {
+        if (agent->leaving || !registry_unit_is_complete(unit) || unit->desired == UNIT_INACTIVE)
+                return false;
+        return (unit->machine && str_equals(unit->machine, agent->machine)) || agent->runs_global(agent->userdata, unit);
+}
+
+static ActiveState active_state(const char *word) {
+        static const char *const words[] = {
+                [ACTIVE_INACTIVE] = "inactive",   [ACTIVE_ACTIVATING] = "activating",     [ACTIVE_ACTIVE] = "active",
+                [ACTIVE_RELOADING] = "reloading", [ACTIVE_DEACTIVATING] = "deactivating", [ACTIVE_FAILED] = "failed",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (str_equals(word, words[i]))
+                        return (ActiveState)i;
+        return ACTIVE_INACTIVE;
+}
+
+static size_t collect_desired(Agent *agent, ReconcileDesired *desired) {
+        size_t count = 0;
+
+        map_foreach(registry_units(agent->registry), entry) {
+                const RegistryUnit *unit = entry->value;
+                ReconcileDesired *one = &desired[count];
+
+                if (!agent_wants(agent, unit) || unit_hash_from_hex(slice_from(unit->hash), &one->hash) < 0)
+                        continue;
+                one->name = unit->name;
+                one->state = unit->desired;
+                count++;
+        }
+        return count;
+}
+
+static size_t collect_current(const Agent *agent, ReconcileCurrent *current) {
+        size_t count = 0;
+
+        map_foreach(&agent->units, entry) {
+                const AgentUnit *unit = entry->value;
+
+                if (!unit->loaded && unit->in_flight == TASK_NONE)
+                        continue;
+                current[count++] = (ReconcileCurrent){
+                        .name = unit->name,
+                        .hash = unit->hash,
+                        .active = active_state(unit->state.active),
+                        .start_asked = unit->start_asked,
+                        .in_flight = unit->in_flight,
+                };
+        }
+        return count;
+}
+
+/* Tasks go out together, except that one waits for the task that it builds on: the end of that one brings the next run. */
+static void agent_reconcile(Agent *agent) {
+        _cleanup_free_ ReconcileDesired *desired = calloc(registry_units(agent->registry)->length + 1, sizeof(*desired));
+        _cleanup_free_ ReconcileCurrent *current = calloc(agent->units.length + 1, sizeof(*current));
+        _cleanup_reconcile_plan_ ReconcilePlan plan = {0};
+
+        if (!desired || !current ||
+            reconcile(desired, collect_desired(agent, desired), current, collect_current(agent, current), &plan) < 0)
+                return;
+        for (size_t i = 0; i < plan.length; i++)
+                if (plan.tasks[i].after == RECONCILE_INDEPENDENT)
+                        agent_do(agent, &plan.tasks[i]);
+}
+
+static void agent_settle_leave(Agent *agent) {
+        void (*left)(void *userdata) = agent->left;
+
+        if (!agent->leaving || !left)
+                return;
+        map_foreach(&agent->units, entry) {
+                const AgentUnit *unit = entry->value;
+
+                if (unit->loaded || unit->in_flight != TASK_NONE || unit->state_writing)
+                        return;
+        }
+        agent->left = NULL;
+        left(agent->userdata);
+}
+
+void agent_run(Agent *agent) {
+        if (!agent->listed || !registry_is_loaded(agent->registry))
+                return;
+        agent_reconcile(agent);
+        agent_settle_leave(agent);
+}
+
+void agent_leave(Agent *agent, void (*left)(void *userdata)) {
+        agent->leaving = true;
+        agent->left = left;
+        agent_run(agent);
+}
+
+/* ---- the beginning ---- */
+
+static void on_listed_unit(void *userdata, const SupervisorUnit *found) {
+        Agent *agent = userdata;
+        AgentUnit *unit = agent_unit_make(agent, found->name);
+
+        if (!unit)
+                return;
+        unit->loaded = true;
+        unit->start_asked = found->start_asked;
+        unit->state = found->state;
+        unit->has_hash = unit_hash_from_hex(slice_from(found->tag), &unit->hash) >= 0;
+        unit->state_dirty = true;
+}
+
+static void on_listed(void *userdata, int r, const Error *error) {
+        Agent *agent = userdata;
+
+        agent->listing = false;
+        agent->listed = true;
+        if (r < 0)
+                agent_note(agent, "cannot list the units that are there: %s", error->text);
+        agent->events->wake(agent->userdata);
+}
+
+void agent_start(Agent *agent, Supervisor *supervisor) {
+        agent->supervisor = supervisor;
+        agent->listing = true;
+        supervisor_list(supervisor, on_listed_unit, on_listed, agent);
+}
+
+/* What an earlier life of this machine wrote, and is not so any more. */
+void agent_registry_loaded(Agent *agent) {
+        const RegistryMachine *machine = registry_machine(agent->registry, agent->machine);
+
+        map_foreach(&agent->units, entry) {
+                AgentUnit *unit = entry->value;
+
+                free(unit->told);
+                unit->told = NULL;
+                agent_touch_state(unit);
+        }
+        if (!machine)
+                return;
+        map_foreach(&machine->states, entry) {
+                const RegistryState *state = entry->value;
+
+                if (!agent_unit(agent, state->unit))
+                        (void)registry_drop_state(agent->registry, agent->machine, state->unit, NULL, NULL);
+        }
+}
+
+int agent_new(const char *machine, Registry *registry, const AgentEvents *events, AgentRunsGlobal runs_global, void *userdata,
+              Agent **ret_agent) {
+        Agent *agent = calloc(1, sizeof(*agent));
+
+        if (!agent)
+                return -ENOMEM;
+        *agent = (Agent){.machine = machine, .registry = registry, .events = events, .runs_global = runs_global, .userdata = userdata};
+        *ret_agent = agent;
+        return 0;
+}
+
+Agent *agent_free(Agent *agent) {
+        if (!agent)
+                return NULL;
+        map_foreach(&agent->units, entry)
+                agent_unit_free(entry->value);
+        map_deinit(&agent->units);
+        free(agent);
+        return NULL;
+}
+
+size_t agent_units(const Agent *agent) {
+        size_t count = 0;
+
+        map_foreach(&agent->units, entry)
+                count += ((const AgentUnit *)entry->value)->loaded;
+        return count;
+}

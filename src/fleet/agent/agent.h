@@ -1,0 +1,44 @@
+#pragma once
+/*
+ * The agent: makes this machine run what is scheduled for it, and tells the registry how its units do.
+ *
+ * It compares what should be here with what the supervisor has, gives the difference to the supervisor as tasks, and
+ * does so again whenever either side changes. No unit waits for another.
+ */
+#include "fleet/agent/reconcile.h"
+#include "fleet/registry/registry.h"
+#include "host/supervisor.h"
+
+typedef struct Agent Agent;
+
+typedef struct AgentEvents {
+        /* What it did or could not do, for the program's log. */
+        void (*note)(void *userdata, const char *text);
+        /* Something has changed: call agent_run() soon. */
+        void (*wake)(void *userdata);
+} AgentEvents;
+
+/* Whether a global unit runs on this machine: the program asks its picture. */
+typedef bool (*AgentRunsGlobal)(void *userdata, const RegistryUnit *unit);
+
+/* All is borrowed. The supervisor's events must be agent_supervisor_events with the agent as userdata. -ENOMEM. */
+int agent_new(const char *machine, Registry *registry, const AgentEvents *events, AgentRunsGlobal runs_global, void *userdata,
+              Agent **ret_agent);
+Agent *agent_free(Agent *agent);
+
+extern const SupervisorEvents agent_supervisor_events;
+
+/* Takes over what the supervisor has from an earlier run, and begins. */
+void agent_start(Agent *agent, Supervisor *supervisor);
+
+/* Compares and acts. Does nothing until the registry is loaded. */
+void agent_run(Agent *agent);
+
+/* The registry was loaded anew: the states it has of this machine may not be ours. */
+void agent_registry_loaded(Agent *agent);
+
+/* A leave for good: unloads everything. `left` is called when nothing runs any more. */
+void agent_leave(Agent *agent, void (*left)(void *userdata));
+
+/* Units that the supervisor has now. */
+size_t agent_units(const Agent *agent);

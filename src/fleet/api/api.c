@@ -1,0 +1,190 @@
+#include "fleet/api/api.h"
+
+#include <errno.h>
+
+#include "base/encode.h"
+#include "fleet/api/handlers.h"
+#include "net/url.h"
+
+void fleet_respond_json(HttpRequest *request, Buffer *body) {
+        if (buffer_append_byte(body, '\n') < 0)
+                http_respond_text(request, 500, "out of memory\n");
+        else
+                http_respond(request, 200, "Content-Type: application/json\r\nServer: fleetd/" FAERING_VERSION "\r\n",
+                             (Slice){buffer_data(body), buffer_length(body)});
+}
+
+void fleet_respond_empty(HttpRequest *request, unsigned status) {
+        http_respond(request, status, "Server: fleetd/" FAERING_VERSION "\r\n", (Slice){"", 0});
+}
+
+void fleet_fail(HttpRequest *request, unsigned status, const char *message) {
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        JsonWriter json = json_writer(&body);
+
+        json_begin_object(&json);
+        json_key(&json, "error");
+        json_begin_object(&json);
+        json_field_u64(&json, "code", status);
+        json_field_string(&json, "message", message);
+        json_end_object(&json);
+        json_end_object(&json);
+        http_respond(request, status, "Content-Type: application/json\r\nServer: fleetd/" FAERING_VERSION "\r\n",
+                     (Slice){buffer_data(&body), buffer_length(&body)});
+}
+
+bool fleet_check_reply(HttpRequest *request, const StoreReply *reply) {
+        _cleanup_free_ char *message = NULL;
+
+        if (reply->r >= 0)
+                return true;
+        message = str_printf("the store did not take it: %s", reply->error.text);
+        fleet_fail(request, 500, message ?: "");
+        return false;
+}
+
+/* ---- pages: the token is base64url of u16 limit and u16 page, little-endian ---- */
+
+static int page_token_parse(Slice token, size_t *ret_page, Error *error) {
+        _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
+        const uint8_t *b;
+
+        if (decode_base64(&bytes, BASE64_URL, token) < 0)
+                return error_set(error, -EINVAL, "illegal base64 data at input byte 0");
+        if (buffer_length(&bytes) != 4)
+                return error_set(error, -EINVAL, "token has %zu bytes: 4 are expected", buffer_length(&bytes));
+        b = (const uint8_t *)buffer_data(&bytes);
+        if ((size_t)(b[0] | b[1] << 8) != FLEET_PAGE_LIMIT)
+                return error_set(error, -EINVAL, "token limit must be %d", FLEET_PAGE_LIMIT);
+        *ret_page = (size_t)(b[2] | b[3] << 8);
+        return 0;
+}
+
+bool fleet_page(HttpRequest *request, size_t *ret_first) {
+        Slice rest = http_request_query(request), name, value;
+        _cleanup_buffer_ Buffer token = BUFFER_INIT;
+        Error error = ERROR_NONE;
+        size_t page = 1, tokens = 0;
+
+        while (url_query_next(&rest, &name, &value))
+                if (slice_equals(name, slice_from("nextPageToken"))) {
+                        tokens++;
+                        buffer_clear(&token);
+                        (void)url_decode(&token, value, true, NULL);
+                }
+        if (tokens > 1) {
+                fleet_fail(request, 400, "too many values for page token");
+                return false;
+        }
+        if (tokens == 1 && page_token_parse((Slice){buffer_data(&token), buffer_length(&token)}, &page, &error) < 0) {
+                fleet_fail(request, 400, error.text);
+                return false;
+        }
+        *ret_first = page > 0 ? (page - 1) * FLEET_PAGE_LIMIT : 0;
+        return true;
+}
+
+void fleet_write_next_page(JsonWriter *json, size_t first, size_t total) {
+        size_t next = first / FLEET_PAGE_LIMIT + 2;
+        uint8_t bytes[4] = {FLEET_PAGE_LIMIT & 0xff, FLEET_PAGE_LIMIT >> 8, (uint8_t)next, (uint8_t)(next >> 8)};
+        _cleanup_buffer_ Buffer token = BUFFER_INIT;
+
+        if (first + FLEET_PAGE_LIMIT >= total || next > UINT16_MAX)
+                return;
+        if (encode_base64(&token, BASE64_URL, bytes, sizeof(bytes)) < 0 || buffer_append_string(&token, "==") < 0)
+                return;
+        json_field_slice(json, "nextPageToken", (Slice){buffer_data(&token), buffer_length(&token)});
+}
+
+static int compare_units(const void *a, const void *b) {
+        return strcmp((*(const RegistryUnit *const *)a)->name, (*(const RegistryUnit *const *)b)->name);
+}
+
+const RegistryUnit **fleet_sorted_units(const Registry *registry, size_t *ret_count) {
+        const Map *units = registry_units(registry);
+        const RegistryUnit **list = calloc(units->length + 1, sizeof(*list));
+        size_t count = 0;
+
+        if (!list)
+                return NULL;
+        map_foreach(units, entry)
+                if (registry_unit_is_complete(entry->value))
+                        list[count++] = entry->value;
+        qsort(list, count, sizeof(*list), compare_units);
+        *ret_count = count;
+        return list;
+}
+
+static int compare_machines(const void *a, const void *b) {
+        return strcmp((*(const RegistryMachine *const *)a)->id, (*(const RegistryMachine *const *)b)->id);
+}
+
+const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *ret_count) {
+        const Map *machines = registry_machines(registry);
+        const RegistryMachine **list = calloc(machines->length + 1, sizeof(*list));
+        size_t count = 0;
+
+        if (!list)
+                return NULL;
+        map_foreach(machines, entry)
+                list[count++] = entry->value;
+        qsort(list, count, sizeof(*list), compare_machines);
+        *ret_count = count;
+        return list;
+}
+
+/* ---- routing ---- */
+
+typedef struct Route {
+        const char *prefix;
+        const char *resource;
+        void (*handle)(FleetApi *api, HttpRequest *request, const char *path);
+} Route;
+
+static const Route routes[] = {
+        {"/fleet/v1", "units", fleet_units_handle},       {"/fleet/v1", "machines", fleet_machines_handle},
+        {"/fleet/v1", "state", fleet_states_handle},      {"/v1-alpha", "units", fleet_units_handle},
+        {"/v1-alpha", "machines", fleet_machines_handle}, {"/v1-alpha", "state", fleet_states_handle},
+        {"/faering/v1", "explain", fleet_explain_handle}, {"/faering/v1", "logs", fleet_logs_handle},
+        {"/faering/v1", "status", fleet_status_handle},
+};
+
+static bool route_matches(const Route *route, const char *path, const char **ret_rest) {
+        size_t prefix = strlen(route->prefix), resource = strlen(route->resource);
+
+        if (strncmp(path, route->prefix, prefix) != 0 || path[prefix] != '/' ||
+            strncmp(path + prefix + 1, route->resource, resource) != 0)
+                return false;
+        path += prefix + 1 + resource;
+        if (path[0] != '\0' && path[0] != '/')
+                return false;
+        *ret_rest = path;
+        return true;
+}
+
+void fleet_api_handle(void *userdata, HttpRequest *request) {
+        FleetApi *api = userdata;
+        _cleanup_buffer_ Buffer decoded = BUFFER_INIT;
+        const char *path, *rest;
+
+        if (url_decode(&decoded, http_request_path(request), false, NULL) < 0 || !(path = buffer_string(&decoded))) {
+                fleet_fail(request, 400, "the path has a bad escape");
+                return;
+        }
+        if (!registry_is_loaded(api->registry) || !api->registered(api->userdata)) {
+                fleet_fail(request, 503, "fleet server unable to communicate with etcd");
+                return;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+                if (route_matches(&routes[i], path, &rest)) {
+                        if (rest[0] == '/' && rest[1] == '\0')
+                                fleet_fail(request, 404, "");
+                        else
+                                routes[i].handle(api, request, rest[0] ? rest + 1 : rest);
+                        return;
+                }
+        if (str_equals(path, "/") || str_equals(path, "/fleet/v1") || str_equals(path, "/v1-alpha"))
+                fleet_fail(request, 405, "");
+        else
+                fleet_fail(request, 404, "");
+}

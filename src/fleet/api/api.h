@@ -1,0 +1,27 @@
+#pragma once
+/*
+ * fleet's API v1 (also under /v1-alpha), as fleet 1.0 answers it, and what is new under /faering/v1. Reads come from the
+ * registry's mirror, writes go to the store and are answered when it has taken them.
+ */
+#include "fleet/registry/registry.h"
+#include "fleet/schedule/schedule.h"
+#include "host/supervisor.h"
+#include "net/http-server.h"
+
+/* Entries of one page, as fleet's token_limit. */
+#define FLEET_PAGE_LIMIT 100
+
+/* Bytes of a unit file's text. */
+#define FLEET_UNIT_MAX ((size_t)1 << 20)
+
+typedef struct FleetApi {
+        Registry *registry;
+        const char *machine;        /* this one's ID */
+        Supervisor *supervisor;     /* whose logs are read; may be NULL until it is there */
+        Picture *(*picture)(void *userdata); /* for explanations; NULL without memory */
+        bool (*registered)(void *userdata);  /* this machine is in the registry */
+        void *userdata;
+} FleetApi;
+
+/* HttpServerOps.handle; `userdata` is the FleetApi. */
+void fleet_api_handle(void *userdata, HttpRequest *request);

@@ -1,0 +1,32 @@
+#pragma once
+/* What the handlers of the API share. */
+#include "base/json-write.h"
+#include "fleet/api/api.h"
+
+/* {"error":{"code":N,"message":…}} */
+void fleet_fail(HttpRequest *request, unsigned status, const char *message);
+void fleet_respond_json(HttpRequest *request, Buffer *body);
+
+/* No content: 201, 204. */
+void fleet_respond_empty(HttpRequest *request, unsigned status);
+
+/* What a write to the store came to: < 500 is the caller's affair; otherwise it is answered. True when `reply` is fine. */
+bool fleet_check_reply(HttpRequest *request, const StoreReply *reply);
+
+/* The page that ?nextPageToken= asks for. False after it was answered. */
+bool fleet_page(HttpRequest *request, size_t *ret_first);
+
+/* Ends a page: the token of the next one, if there are `total` entries. */
+void fleet_write_next_page(JsonWriter *json, size_t first, size_t total);
+
+/* All units or machines of the mirror in order of their names: heap arrays of borrowed pointers. -ENOMEM: NULL. */
+const RegistryUnit **fleet_sorted_units(const Registry *registry, size_t *ret_count);
+const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *ret_count);
+
+/* `path`: what stands behind the resource's name, without slash; "" for the collection. */
+void fleet_units_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_machines_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_states_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_explain_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_status_handle(FleetApi *api, HttpRequest *request, const char *path);

@@ -1,0 +1,101 @@
+/* logs: what a unit on this machine wrote; ?lines=N (default 10), ?follow=true. One JSON object a line. */
+#include <errno.h>
+
+#include "fleet/api/handlers.h"
+#include "net/url.h"
+
+enum { LINES_DEFAULT = 10 };
+
+typedef struct LogStream {
+        FleetApi *api;
+        HttpRequest *request;
+        SupervisorLog *log;
+} LogStream;
+
+static void stream_free(LogStream *stream) {
+        if (stream->log)
+                supervisor_log_close(stream->api->supervisor, stream->log);
+        free(stream);
+}
+
+static void on_line(void *userdata, const SupervisorLogLine *line) {
+        static const char *const streams[] = {"output", "error", "note"};
+        LogStream *stream = userdata;
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        JsonWriter json = json_writer(&text);
+
+        json_begin_object(&json);
+        json_field_i64(&json, "time", line->at);
+        json_field_i64(&json, "pid", line->pid);
+        json_field_string(&json, "stream", streams[line->stream]);
+        json_field_slice(&json, "text", line->text);
+        json_end_object(&json);
+        (void)buffer_append_byte(&text, '\n');
+        if (!buffer_failed(&text))
+                (void)http_respond_write(stream->request, (Slice){buffer_data(&text), buffer_length(&text)});
+}
+
+static void on_end(void *userdata, int r, const Error *error) {
+        LogStream *stream = userdata;
+        HttpRequest *request = stream->request;
+
+        (void)r;
+        (void)error; /* what was read is given; the answer's head is out long since */
+        http_request_set_gone(request, NULL, false);
+        stream_free(stream);
+        http_respond_end(request);
+}
+
+static const SupervisorLogEvents log_events = {.line = on_line, .end = on_end};
+
+static void on_gone(HttpRequest *request) {
+        stream_free(http_request_data(request));
+}
+
+static void open_log(FleetApi *api, HttpRequest *request, const char *name, size_t lines, bool follow) {
+        LogStream *stream = calloc(1, sizeof(*stream));
+        Error error = ERROR_NONE;
+        int r;
+
+        if (!stream) {
+                fleet_fail(request, 500, "out of memory");
+                return;
+        }
+        *stream = (LogStream){.api = api, .request = request};
+        r = supervisor_log_open(api->supervisor, name, lines, follow, &log_events, stream, &stream->log, &error);
+        if (r < 0) {
+                free(stream);
+                fleet_fail(request, r == -ENOENT ? 404 : 500, error.text);
+                return;
+        }
+        http_request_set_data(request, stream);
+        http_request_set_gone(request, on_gone, true);
+        http_respond_begin(request, 200, "Content-Type: application/x-ndjson\r\n", UINT64_MAX);
+}
+
+void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path) {
+        _cleanup_buffer_ Buffer lines_text = BUFFER_INIT, follow_text = BUFFER_INIT;
+        const RegistryUnit *unit = registry_unit(api->registry, path);
+        uint64_t lines = LINES_DEFAULT;
+        bool follow = false;
+
+        if (http_request_method(request) != HTTP_METHOD_GET) {
+                fleet_fail(request, 405, "only GET supported against this resource");
+                return;
+        }
+        if (!unit || !api->supervisor) {
+                fleet_fail(request, 404, "unit does not exist");
+                return;
+        }
+        if (url_query_get(http_request_query(request), "lines", &lines_text) > 0 &&
+            str_parse_u64((Slice){buffer_data(&lines_text), buffer_length(&lines_text)}, SUPERVISOR_LOG_LINES_MAX, &lines) < 0) {
+                fleet_fail(request, 400, "lines must be a number up to 100000");
+                return;
+        }
+        if (url_query_get(http_request_query(request), "follow", &follow_text) > 0 &&
+            str_parse_bool((Slice){buffer_data(&follow_text), buffer_length(&follow_text)}, &follow) < 0) {
+                fleet_fail(request, 400, "follow must be true or false");
+                return;
+        }
+        open_log(api, request, path, (size_t)lines, follow);
+}

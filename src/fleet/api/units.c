@@ -1,0 +1,351 @@
+/* units: list, get, create, change what is wanted, destroy. */
+#include <errno.h>
+#include <jansson.h>
+
+#include "fleet/api/handlers.h"
+#include "fleet/unit/validate.h"
+
+/* ---- reading ---- */
+
+static const char *unit_current_state(const Registry *registry, const RegistryUnit *unit) {
+        const RegistryState *state = unit->machine ? registry_state(registry, unit->machine, unit->name) : NULL;
+
+        if (!state)
+                return "inactive";
+        return state->record.launched ? "launched" : "loaded";
+}
+
+static void write_options(JsonWriter *json, const char *text) {
+        _cleanup_unitfile_ UnitFile file = {0};
+
+        json_begin_array(json);
+        if (unitfile_parse(&file, slice_from(text), NULL, NULL) >= 0)
+                for (size_t i = 0; i < file.n_options; i++) {
+                        json_begin_object(json);
+                        json_field_string(json, "name", file.options[i].name);
+                        json_field_string(json, "section", unitfile_section_name(&file, &file.options[i]));
+                        json_field_string(json, "value", file.options[i].value);
+                        json_end_object(json);
+                }
+        json_end_array(json);
+}
+
+static bool unit_is_global(const RegistryUnit *unit) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
+
+        return unitfile_parse(&file, slice_from(unit->text), NULL, NULL) >= 0 &&
+               unit_requirements_read(&file, unit->name, &requirements) >= 0 && requirements.global;
+}
+
+static void write_unit(JsonWriter *json, const Registry *registry, const RegistryUnit *unit) {
+        json_begin_object(json);
+        if (!unit_is_global(unit))
+                json_field_string(json, "currentState", unit_current_state(registry, unit));
+        json_field_string(json, "desiredState", unit_state_to_string(unit->desired));
+        if (unit->machine)
+                json_field_string(json, "machineID", unit->machine);
+        json_field_string(json, "name", unit->name);
+        json_key(json, "options");
+        write_options(json, unit->text);
+        json_end_object(json);
+}
+
+static void list_units(FleetApi *api, HttpRequest *request) {
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        _cleanup_free_ const RegistryUnit **units = NULL;
+        JsonWriter json = json_writer(&body);
+        size_t total = 0, first;
+
+        if (!fleet_page(request, &first))
+                return;
+        units = fleet_sorted_units(api->registry, &total);
+        json_begin_object(&json);
+        if (first < total) {
+                json_key(&json, "units");
+                json_begin_array(&json);
+                for (size_t i = first; i < total && i < first + FLEET_PAGE_LIMIT; i++)
+                        write_unit(&json, api->registry, units[i]);
+                json_end_array(&json);
+                fleet_write_next_page(&json, first, total);
+        }
+        json_end_object(&json);
+        fleet_respond_json(request, &body);
+}
+
+static const RegistryUnit *find_unit(FleetApi *api, const char *name) {
+        const RegistryUnit *unit = registry_unit(api->registry, name);
+
+        return unit && registry_unit_is_complete(unit) ? unit : NULL;
+}
+
+static void get_unit(FleetApi *api, HttpRequest *request, const char *name) {
+        const RegistryUnit *unit = find_unit(api, name);
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        JsonWriter json = json_writer(&body);
+
+        if (!unit) {
+                fleet_fail(request, 404, "unit does not exist");
+                return;
+        }
+        write_unit(&json, api->registry, unit);
+        fleet_respond_json(request, &body);
+}
+
+/* ---- writing: a chain of writes to the store for one request ---- */
+
+typedef struct UnitWrite {
+        FleetApi *api;
+        HttpRequest *request; /* NULL: the client is gone */
+        char *name;
+        char *text, *hash;    /* of a unit that is made */
+        UnitState desired;
+        bool create;
+} UnitWrite;
+
+static void write_free(UnitWrite *write) {
+        if (write->request)
+                http_request_set_gone(write->request, NULL, false);
+        free(write->name);
+        free(write->text);
+        free(write->hash);
+        free(write);
+}
+
+static void write_gone(HttpRequest *request) {
+        ((UnitWrite *)http_request_data(request))->request = NULL;
+}
+
+static UnitWrite *write_new(FleetApi *api, HttpRequest *request, const char *name) {
+        UnitWrite *write = calloc(1, sizeof(*write));
+
+        if (!write)
+                return NULL;
+        *write = (UnitWrite){.api = api, .request = request, .name = strdup(name)};
+        if (!write->name) {
+                free(write);
+                return NULL;
+        }
+        http_request_set_data(request, write);
+        http_request_set_gone(request, write_gone, false);
+        return write;
+}
+
+/* Answers, if somebody is there to hear it, and ends the chain. `status` 0: the failure in `reply`. */
+static void write_end(UnitWrite *write, unsigned status, const StoreReply *reply) {
+        HttpRequest *request = write->request;
+
+        write_free(write);
+        if (!request)
+                return;
+        if (status)
+                fleet_respond_empty(request, status);
+        else
+                (void)fleet_check_reply(request, reply);
+}
+
+static void write_fail_memory(UnitWrite *write) {
+        HttpRequest *request = write->request;
+
+        write_free(write);
+        if (request)
+                fleet_fail(request, 500, "out of memory");
+}
+
+static void on_desired_set(void *userdata, const StoreReply *reply) {
+        UnitWrite *write = userdata;
+
+        write_end(write, reply->r < 0 ? 0 : write->create ? 201 : 204, reply);
+}
+
+static void set_desired(UnitWrite *write) {
+        if (registry_set_desired(write->api->registry, write->name, write->desired, on_desired_set, write) < 0)
+                write_fail_memory(write);
+}
+
+static void on_created(void *userdata, const StoreReply *reply) {
+        UnitWrite *write = userdata;
+
+        if (reply->r < 0 && reply->code != STORE_KEY_EXISTS)
+                write_end(write, 0, reply);
+        else
+                set_desired(write);
+}
+
+static void on_text_put(void *userdata, const StoreReply *reply) {
+        UnitWrite *write = userdata;
+
+        if (reply->r < 0)
+                write_end(write, 0, reply);
+        else if (registry_create_unit(write->api->registry, write->name, write->hash, on_created, write) < 0)
+                write_fail_memory(write);
+}
+
+static int read_options(json_t *options, UnitFile *file, Error *error) {
+        json_t *option;
+        size_t i;
+
+        json_array_foreach(options, i, option) {
+                const char *section = json_string_value(json_object_get(option, "section"));
+                const char *name = json_string_value(json_object_get(option, "name"));
+                const char *value = json_string_value(json_object_get(option, "value"));
+                int r;
+
+                if (!section || !name || !value)
+                        return error_set(error, -EINVAL, "option %zu lacks its section, name or value", i + 1);
+                r = unitfile_add(file, slice_from(section), slice_from(name), slice_from(value), error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The new unit's text and hash; everything that fleet would refuse is refused here. */
+static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        _cleanup_buffer_ Buffer text = BUFFER_INIT_LIMIT(FLEET_UNIT_MAX);
+        char hex[UNIT_HASH_HEX_SIZE];
+        UnitHash hash;
+        int r;
+
+        r = unit_validate_name(write->name, error);
+        if (r >= 0)
+                r = read_options(options, &file, error);
+        if (r >= 0)
+                r = unit_validate_options(&file, error);
+        if (r >= 0)
+                r = unit_validate_state(write->name, write->desired, error);
+        if (r >= 0)
+                r = unit_hash(&file, &hash);
+        if (r >= 0)
+                r = unitfile_write(&file, &text);
+        if (r == -EMSGSIZE)
+                return error_set(error, -EINVAL, "the unit's text is larger than %zu bytes", FLEET_UNIT_MAX);
+        if (r < 0)
+                return r;
+        unit_hash_to_hex(&hash, hex);
+        write->hash = strdup(hex);
+        write->text = buffer_steal_string(&text, NULL);
+        return write->hash && write->text ? 0 : -ENOMEM;
+}
+
+static void create_unit(FleetApi *api, HttpRequest *request, const char *name, json_t *options, UnitState desired) {
+        UnitWrite *write = write_new(api, request, name);
+        Error error = ERROR_NONE;
+        int r = write ? 0 : -ENOMEM;
+
+        if (write) {
+                write->desired = desired;
+                write->create = true;
+                r = prepare_unit(write, options, &error);
+        }
+        if (r >= 0)
+                r = registry_put_text(api->registry, write->hash, write->text, on_text_put, write);
+        if (r >= 0)
+                return;
+        if (write)
+                write_free(write);
+        fleet_fail(request, r == -ENOMEM ? 500 : 400, error.text);
+}
+
+static void change_unit(FleetApi *api, HttpRequest *request, const char *name, UnitState desired) {
+        Error error = ERROR_NONE;
+        UnitWrite *write;
+
+        if (unit_validate_state(name, desired, &error) < 0) {
+                fleet_fail(request, 400, error.text);
+                return;
+        }
+        write = write_new(api, request, name);
+        if (!write) {
+                fleet_fail(request, 500, "out of memory");
+                return;
+        }
+        write->desired = desired;
+        set_desired(write);
+}
+
+static void put_unit_body(FleetApi *api, HttpRequest *request, const char *name, json_t *body) {
+        const char *own = json_string_value(json_object_get(body, "name"));
+        const char *wanted = json_string_value(json_object_get(body, "desiredState"));
+        json_t *options = json_object_get(body, "options");
+        UnitState desired = UNIT_INACTIVE;
+        Error error = ERROR_NONE;
+
+        if (own && *own && !str_equals(own, name)) {
+                (void)error_set(&error, -EINVAL, "name in URL \"%s\" differs from unit name in request body \"%s\"", name, own);
+                fleet_fail(request, 400, error.text);
+        } else if (wanted && *wanted && unit_state_from_string(wanted, &desired, &error) < 0) {
+                fleet_fail(request, 400, error.text);
+        } else if (find_unit(api, name)) {
+                if (wanted && *wanted)
+                        change_unit(api, request, name, desired);
+                else
+                        fleet_fail(request, 409, "must provide DesiredState to update existing unit");
+        } else if (!json_is_array(options) || json_array_size(options) == 0) {
+                if (unit_validate_name(name, &error) < 0)
+                        fleet_fail(request, 400, error.text);
+                else
+                        fleet_fail(request, 409, "unit does not exist and options field empty");
+        } else {
+                create_unit(api, request, name, options, desired);
+        }
+}
+
+static void put_unit(FleetApi *api, HttpRequest *request, const char *name) {
+        Slice type = http_request_header(request, "content-type"), text = http_request_body(request);
+        const char *semicolon = type.length ? memchr(type.data, ';', type.length) : NULL;
+        json_error_t problem;
+        json_t *body;
+
+        if (semicolon)
+                type.length = (size_t)(semicolon - type.data);
+        if (!slice_equals(slice_trim(type), slice_from("application/json"))) {
+                fleet_fail(request, 415, "only acceptable Content-Type is application/json");
+                return;
+        }
+        body = json_loadb(text.data, text.length, 0, &problem);
+        if (!json_is_object(body)) {
+                _cleanup_free_ char *message = str_printf("unable to decode body: %s", body ? "not an object" : problem.text);
+
+                fleet_fail(request, 400, message ?: "");
+        } else {
+                put_unit_body(api, request, name, body);
+        }
+        json_decref(body);
+}
+
+static void on_destroyed(void *userdata, const StoreReply *reply) {
+        write_end(userdata, reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND ? 0 : 204, reply);
+}
+
+static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {
+        UnitWrite *write;
+
+        if (!find_unit(api, name)) {
+                fleet_fail(request, 404, "unit does not exist");
+                return;
+        }
+        write = write_new(api, request, name);
+        if (!write)
+                fleet_fail(request, 500, "out of memory");
+        else if (registry_destroy_unit(api->registry, name, on_destroyed, write) < 0)
+                write_fail_memory(write);
+}
+
+void fleet_units_handle(FleetApi *api, HttpRequest *request, const char *path) {
+        HttpMethod method = http_request_method(request);
+
+        if (!*path && method == HTTP_METHOD_GET)
+                list_units(api, request);
+        else if (!*path)
+                fleet_fail(request, 405, "only GET supported against this resource");
+        else if (method == HTTP_METHOD_GET)
+                get_unit(api, request, path);
+        else if (method == HTTP_METHOD_PUT)
+                put_unit(api, request, path);
+        else if (method == HTTP_METHOD_DELETE)
+                delete_unit(api, request, path);
+        else
+                fleet_fail(request, 405, "only GET, PUT and DELETE supported against this resource");
+}

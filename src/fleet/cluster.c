@@ -1,0 +1,103 @@
+#include "fleet/cluster.h"
+
+#include <errno.h>
+
+void cluster_init(Cluster *cluster, Registry *registry) {
+        *cluster = (Cluster){.registry = registry};
+}
+
+void cluster_deinit(Cluster *cluster) {
+        picture_deinit(&cluster->picture);
+}
+
+int cluster_read_requirements(const RegistryUnit *unit, UnitRequirements *ret) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        int r;
+
+        r = unitfile_parse(&file, slice_from(unit->text), NULL, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : -EBADMSG;
+        return unit_requirements_read(&file, unit->name, ret);
+}
+
+static int update_machine(Cluster *cluster, const char *id) {
+        const RegistryMachine *machine = registry_machine(cluster->registry, id);
+        MetadataPair *metadata;
+        size_t count;
+        int r;
+
+        if (!machine || !machine->present)
+                return picture_remove_machine(&cluster->picture, id);
+        r = registry_machine_metadata(machine, &metadata, &count);
+        if (r < 0)
+                return r;
+        r = picture_put_machine(&cluster->picture, id, machine->record.address, metadata, count);
+        metadata_pairs_free(metadata, count);
+        return r;
+}
+
+/* A unit whose text is not here, or cannot be read, is wanted nowhere. */
+static int update_unit(Cluster *cluster, const char *name) {
+        const RegistryUnit *unit = registry_unit(cluster->registry, name);
+        UnitRequirements requirements = {0};
+        bool sound = unit && registry_unit_is_complete(unit);
+        int r;
+
+        if (!unit) {
+                picture_remove_unit(&cluster->picture, name);
+                return 0;
+        }
+        if (sound) {
+                r = cluster_read_requirements(unit, &requirements);
+                if (r == -ENOMEM)
+                        return r;
+                sound = r >= 0;
+        }
+        r = picture_put_unit(&cluster->picture, name, &requirements, sound ? unit->desired : UNIT_INACTIVE, unit->order);
+        return r < 0 ? r : picture_set_target(&cluster->picture, name, unit->machine);
+}
+
+static int rebuild(Cluster *cluster) {
+        int r = 0;
+
+        picture_deinit(&cluster->picture);
+        cluster->picture = (Picture){0};
+        map_foreach(registry_machines(cluster->registry), entry)
+                if (r >= 0)
+                        r = update_machine(cluster, ((RegistryMachine *)entry->value)->id);
+        map_foreach(registry_units(cluster->registry), entry)
+                if (r >= 0)
+                        r = update_unit(cluster, ((RegistryUnit *)entry->value)->name);
+        return r;
+}
+
+int cluster_update(Cluster *cluster, RegistryChange change, const char *subject) {
+        int r = 0;
+
+        if (cluster->stale)
+                return 0;
+        switch (change) {
+        case REGISTRY_LOADED:
+                r = rebuild(cluster);
+                break;
+        case REGISTRY_MACHINE:
+                r = update_machine(cluster, subject);
+                break;
+        case REGISTRY_UNIT:
+        case REGISTRY_PLACEMENT:
+                r = update_unit(cluster, subject);
+                break;
+        case REGISTRY_STATE:
+        case REGISTRY_LEASE:
+                break;
+        }
+        if (r < 0)
+                cluster->stale = true;
+        return r;
+}
+
+Picture *cluster_picture(Cluster *cluster) {
+        if (cluster->stale && rebuild(cluster) >= 0)
+                cluster->stale = false;
+        return cluster->stale ? NULL : &cluster->picture;
+}

@@ -1,0 +1,21 @@
+#pragma once
+/* The scheduler's picture, kept in step with the registry's mirror. */
+#include "fleet/registry/registry.h"
+
+typedef struct Cluster {
+        Registry *registry; /* borrowed */
+        Picture picture;
+        bool stale;         /* a change could not be taken over: the next update builds the picture anew */
+} Cluster;
+
+void cluster_init(Cluster *cluster, Registry *registry);
+void cluster_deinit(Cluster *cluster);
+
+/* Takes over one change of the registry. -ENOMEM: `stale`. */
+int cluster_update(Cluster *cluster, RegistryChange change, const char *subject);
+
+/* The picture, built anew if need be. NULL without memory. */
+Picture *cluster_picture(Cluster *cluster);
+
+/* The unit's requirements from its text; -EBADMSG: it cannot be parsed. */
+int cluster_read_requirements(const RegistryUnit *unit, UnitRequirements *ret);

@@ -1,0 +1,224 @@
+#include "fleet/engine.h"
+
+#include <errno.h>
+
+enum {
+        WRITES_AT_ONCE = 64,
+        LEASE_MARGIN_MSEC = 200, /* what may pass between a check and the store's taking of a write */
+};
+
+struct Engine {
+        EngineConfig config;
+        Registry *registry;
+        Cluster *cluster;
+        const EngineEvents *events;
+        void *userdata;
+        Usec now;
+        bool dirty;
+
+        uint64_t lease_index;  /* 0: not ours */
+        Usec lease_until;      /* ours for certain up to then */
+        Usec lease_sent;       /* when the request under way was sent */
+        Usec lease_next;       /* when to ask again */
+        bool lease_asking;
+
+        Plan plan;
+        size_t next_step;
+        size_t writing;        /* steps under way */
+        bool failed;           /* a write of this plan: the picture is to be built anew */
+        bool closing;
+};
+
+int engine_new(const EngineConfig *config, Registry *registry, Cluster *cluster, const EngineEvents *events, void *userdata,
+               Engine **ret_engine) {
+        Engine *engine = calloc(1, sizeof(*engine));
+
+        if (!engine)
+                return -ENOMEM;
+        *engine = (Engine){.config = *config, .registry = registry, .cluster = cluster, .events = events, .userdata = userdata};
+        *ret_engine = engine;
+        return 0;
+}
+
+/* Requests under way end with the store's client, which goes first. */
+Engine *engine_free(Engine *engine) {
+        if (!engine)
+                return NULL;
+        plan_deinit(&engine->plan);
+        free(engine);
+        return NULL;
+}
+
+static void engine_note_step(Engine *engine, const PlanStep *step) {
+        _cleanup_free_ char *text = NULL;
+
+        if (step->kind == PLAN_UNSCHEDULE)
+                text = str_printf("%s leaves machine %s: %s", step->unit, step->machine_id, step->reason ?: "");
+        else
+                text = str_printf("%s is placed on machine %s: %s", step->unit, step->machine_id, step->reason ?: "");
+        if (text)
+                engine->events->note(engine->userdata, text);
+}
+
+bool engine_leads(const Engine *engine, Usec now) {
+        return engine->lease_index != 0 && now + LEASE_MARGIN_MSEC * USEC_PER_MSEC < engine->lease_until;
+}
+
+/* ---- the lease ---- */
+
+static void on_lease(void *userdata, const StoreReply *reply) {
+        Engine *engine = userdata;
+        bool led = engine->lease_index != 0;
+
+        engine->lease_asking = false;
+        if (reply->r >= 0 && reply->node) {
+                engine->lease_index = reply->node->modified;
+                engine->lease_until = engine->lease_sent + engine->config.lease_ttl;
+                engine->lease_next = engine->lease_sent + engine->config.lease_ttl / 3;
+                if (!led) {
+                        engine->events->note(engine->userdata, "the engine of this machine leads now");
+                        engine->dirty = true;
+                }
+                return;
+        }
+        if (reply->code) { /* somebody else has it */
+                if (led)
+                        engine->events->note(engine->userdata, "the engine of this machine has lost its lease");
+                engine->lease_index = 0;
+                engine->lease_next = USEC_INFINITY; /* the watch tells when it is free */
+                return;
+        }
+        /* no answer: our lease may stand or not; ask again soon, decide by lease_until */
+        engine->lease_next = engine->now + engine->config.lease_ttl / 10;
+}
+
+static void engine_ask_lease(Engine *engine) {
+        if (engine->lease_asking || engine->config.disabled || engine->closing || engine->now < engine->lease_next ||
+            !registry_is_loaded(engine->registry))
+                return;
+        if (engine->lease_index && engine->now > engine->lease_until)
+                engine->lease_index = 0;
+        if (!engine->lease_index && registry_leader(engine->registry)) {
+                engine->lease_next = engine->now + engine->config.lease_ttl;
+                return;
+        }
+        engine->lease_sent = engine->now;
+        if (registry_lease(engine->registry, engine->config.machine, engine->lease_index, engine->config.lease_ttl, on_lease, engine) >= 0)
+                engine->lease_asking = true;
+        else
+                engine->lease_next = engine->now + engine->config.lease_ttl / 10;
+}
+
+void engine_release(Engine *engine) {
+        engine->closing = true;
+        if (engine->lease_index)
+                (void)registry_release_lease(engine->registry, engine->lease_index, NULL, NULL);
+        engine->lease_index = 0;
+}
+
+/* ---- the plan ---- */
+
+static void on_step_done(void *userdata, const StoreReply *reply) {
+        Engine *engine = userdata;
+
+        engine->writing--;
+        if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND)
+                engine->failed = true;
+}
+
+/* Everything that a machine left behind which is gone. */
+static void engine_clear_gone(Engine *engine) {
+        map_foreach(registry_machines(engine->registry), entry) {
+                const RegistryMachine *machine = entry->value;
+
+                if (machine->present || machine->states.length == 0 || engine->writing >= WRITES_AT_ONCE)
+                        continue;
+                if (registry_drop_states(engine->registry, machine->id, on_step_done, engine) >= 0)
+                        engine->writing++;
+        }
+        map_foreach(registry_units(engine->registry), entry) {
+                const RegistryUnit *unit = entry->value;
+
+                for (size_t i = 0; i < unit->strays.length && engine->writing < WRITES_AT_ONCE; i++)
+                        if (registry_unplace(engine->registry, unit->name, unit->strays.items[i], on_step_done, engine) >= 0)
+                                engine->writing++;
+        }
+}
+
+static void engine_make_plan(Engine *engine) {
+        Picture *picture = cluster_picture(engine->cluster);
+        int r;
+
+        plan_deinit(&engine->plan);
+        engine->plan = (Plan){0};
+        engine->next_step = 0;
+        engine->failed = false;
+        engine->dirty = false;
+        if (!picture)
+                return;
+        r = schedule_plan(picture, &engine->plan);
+        if (r < 0)
+                engine->cluster->stale = true;
+        engine_clear_gone(engine);
+}
+
+static bool engine_carry_out(Engine *engine, const PlanStep *step) {
+        int r;
+
+        if (step->kind == PLAN_UNSCHEDULE)
+                r = registry_unplace(engine->registry, step->unit, step->machine_id, on_step_done, engine);
+        else
+                r = registry_place(engine->registry, step->unit, step->machine_id, step->reason, on_step_done, engine);
+        if (r < 0) {
+                engine->failed = true;
+                return false;
+        }
+        engine->writing++;
+        engine_note_step(engine, step);
+        return true;
+}
+
+/* Steps of one kind may be under way together; a unit is placed only when it has certainly been taken away elsewhere. */
+static void engine_go_on(Engine *engine) {
+        while (engine->next_step < engine->plan.length && engine->writing < WRITES_AT_ONCE && !engine->failed) {
+                const PlanStep *step = &engine->plan.steps[engine->next_step];
+                bool changes = engine->next_step > 0 && engine->plan.steps[engine->next_step - 1].kind != step->kind;
+
+                if (changes && engine->writing > 0)
+                        return;
+                if (!engine_leads(engine, engine->now)) {
+                        engine->failed = true;
+                        return;
+                }
+                if (!engine_carry_out(engine, step))
+                        return;
+                engine->next_step++;
+        }
+}
+
+void engine_touch(Engine *engine) {
+        engine->dirty = true;
+        if (!registry_leader(engine->registry) && !engine->lease_index)
+                engine->lease_next = 0;
+}
+
+void engine_run(Engine *engine, Usec now) {
+        engine->now = now;
+        engine_ask_lease(engine);
+        if (!engine_leads(engine, now) || !registry_is_loaded(engine->registry))
+                return;
+        if (engine->failed && engine->writing == 0) { /* the picture saw steps that did not happen */
+                engine->cluster->stale = true;
+                engine->dirty = true;
+                engine->plan.length = engine->next_step = 0;
+        }
+        if (engine->dirty && engine->writing == 0 && engine->next_step == engine->plan.length)
+                engine_make_plan(engine);
+        engine_go_on(engine);
+}
+
+Usec engine_next(const Engine *engine) {
+        if (engine->config.disabled)
+                return USEC_INFINITY;
+        return engine->lease_asking ? USEC_INFINITY : engine->lease_next;
+}

@@ -1,0 +1,123 @@
+/* faering-fleet: options, set-up, run, tear-down. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+#include "fleet/agent/agent.h"
+#include "fleet/server.h"
+#include "host/embedded-supervisor.h"
+
+/* Exit codes, documented in the manual page. */
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+typedef struct Signals {
+        uv_signal_t handles[2];
+        FleetServer *server;
+} Signals;
+
+static void on_signal(uv_signal_t *handle, int number) {
+        Signals *signals = handle->data;
+
+        log_info("%s: unloading this machine's units and leaving", number == SIGINT ? "interrupted" : "asked to end");
+        for (size_t i = 0; i < ARRAY_SIZE(signals->handles); i++)
+                uv_close((uv_handle_t *)&signals->handles[i], NULL);
+        fleet_server_stop(signals->server);
+}
+
+static void signals_init(Signals *signals, uv_loop_t *loop, FleetServer *server) {
+        static const int numbers[] = {SIGTERM, SIGINT};
+
+        signals->server = server;
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+                (void)uv_signal_init(loop, &signals->handles[i]);
+                signals->handles[i].data = signals;
+                (void)uv_signal_start(&signals->handles[i], on_signal, numbers[i]);
+                uv_unref((uv_handle_t *)&signals->handles[i]);
+        }
+}
+
+static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetServer *server, Supervisor **ret, Error *error) {
+        _cleanup_free_ char *directory = str_printf("%s/units", settings->state_dir);
+        _cleanup_free_ char *group = str_printf("faering-%.32s", settings->machine.id);
+        const EmbeddedOptions options = {.state_directory = directory, .cgroup_name = group, .machine_id = settings->machine.id};
+        size_t leftovers = 0;
+        int r;
+
+        if (!directory || !group)
+                return -ENOMEM;
+        r = embedded_supervisor_new(loop, &options, &agent_supervisor_events, fleet_server_agent(server), ret, &leftovers, error);
+        if (leftovers > 0)
+                log_info("%zu processes that an earlier run left behind were killed", leftovers);
+        return r;
+}
+
+static int make_supervisor(uv_loop_t *loop, const FleetSettings *settings, FleetServer *server, Supervisor **ret, Error *error) {
+        const char *name = settings->supervisor;
+
+        if (!*name)
+                name = sd_booted() > 0 ? "systemd" : "embedded";
+        if (str_equals(name, "embedded"))
+                return make_embedded(loop, settings, server, ret, error);
+        return error_set(error, -EINVAL, "--supervisor is \"%s\": it must be systemd or embedded", name);
+}
+
+static int run(const FleetSettings *settings) {
+        Supervisor *supervisor = NULL;
+        FleetServer *server = NULL;
+        Error error = ERROR_NONE;
+        Signals signals;
+        uv_loop_t loop;
+        int r;
+
+        if (uv_loop_init(&loop) < 0)
+                return EXIT_FAILED;
+        r = fleet_server_new(&loop, settings, &server, &error);
+        if (r >= 0)
+                r = make_supervisor(&loop, settings, server, &supervisor, &error);
+        if (r >= 0)
+                r = fleet_server_start(server, supervisor, &error);
+        if (r < 0) {
+                log_error("%s", error.text[0] ? error.text : "out of memory");
+                fleet_server_free(server);
+                return EXIT_FAILED;
+        }
+        signals_init(&signals, &loop, server);
+        log_info("machine %s at %s, supervisor %s", settings->machine.id, settings->machine.address, supervisor->ops->name);
+        (void)uv_run(&loop, UV_RUN_DEFAULT);
+        fleet_server_free(server);
+        (void)uv_loop_close(&loop);
+        return EXIT_OK;
+}
+
+static int print_help(void) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        if (fleet_settings_format_help(&text) < 0)
+                return EXIT_FAILED;
+        (void)fwrite(buffer_data(&text), 1, buffer_length(&text), stdout);
+        return EXIT_OK;
+}
+
+int main(int argc, char **argv) {
+        _cleanup_(fleet_settings_deinit) FleetSettings settings = {0};
+        Error error = ERROR_NONE;
+
+        log_init("faering-fleet", LOG_LEVEL_INFO);
+        if (fleet_settings_parse(argc, argv, &settings, &error) < 0) {
+                log_error("%s", error.text[0] ? error.text : "out of memory");
+                return EXIT_USAGE;
+        }
+        if (settings.help)
+                return print_help();
+        if (settings.version) {
+                printf("faering-fleet %s\n", FAERING_VERSION);
+                return EXIT_OK;
+        }
+        if (settings.verbosity > 0)
+                log_set_level(LOG_LEVEL_DEBUG);
+        (void)signal(SIGPIPE, SIG_IGN);
+        return run(&settings);
+}

@@ -1,0 +1,31 @@
+#pragma once
+/* What the registry's files share. */
+#include "fleet/registry/registry.h"
+
+struct Registry {
+        StoreClient *client;
+        char *prefix; /* with '/' at both ends */
+        const RegistryTimer *timer;
+        void *timer_data;
+        const RegistryEvents *events;
+        void *userdata;
+        Map machines;
+        Map units;
+        Map texts; /* hash → char *: key and value are one allocation each, see RegistryText */
+        char *leader;
+        StoreCall *call;     /* load or watch under way */
+        uint64_t next_index; /* of the watch */
+        unsigned failures;
+        bool loaded, unreachable;
+};
+
+/* The text of a unit file by its hash. */
+typedef struct RegistryText {
+        char *hash;
+        char *text;
+} RegistryText;
+
+/* mirror.c: carries a node of the store, or its going, over into the mirror. `quiet`: no events. -ENOMEM. */
+int mirror_node(Registry *registry, const char *key, const char *value, uint64_t created, bool quiet);
+void mirror_gone(Registry *registry, const char *key, bool quiet);
+void mirror_clear(Registry *registry);

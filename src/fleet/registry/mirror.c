@@ -1,0 +1,439 @@
+/* The mirror: keys of the store become machines, units, placements and states. */
+#include <errno.h>
+
+#include "fleet/registry/internal.h"
+
+enum { KEY_PARTS_MAX = 5 };
+
+typedef struct KeyParts {
+        char *parts[KEY_PARTS_MAX];
+        size_t length;
+        char *memory;
+} KeyParts;
+
+static void key_parts_deinit(KeyParts *key) {
+        free(key->memory);
+}
+
+/* What stands behind the prefix, cut at the slashes. False: not ours. */
+static bool key_split(const Registry *registry, const char *text, KeyParts *ret) {
+        char *save = NULL;
+
+        *ret = (KeyParts){0};
+        if (!str_starts_with(text, registry->prefix))
+                return false;
+        ret->memory = strdup(text + strlen(registry->prefix));
+        if (!ret->memory)
+                return false;
+        for (char *part = strtok_r(ret->memory, "/", &save); part && ret->length < KEY_PARTS_MAX; part = strtok_r(NULL, "/", &save))
+                ret->parts[ret->length++] = part;
+        return true;
+}
+
+static void tell(Registry *registry, bool quiet, RegistryChange change, const char *subject) {
+        if (!quiet)
+                registry->events->changed(registry->userdata, change, subject);
+}
+
+/* ---- machines ---- */
+
+static void state_free(RegistryState *state) {
+        free(state->unit);
+        state_record_deinit(&state->record);
+        free(state);
+}
+
+static void machine_clear_states(RegistryMachine *machine) {
+        map_foreach(&machine->states, entry)
+                state_free(entry->value);
+        map_deinit(&machine->states);
+}
+
+static void machine_free(RegistryMachine *machine) {
+        machine_clear_states(machine);
+        machine_record_deinit(&machine->record);
+        metadata_pairs_free(machine->changed, machine->n_changed);
+        free(machine->id);
+        free(machine);
+}
+
+static RegistryMachine *machine_get(Registry *registry, const char *id) {
+        RegistryMachine *machine = registry_machine(registry, id);
+
+        if (machine)
+                return machine;
+        machine = calloc(1, sizeof(*machine));
+        if (!machine)
+                return NULL;
+        machine->id = strdup(id);
+        if (!machine->id || map_put(&registry->machines, slice_from(machine->id), machine, NULL) < 0) {
+                free(machine->id);
+                free(machine);
+                return NULL;
+        }
+        return machine;
+}
+
+static int mirror_machine(Registry *registry, const char *id, const char *value, bool quiet) {
+        RegistryMachine *machine;
+        MachineRecord record;
+        int r;
+
+        r = machine_record_read(value, &record);
+        if (r < 0)
+                return r == -EBADMSG ? 0 : r; /* what somebody else wrote there is no machine */
+        machine = machine_get(registry, id);
+        if (!machine) {
+                machine_record_deinit(&record);
+                return -ENOMEM;
+        }
+        machine_record_deinit(&machine->record);
+        machine->record = record;
+        machine->present = true;
+        tell(registry, quiet, REGISTRY_MACHINE, id);
+        return 0;
+}
+
+static int mirror_metadata(Registry *registry, const char *id, const char *key, const char *value, bool quiet) {
+        RegistryMachine *machine = machine_get(registry, id);
+        MetadataPair *pairs;
+        char *copy;
+
+        if (!machine)
+                return -ENOMEM;
+        copy = strdup(value);
+        if (!copy)
+                return -ENOMEM;
+        for (size_t i = 0; i < machine->n_changed; i++)
+                if (str_equals(machine->changed[i].key, key)) {
+                        free(machine->changed[i].value);
+                        machine->changed[i].value = copy;
+                        tell(registry, quiet, REGISTRY_MACHINE, id);
+                        return 0;
+                }
+        pairs = reallocarray(machine->changed, machine->n_changed + 1, sizeof(*pairs));
+        if (pairs)
+                machine->changed = pairs;
+        if (!pairs || !(pairs[machine->n_changed].key = strdup(key))) {
+                free(copy);
+                return -ENOMEM;
+        }
+        pairs[machine->n_changed++].value = copy;
+        tell(registry, quiet, REGISTRY_MACHINE, id);
+        return 0;
+}
+
+static int mirror_state(Registry *registry, const char *id, const char *unit, const char *value, bool quiet) {
+        RegistryMachine *machine = machine_get(registry, id);
+        RegistryState *state;
+        StateRecord record;
+        int r;
+
+        if (!machine)
+                return -ENOMEM;
+        r = state_record_read(value, &record);
+        if (r < 0)
+                return r == -EBADMSG ? 0 : r;
+        state = map_get(&machine->states, slice_from(unit));
+        if (!state) {
+                state = calloc(1, sizeof(*state));
+                if (state)
+                        state->unit = strdup(unit);
+                if (!state || !state->unit || map_put(&machine->states, slice_from(state->unit), state, NULL) < 0) {
+                        if (state)
+                                state_free(state);
+                        state_record_deinit(&record);
+                        return -ENOMEM;
+                }
+        }
+        state_record_deinit(&state->record);
+        state->record = record;
+        tell(registry, quiet, REGISTRY_STATE, unit);
+        return 0;
+}
+
+/* ---- units ---- */
+
+static void unit_free(RegistryUnit *unit) {
+        free(unit->name);
+        free(unit->hash);
+        free(unit->text);
+        free(unit->machine);
+        free(unit->reason);
+        string_list_deinit(&unit->strays);
+        free(unit);
+}
+
+static RegistryUnit *unit_get(Registry *registry, const char *name) {
+        RegistryUnit *unit = registry_unit(registry, name);
+
+        if (unit)
+                return unit;
+        unit = calloc(1, sizeof(*unit));
+        if (!unit)
+                return NULL;
+        unit->name = strdup(name);
+        if (!unit->name || map_put(&registry->units, slice_from(unit->name), unit, NULL) < 0) {
+                unit_free(unit);
+                return NULL;
+        }
+        return unit;
+}
+
+/* A unit whose text came later than its name, or whose name came later than its text. */
+static int unit_fill_text(Registry *registry, RegistryUnit *unit) {
+        RegistryText *text = unit->hash ? map_get(&registry->texts, slice_from(unit->hash)) : NULL;
+
+        free(unit->text);
+        unit->text = NULL;
+        if (!text)
+                return 0;
+        unit->text = strdup(text->text);
+        return unit->text ? 0 : -ENOMEM;
+}
+
+static int mirror_text(Registry *registry, const char *hash, const char *value, bool quiet) {
+        RegistryText *text = map_get(&registry->texts, slice_from(hash));
+        char *raw;
+        int r;
+
+        if (text)
+                return 0; /* the same hash is the same text */
+        r = unit_text_read(value, &raw);
+        if (r < 0)
+                return r == -EBADMSG ? 0 : r;
+        text = calloc(1, sizeof(*text));
+        if (text)
+                *text = (RegistryText){strdup(hash), raw};
+        if (!text || !text->hash || map_put(&registry->texts, slice_from(text->hash), text, NULL) < 0) {
+                free(raw);
+                free(text ? text->hash : NULL);
+                free(text);
+                return -ENOMEM;
+        }
+        map_foreach(&registry->units, entry) {
+                RegistryUnit *unit = entry->value;
+
+                if (!unit->hash || unit->text || !str_equals(unit->hash, hash))
+                        continue;
+                r = unit_fill_text(registry, unit);
+                if (r < 0)
+                        return r;
+                tell(registry, quiet, REGISTRY_UNIT, unit->name);
+        }
+        return 0;
+}
+
+static int mirror_unit(Registry *registry, const char *name, const char *what, const char *value, uint64_t created, bool quiet) {
+        RegistryUnit *unit = unit_get(registry, name);
+        int r = 0;
+
+        if (!unit)
+                return -ENOMEM;
+        if (str_equals(what, "object")) {
+                free(unit->hash);
+                unit->hash = strdup(value);
+                if (!unit->hash)
+                        return -ENOMEM;
+                unit->order = created;
+                r = unit_fill_text(registry, unit);
+        } else if (str_equals(what, "target-state")) {
+                (void)unit_state_from_string(value, &unit->desired, NULL); /* nonsense changes nothing */
+        }
+        if (r >= 0)
+                tell(registry, quiet, REGISTRY_UNIT, name);
+        return r;
+}
+
+static int mirror_placement(Registry *registry, const char *machine, const char *name, const char *value, bool quiet) {
+        RegistryUnit *unit = unit_get(registry, name);
+        char *reason, *copy;
+
+        if (!unit)
+                return -ENOMEM;
+        if (placement_read(value, &reason) < 0)
+                reason = strdup("");
+        copy = strdup(machine);
+        if (!reason || !copy) {
+                free(reason);
+                free(copy);
+                return -ENOMEM;
+        }
+        if (unit->machine && !str_equals(unit->machine, machine) && !string_list_contains(&unit->strays, unit->machine) &&
+            string_list_add(&unit->strays, unit->machine) < 0) {
+                free(reason);
+                free(copy);
+                return -ENOMEM;
+        }
+        free(unit->machine);
+        free(unit->reason);
+        unit->machine = copy;
+        unit->reason = reason;
+        tell(registry, quiet, REGISTRY_PLACEMENT, name);
+        return 0;
+}
+
+static void placement_gone(Registry *registry, const char *machine, const char *name, bool quiet) {
+        RegistryUnit *unit = registry_unit(registry, name);
+
+        if (!unit)
+                return;
+        for (size_t i = 0; i < unit->strays.length; i++)
+                if (str_equals(unit->strays.items[i], machine)) {
+                        free(unit->strays.items[i]);
+                        unit->strays.items[i] = unit->strays.items[--unit->strays.length];
+                        unit->strays.items[unit->strays.length] = NULL;
+                        break;
+                }
+        if (unit->machine && str_equals(unit->machine, machine)) {
+                free(unit->machine);
+                free(unit->reason);
+                unit->machine = unit->reason = NULL;
+        }
+        if (!unit->hash && !unit->machine && unit->strays.length == 0) { /* it was destroyed before */
+                (void)map_remove(&registry->units, slice_from(name));
+                unit_free(unit);
+        }
+        tell(registry, quiet, REGISTRY_PLACEMENT, name);
+}
+
+/* A unit without an object is only the shadow of a placement. */
+static void unit_gone(Registry *registry, const char *name, const char *what, bool quiet) {
+        RegistryUnit *unit = registry_unit(registry, name);
+        _cleanup_free_ char *kept = NULL;
+
+        if (!unit)
+                return;
+        if (what && str_equals(what, "target-state")) {
+                unit->desired = UNIT_INACTIVE;
+                tell(registry, quiet, REGISTRY_UNIT, name);
+                return;
+        }
+        kept = strdup(name);
+        if (unit->machine || unit->strays.length > 0) {
+                free(unit->hash);
+                free(unit->text);
+                unit->hash = unit->text = NULL;
+                unit->desired = UNIT_INACTIVE;
+        } else {
+                (void)map_remove(&registry->units, slice_from(name));
+                unit_free(unit);
+        }
+        if (kept)
+                tell(registry, quiet, REGISTRY_UNIT, kept);
+}
+
+/* ---- keys ---- */
+
+static int mirror_lease(Registry *registry, const char *value, bool quiet) {
+        char *copy = strdup(value);
+
+        if (!copy)
+                return -ENOMEM;
+        free(registry->leader);
+        registry->leader = copy;
+        tell(registry, quiet, REGISTRY_LEASE, value);
+        return 0;
+}
+
+int mirror_node(Registry *registry, const char *text, const char *value, uint64_t created, bool quiet) {
+        _cleanup_(key_parts_deinit) KeyParts key;
+        char **part = key.parts;
+
+        if (!key_split(registry, text, &key) || key.length < 2 || !value)
+                return 0;
+        if (str_equals(part[0], "machines") && key.length == 3 && str_equals(part[2], "object"))
+                return mirror_machine(registry, part[1], value, quiet);
+        if (str_equals(part[0], "machines") && key.length == 4 && str_equals(part[2], "metadata"))
+                return mirror_metadata(registry, part[1], part[3], value, quiet);
+        if (str_equals(part[0], "unit") && key.length == 2)
+                return mirror_text(registry, part[1], value, quiet);
+        if (str_equals(part[0], "job") && key.length == 3)
+                return mirror_unit(registry, part[1], part[2], value, created, quiet);
+        if (str_equals(part[0], "schedule") && key.length == 3)
+                return mirror_placement(registry, part[1], part[2], value, quiet);
+        if (str_equals(part[0], "states") && key.length == 3)
+                return mirror_state(registry, part[1], part[2], value, quiet);
+        if (str_equals(part[0], "lease") && str_equals(part[1], "engine-leader"))
+                return mirror_lease(registry, value, quiet);
+        return 0;
+}
+
+static void machine_gone(Registry *registry, const char *id, const char *what, const char *key, bool quiet) {
+        RegistryMachine *machine = registry_machine(registry, id);
+
+        if (!machine)
+                return;
+        if (!what || str_equals(what, "object"))
+                machine->present = false;
+        if (!what || str_equals(what, "metadata"))
+                for (size_t i = machine->n_changed; i > 0; i--) {
+                        MetadataPair *pair = &machine->changed[i - 1];
+
+                        if (key && !str_equals(pair->key, key))
+                                continue;
+                        free(pair->key);
+                        free(pair->value);
+                        *pair = machine->changed[--machine->n_changed];
+                }
+        tell(registry, quiet, REGISTRY_MACHINE, id);
+}
+
+static void states_gone(Registry *registry, const char *id, const char *unit, bool quiet) {
+        RegistryMachine *machine = registry_machine(registry, id);
+        RegistryState *state;
+
+        if (!machine)
+                return;
+        if (!unit) {
+                machine_clear_states(machine);
+                tell(registry, quiet, REGISTRY_STATE, NULL);
+                return;
+        }
+        state = map_remove(&machine->states, slice_from(unit));
+        if (state)
+                state_free(state);
+        tell(registry, quiet, REGISTRY_STATE, unit);
+}
+
+/* A directory's going is that of all below it; of those above the first level only a person's hand does that, and the
+ * mirror is then loaded anew. */
+void mirror_gone(Registry *registry, const char *text, bool quiet) {
+        _cleanup_(key_parts_deinit) KeyParts key;
+        char **part = key.parts;
+
+        if (!key_split(registry, text, &key) || key.length < 2)
+                return;
+        if (str_equals(part[0], "machines"))
+                machine_gone(registry, part[1], key.length > 2 ? part[2] : NULL, key.length > 3 ? part[3] : NULL, quiet);
+        else if (str_equals(part[0], "job"))
+                unit_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
+        else if (str_equals(part[0], "schedule") && key.length == 3)
+                placement_gone(registry, part[1], part[2], quiet);
+        else if (str_equals(part[0], "states"))
+                states_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
+        else if (str_equals(part[0], "lease")) {
+                free(registry->leader);
+                registry->leader = NULL;
+                tell(registry, quiet, REGISTRY_LEASE, NULL);
+        }
+}
+
+void mirror_clear(Registry *registry) {
+        map_foreach(&registry->machines, entry)
+                machine_free(entry->value);
+        map_deinit(&registry->machines);
+        map_foreach(&registry->units, entry)
+                unit_free(entry->value);
+        map_deinit(&registry->units);
+        map_foreach(&registry->texts, entry) {
+                RegistryText *text = entry->value;
+
+                free(text->hash);
+                free(text->text);
+                free(text);
+        }
+        map_deinit(&registry->texts);
+        free(registry->leader);
+        registry->leader = NULL;
+}

@@ -1,0 +1,176 @@
+#include "fleet/registry/records.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+#include "base/json-write.h"
+
+void machine_record_deinit(MachineRecord *record) {
+        free(record->id);
+        free(record->address);
+        free(record->version);
+        free(record->instance);
+        for (size_t i = 0; i < record->n_metadata; i++) {
+                free(record->metadata[i].key);
+                free(record->metadata[i].value);
+        }
+        free(record->metadata);
+        *record = (MachineRecord){0};
+}
+
+void state_record_deinit(StateRecord *record) {
+        free(record->load);
+        free(record->active);
+        free(record->sub);
+        free(record->hash);
+        free(record->text);
+        *record = (StateRecord){0};
+}
+
+/* The names are those of fleet's own records. */
+int machine_record_write(const MachineRecord *record, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "ID", record->id);
+        json_field_string(&json, "PublicIP", record->address);
+        json_key(&json, "Metadata");
+        json_begin_object(&json);
+        for (size_t i = 0; i < record->n_metadata; i++)
+                json_field_string(&json, record->metadata[i].key, record->metadata[i].value);
+        json_end_object(&json);
+        json_field_string(&json, "Version", record->version);
+        json_field_string(&json, "Instance", record->instance);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+int state_record_write(const StateRecord *record, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "loadState", record->load);
+        json_field_string(&json, "activeState", record->active);
+        json_field_string(&json, "subState", record->sub);
+        json_field_string(&json, "unitHash", record->hash);
+        json_field_bool(&json, "launched", record->launched);
+        if (record->text && *record->text)
+                json_field_string(&json, "text", record->text);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+int placement_write(const char *reason, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "reason", reason);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+int unit_text_write(const char *text, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "Raw", text);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+/* A copy of a string member; "" when it is absent. */
+static int copy_string(json_t *object, const char *key, char **ret) {
+        const char *value = json_string_value(json_object_get(object, key));
+
+        *ret = strdup(value ?: "");
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int read_metadata(json_t *object, MachineRecord *record) {
+        json_t *metadata = json_object_get(object, "Metadata"), *value;
+        const char *key;
+
+        if (!json_is_object(metadata))
+                return 0;
+        record->metadata = calloc(json_object_size(metadata) + 1, sizeof(*record->metadata));
+        if (!record->metadata)
+                return -ENOMEM;
+        json_object_foreach(metadata, key, value) {
+                MetadataPair *pair = &record->metadata[record->n_metadata];
+
+                if (!json_is_string(value))
+                        continue;
+                *pair = (MetadataPair){strdup(key), strdup(json_string_value(value))};
+                record->n_metadata++;
+                if (!pair->key || !pair->value)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int machine_record_read(const char *text, MachineRecord *ret) {
+        json_t *object = json_loads(text, 0, NULL);
+        MachineRecord record = {0};
+        int r = json_is_object(object) ? 0 : -EBADMSG;
+
+        if (r >= 0)
+                r = copy_string(object, "ID", &record.id);
+        if (r >= 0)
+                r = copy_string(object, "PublicIP", &record.address);
+        if (r >= 0)
+                r = copy_string(object, "Version", &record.version);
+        if (r >= 0)
+                r = copy_string(object, "Instance", &record.instance);
+        if (r >= 0)
+                r = read_metadata(object, &record);
+        json_decref(object);
+        if (r >= 0 && !*record.id)
+                r = -EBADMSG;
+        if (r < 0) {
+                machine_record_deinit(&record);
+                return r;
+        }
+        *ret = record;
+        return 0;
+}
+
+int state_record_read(const char *text, StateRecord *ret) {
+        json_t *object = json_loads(text, 0, NULL);
+        StateRecord record = {0};
+        int r = json_is_object(object) ? 0 : -EBADMSG;
+
+        if (r >= 0)
+                r = copy_string(object, "loadState", &record.load);
+        if (r >= 0)
+                r = copy_string(object, "activeState", &record.active);
+        if (r >= 0)
+                r = copy_string(object, "subState", &record.sub);
+        if (r >= 0)
+                r = copy_string(object, "unitHash", &record.hash);
+        if (r >= 0)
+                r = copy_string(object, "text", &record.text);
+        record.launched = json_is_true(json_object_get(object, "launched"));
+        json_decref(object);
+        if (r < 0) {
+                state_record_deinit(&record);
+                return r;
+        }
+        *ret = record;
+        return 0;
+}
+
+static int read_one(const char *text, const char *key, char **ret) {
+        json_t *object = json_loads(text, 0, NULL);
+        int r = json_is_string(json_object_get(object, key)) ? copy_string(object, key, ret) : -EBADMSG;
+
+        json_decref(object);
+        return r;
+}
+
+int placement_read(const char *json, char **ret_reason) {
+        return read_one(json, "reason", ret_reason);
+}
+
+int unit_text_read(const char *json, char **ret_text) {
+        return read_one(json, "Raw", ret_text);
+}

@@ -1,0 +1,125 @@
+#pragma once
+/*
+ * Fleet's view of the store: a mirror of everything below its prefix, kept up to date by one watch, and the writes. Nothing
+ * is ever read again once it is mirrored, unless the store says that events were lost.
+ *
+ *     machines/ID/object           who is there, with a TTL                        written by the machine's agent
+ *     machines/ID/metadata/KEY     what people changed of its metadata             by the API
+ *     unit/HASH                    the text of a unit file                         by the API
+ *     job/NAME/object              the hash of the unit's text                     by the API
+ *     job/NAME/target-state        what is wanted of it                            by the API
+ *     schedule/ID/NAME             that it is placed there, and why                by the engine
+ *     states/ID/NAME               how it does there                               by the machine's agent, when it changes
+ *     lease/engine-leader          whose engine decides, with a TTL                by the engine
+ *
+ * Pure but for the StoreClient and the clock it is given; all callbacks come from the loop.
+ */
+#include "base/map.h"
+#include "fleet/registry/records.h"
+#include "storeclient/storeclient.h"
+
+#define REGISTRY_PREFIX_DEFAULT "/_coreos.com/fleet/"
+
+typedef struct Registry Registry;
+
+typedef struct RegistryMachine {
+        char *id;
+        bool present;
+        MachineRecord record;    /* as it said itself */
+        MetadataPair *changed;   /* by people; an empty value hides the key */
+        size_t n_changed;
+        Map states;              /* unit name → RegistryState */
+} RegistryMachine;
+
+typedef struct RegistryState {
+        char *unit;
+        StateRecord record;
+} RegistryState;
+
+typedef struct RegistryUnit {
+        char *name;
+        char *hash;     /* hexadecimal; NULL: not complete yet */
+        char *text;     /* NULL: not complete yet */
+        UnitState desired;
+        uint64_t order; /* index at which it was first submitted */
+        char *machine;  /* where it is placed, or NULL */
+        char *reason;   /* why there */
+        StringList strays; /* machines where a placement is left over */
+} RegistryUnit;
+
+typedef enum RegistryChange {
+        REGISTRY_LOADED,   /* everything is new: after the beginning, and after lost events */
+        REGISTRY_MACHINE,
+        REGISTRY_UNIT,     /* text, desired state, or gone */
+        REGISTRY_PLACEMENT,
+        REGISTRY_STATE,
+        REGISTRY_LEASE,
+} RegistryChange;
+
+typedef struct RegistryEvents {
+        /* `subject`: the machine's ID or the unit's name; NULL for LOADED. Borrowed. */
+        void (*changed)(void *userdata, RegistryChange change, const char *subject);
+        /* The store cannot be reached, or answers again (r == 0). */
+        void (*reachable)(void *userdata, int r, const Error *error);
+} RegistryEvents;
+
+/* Waiting: calls back after so much time, once. One timer is enough: a new call replaces the one before. */
+typedef struct RegistryTimer {
+        void (*start)(void *userdata, Usec after, void (*expired)(void *registry), void *registry);
+        void (*stop)(void *userdata);
+} RegistryTimer;
+
+/* All is borrowed but the prefix. -ENOMEM. */
+int registry_new(StoreClient *client, const char *prefix, const RegistryTimer *timer, void *timer_data,
+                 const RegistryEvents *events, void *userdata, Registry **ret_registry);
+Registry *registry_free(Registry *registry);
+
+/* Begins to mirror. */
+void registry_start(Registry *registry);
+bool registry_is_loaded(const Registry *registry);
+
+/* ---- the mirror, borrowed until the next event ---- */
+
+const Map *registry_machines(const Registry *registry); /* ID → RegistryMachine, also of those that are gone but have states */
+const Map *registry_units(const Registry *registry);    /* name → RegistryUnit */
+RegistryMachine *registry_machine(const Registry *registry, const char *id);
+RegistryUnit *registry_unit(const Registry *registry, const char *name);
+const RegistryState *registry_state(const Registry *registry, const char *machine, const char *unit);
+const char *registry_leader(const Registry *registry); /* machine ID or NULL */
+
+/* A unit that can be worked with: its text is known. */
+static inline bool registry_unit_is_complete(const RegistryUnit *unit) {
+        return unit->hash && unit->text;
+}
+
+/* The metadata in force. Appends to *ret, which the caller frees with its strings (metadata_pairs_free). -ENOMEM. */
+int registry_machine_metadata(const RegistryMachine *machine, MetadataPair **ret, size_t *ret_count);
+void metadata_pairs_free(MetadataPair *pairs, size_t count);
+
+/* ---- writes. `done` gets the store's reply (borrowed) exactly once; may be NULL. -ENOMEM ---- */
+
+typedef StoreReplied RegistryDone;
+
+int registry_put_text(Registry *registry, const char *hash, const char *text, RegistryDone done, void *userdata);
+int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
+int registry_set_desired(Registry *registry, const char *name, UnitState desired, RegistryDone done, void *userdata);
+int registry_destroy_unit(Registry *registry, const char *name, RegistryDone done, void *userdata);
+int registry_place(Registry *registry, const char *name, const char *machine, const char *reason, RegistryDone done, void *userdata);
+int registry_unplace(Registry *registry, const char *name, const char *machine, RegistryDone done, void *userdata);
+int registry_put_state(Registry *registry, const char *machine, const char *unit, const StateRecord *record, RegistryDone done,
+                       void *userdata);
+int registry_drop_state(Registry *registry, const char *machine, const char *unit, RegistryDone done, void *userdata);
+int registry_drop_states(Registry *registry, const char *machine, RegistryDone done, void *userdata);
+
+/* The machine's own key: create (fails when it is there: another daemon has this machine's ID), renew (fails when it is
+ * gone), put (in place of our own), remove. */
+int registry_create_machine(Registry *registry, const MachineRecord *record, Usec ttl, RegistryDone done, void *userdata);
+int registry_put_machine(Registry *registry, const MachineRecord *record, Usec ttl, RegistryDone done, void *userdata);
+int registry_renew_machine(Registry *registry, const char *id, Usec ttl, RegistryDone done, void *userdata);
+int registry_remove_machine(Registry *registry, const char *id, RegistryDone done, void *userdata);
+int registry_set_metadata(Registry *registry, const char *id, const char *key, const char *value, RegistryDone done, void *userdata);
+
+/* The engine's lease: `index` 0 takes it when it is free, otherwise renews the one that was taken at that index. The
+ * reply's node has the index to renew it by. */
+int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata);
+int registry_release_lease(Registry *registry, uint64_t index, RegistryDone done, void *userdata);

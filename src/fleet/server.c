@@ -1,0 +1,304 @@
+#include "fleet/server.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "fleet/agent/agent.h"
+#include "fleet/api/api.h"
+#include "fleet/cluster.h"
+#include "fleet/engine.h"
+#include "fleet/presence.h"
+#include "storeclient/http-storeclient.h"
+
+enum {
+        LEASE_SEC_MAX = 10,
+        LEAVE_MSEC = 60000,   /* longest wait for units to end, as fleet's */
+        SOCKET_MODE = 0660,
+};
+
+struct FleetServer {
+        uv_loop_t *loop;
+        const FleetSettings *settings;
+        StoreClient *client;
+        Registry *registry;
+        Cluster cluster;
+        Engine *engine;
+        Agent *agent;
+        Presence *presence;
+        Supervisor *supervisor;
+        HttpServer *http;
+        FleetApi api;
+        uv_timer_t retry;     /* the registry's */
+        void (*retry_expired)(void *registry);
+        void *retry_data;
+        uv_timer_t timer;     /* engine and presence */
+        uv_timer_t leave;
+        uv_check_t check;
+        bool awake;           /* something has changed in this turn */
+        bool handles_open, stopping, closing;
+};
+
+static void server_run(FleetServer *server);
+static void server_close(FleetServer *server);
+
+/* ---- the registry ---- */
+
+static void on_retry_timer(uv_timer_t *timer) {
+        FleetServer *server = timer->data;
+
+        server->retry_expired(server->retry_data);
+}
+
+static void retry_start(void *userdata, Usec after, void (*expired)(void *registry), void *registry) {
+        FleetServer *server = userdata;
+
+        server->retry_expired = expired;
+        server->retry_data = registry;
+        (void)uv_timer_start(&server->retry, on_retry_timer, after / USEC_PER_MSEC, 0);
+}
+
+static void retry_stop(void *userdata) {
+        FleetServer *server = userdata;
+
+        if (server->handles_open && !uv_is_closing((uv_handle_t *)&server->retry))
+                (void)uv_timer_stop(&server->retry);
+}
+
+static const RegistryTimer retry_timer = {retry_start, retry_stop};
+
+static void on_changed(void *userdata, RegistryChange change, const char *subject) {
+        FleetServer *server = userdata;
+
+        (void)cluster_update(&server->cluster, change, subject); /* what failed is done anew by cluster_picture() */
+        if (change == REGISTRY_LOADED)
+                agent_registry_loaded(server->agent);
+        if (change != REGISTRY_STATE)
+                engine_touch(server->engine);
+        server->awake = true;
+}
+
+static void on_reachable(void *userdata, int r, const Error *error) {
+        (void)userdata;
+        if (r < 0)
+                log_warning("the store cannot be reached, units stay as they are: %s", error->text);
+        else
+                log_info("the store answers again");
+}
+
+static const RegistryEvents registry_events = {.changed = on_changed, .reachable = on_reachable};
+
+/* ---- notes and wakes ---- */
+
+static void on_note(void *userdata, const char *text) {
+        (void)userdata;
+        log_info("%s", text);
+}
+
+static void on_wake(void *userdata) {
+        ((FleetServer *)userdata)->awake = true;
+}
+
+static const EngineEvents engine_events = {.note = on_note};
+static const AgentEvents agent_events = {.note = on_note, .wake = on_wake};
+static const PresenceEvents presence_events = {.note = on_note};
+
+static bool runs_global(void *userdata, const RegistryUnit *unit) {
+        FleetServer *server = userdata;
+        Picture *picture = cluster_picture(&server->cluster);
+        const PictureMachine *machine = picture ? picture_machine(picture, server->settings->machine.id) : NULL;
+        const PictureUnit *known = picture ? picture_unit(picture, unit->name) : NULL;
+
+        return machine && known && known->requirements.global && picture_occupies(known, machine);
+}
+
+/* ---- the API ---- */
+
+static Picture *api_picture(void *userdata) {
+        return cluster_picture(&((FleetServer *)userdata)->cluster);
+}
+
+static bool api_registered(void *userdata) {
+        return presence_is_registered(((FleetServer *)userdata)->presence);
+}
+
+static const HttpServerOps http_ops = {.handle = fleet_api_handle};
+
+/* ---- the loop ---- */
+
+static void on_timer(uv_timer_t *timer) {
+        FleetServer *server = timer->data;
+
+        server->awake = true;
+        server_run(server);
+}
+
+static void server_arm(FleetServer *server, Usec now) {
+        Usec next = min_of(engine_next(server->engine), presence_next(server->presence));
+
+        if (next == USEC_INFINITY)
+                (void)uv_timer_stop(&server->timer);
+        else
+                (void)uv_timer_start(&server->timer, on_timer, next > now ? (next - now) / USEC_PER_MSEC + 1 : 1, 0);
+}
+
+/* All that has changed in this turn is looked at once. */
+static void server_run(FleetServer *server) {
+        Usec now = clock_monotonic();
+
+        while (server->awake && !server->closing) {
+                server->awake = false;
+                presence_run(server->presence, now);
+                engine_run(server->engine, now);
+                agent_run(server->agent);
+        }
+        if (!server->closing)
+                server_arm(server, now);
+}
+
+static void on_check(uv_check_t *check) {
+        server_run(check->data);
+}
+
+/* ---- beginning ---- */
+
+static void server_init_handles(FleetServer *server) {
+        (void)uv_timer_init(server->loop, &server->retry);
+        (void)uv_timer_init(server->loop, &server->timer);
+        (void)uv_timer_init(server->loop, &server->leave);
+        (void)uv_check_init(server->loop, &server->check);
+        server->retry.data = server->timer.data = server->leave.data = server->check.data = server;
+        server->handles_open = true;
+}
+
+int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer **ret_server, Error *error) {
+        FleetServer *server = calloc(1, sizeof(*server));
+        const EngineConfig engine = {
+                .machine = settings->machine.id,
+                .lease_ttl = min_of(settings->agent_ttl, LEASE_SEC_MAX * USEC_PER_SEC),
+                .disabled = settings->disable_engine,
+        };
+        int r;
+
+        if (!server)
+                return -ENOMEM;
+        server->loop = loop;
+        server->settings = settings;
+        server_init_handles(server);
+        r = http_storeclient_new(loop, settings->servers, settings->server_count, &server->client);
+        if (r >= 0)
+                r = registry_new(server->client, settings->etcd_key_prefix, &retry_timer, server, &registry_events, server,
+                                 &server->registry);
+        if (r >= 0) {
+                cluster_init(&server->cluster, server->registry);
+                r = engine_new(&engine, server->registry, &server->cluster, &engine_events, server, &server->engine);
+        }
+        if (r >= 0)
+                r = agent_new(settings->machine.id, server->registry, &agent_events, runs_global, server, &server->agent);
+        if (r >= 0)
+                r = presence_new(&settings->machine, settings->agent_ttl, server->registry, &presence_events, server,
+                                 &server->presence);
+        *ret_server = server;
+        return r < 0 ? error_set_errno(error, r, "cannot begin") : 0;
+}
+
+void *fleet_server_agent(FleetServer *server) {
+        return server->agent;
+}
+
+int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error) {
+        int r;
+
+        server->supervisor = supervisor;
+        server->api = (FleetApi){
+                .registry = server->registry,
+                .machine = server->settings->machine.id,
+                .supervisor = supervisor,
+                .picture = api_picture,
+                .registered = api_registered,
+                .userdata = server,
+        };
+        server->http = http_server_new(server->loop, &http_ops, &server->api, NULL);
+        if (!server->http)
+                return error_set(error, -ENOMEM, "no memory for the API");
+        r = http_server_listen(server->http, &server->settings->listen_url, SOCKET_MODE, NULL, NULL, error);
+        if (r < 0)
+                return r;
+        (void)uv_check_start(&server->check, on_check);
+        agent_start(server->agent, supervisor);
+        registry_start(server->registry);
+        return 0;
+}
+
+/* ---- ending ---- */
+
+static void server_close_handle(uv_handle_t *handle) {
+        if (!uv_is_closing(handle))
+                uv_close(handle, NULL);
+}
+
+/* Until here the ends of the supervisor's work could still be told to the store. */
+static void on_supervisor_closed(void *userdata) {
+        FleetServer *server = userdata;
+
+        server->supervisor = NULL;
+        server->registry = registry_free(server->registry);
+        server->client = http_storeclient_free(server->client);
+}
+
+static void server_close(FleetServer *server) {
+        if (server->closing)
+                return;
+        server->closing = true;
+        if (server->http)
+                http_server_close(server->http, NULL, NULL);
+        if (server->supervisor)
+                server->supervisor->ops->close(server->supervisor, on_supervisor_closed, server);
+        server_close_handle((uv_handle_t *)&server->retry);
+        server_close_handle((uv_handle_t *)&server->timer);
+        server_close_handle((uv_handle_t *)&server->leave);
+        server_close_handle((uv_handle_t *)&server->check);
+}
+
+static void on_unregistered(void *userdata, const StoreReply *reply) {
+        (void)reply; /* if the store did not hear of it, the registration runs out by itself */
+        server_close(userdata);
+}
+
+/* Nothing runs here any more: the lease goes first, then the machine, and when the store has taken that, the program. */
+static void on_left(void *userdata) {
+        FleetServer *server = userdata;
+
+        engine_release(server->engine);
+        if (presence_leave(server->presence, on_unregistered, server) < 0)
+                server_close(server);
+}
+
+static void on_leave_timeout(uv_timer_t *timer) {
+        log_warning("some units have not ended in time, or the store does not answer");
+        server_close(timer->data);
+}
+
+void fleet_server_stop(FleetServer *server) {
+        if (server->stopping)
+                return;
+        server->stopping = true;
+        (void)uv_timer_start(&server->leave, on_leave_timeout, LEAVE_MSEC, 0);
+        agent_leave(server->agent, on_left);
+        server->awake = true;
+}
+
+FleetServer *fleet_server_free(FleetServer *server) {
+        if (!server)
+                return NULL;
+        server_close(server);
+        (void)uv_run(server->loop, UV_RUN_NOWAIT);
+        if (!server->supervisor)
+                on_supervisor_closed(server);
+        (void)uv_run(server->loop, UV_RUN_DEFAULT);
+        engine_free(server->engine);
+        agent_free(server->agent);
+        presence_free(server->presence);
+        cluster_deinit(&server->cluster);
+        free(server);
+        return NULL;
+}

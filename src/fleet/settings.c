@@ -1,0 +1,308 @@
+#include "fleet/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/encode.h"
+#include "base/random.h"
+#include "net/address.h"
+
+#define CONFIG_DEFAULT "/etc/fleet/fleet.conf"
+
+enum { OPTIONS_COUNT = 40, CONFIG_LINE_MAX = 4096, AGENT_TTL_SEC_MIN = 2 };
+
+static const Option *fleet_options(FleetSettings *s) {
+        static Option options[OPTIONS_COUNT];
+        const Option table[] = {
+                {"config", 0, OPTION_STRING, "FILE", NULL, "settings, one key=value a line (default: " CONFIG_DEFAULT ", if there)",
+                 &s->config, NULL},
+                {"state-dir", 0, OPTION_STRING, "DIR", "FLEET_STATE_DIR", "where its state lives (default: /var/lib/faering/fleet)",
+                 &s->state_dir, NULL},
+                {"listen", 0, OPTION_STRING, "URL", "FLEET_LISTEN", "where the API is served (default: unix:///run/faering/fleet.sock)",
+                 &s->listen, NULL},
+                {"supervisor", 0, OPTION_STRING, "NAME", "FLEET_SUPERVISOR",
+                 "systemd, embedded or fake (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
+                {"etcd_servers", 0, OPTION_STRING, "URLS", "FLEET_ETCD_SERVERS",
+                 "the store (default: http://127.0.0.1:2379,http://127.0.0.1:4001)", &s->etcd_servers, NULL},
+                {"etcd_key_prefix", 0, OPTION_STRING, "KEY", "FLEET_ETCD_KEY_PREFIX", "where in the store (default: " "/_coreos.com/fleet/)",
+                 &s->etcd_key_prefix, NULL},
+                {"public_ip", 0, OPTION_STRING, "ADDRESS", "FLEET_PUBLIC_IP", "this machine's address (default: the first one found)",
+                 &s->public_ip, NULL},
+                {"metadata", 0, OPTION_STRING, "K=V,…", "FLEET_METADATA", "what this machine is, for MachineMetadata=", &s->metadata, NULL},
+                {"agent_ttl", 0, OPTION_DURATION, "TIME", "FLEET_AGENT_TTL",
+                 "silence after which a machine counts as gone (default: 30s)", &s->agent_ttl, NULL},
+                {"disable_engine", 0, OPTION_SWITCH, NULL, "FLEET_DISABLE_ENGINE", "never decide where units run", &s->disable_engine, NULL},
+                {"verbosity", 0, OPTION_U64, "N", "FLEET_VERBOSITY", "above 0: log more", &s->verbosity, NULL},
+                {"machine-id", 0, OPTION_STRING, "ID", "FLEET_MACHINE_ID", "instead of the one in /etc/machine-id", &s->machine_id, NULL},
+                {"engine_reconcile_interval", 0, OPTION_DURATION, "TIME", "FLEET_ENGINE_RECONCILE_INTERVAL", NULL, &s->unused_time, NULL},
+                {"etcd_request_timeout", 0, OPTION_STRING, "TIME", "FLEET_ETCD_REQUEST_TIMEOUT", NULL, &s->unused, NULL},
+                {"token_limit", 0, OPTION_U64, "N", "FLEET_TOKEN_LIMIT", NULL, &s->unused_number, NULL},
+                {"units_directory", 0, OPTION_STRING, "DIR", "FLEET_UNITS_DIRECTORY", NULL, &s->unused, NULL},
+                {"systemd_user", 0, OPTION_SWITCH, NULL, "FLEET_SYSTEMD_USER", NULL, &s->unused_switch, NULL},
+                {"enable_grpc", 0, OPTION_SWITCH, NULL, "FLEET_ENABLE_GRPC", NULL, &s->unused_switch, NULL},
+                {"disable_watches", 0, OPTION_SWITCH, NULL, "FLEET_DISABLE_WATCHES", NULL, &s->unused_switch, NULL},
+                {"verify_units", 0, OPTION_SWITCH, NULL, "FLEET_VERIFY_UNITS", NULL, &s->unused_switch, NULL},
+                {"authorized_keys_file", 0, OPTION_STRING, "FILE", "FLEET_AUTHORIZED_KEYS_FILE", NULL, &s->unused, NULL},
+                {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
+                {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
+                {0},
+        };
+
+        _Static_assert(ARRAY_SIZE(table) <= OPTIONS_COUNT, "room for all options");
+        memcpy(options, table, sizeof(table));
+        return options;
+}
+
+int fleet_settings_format_help(Buffer *buffer) {
+        FleetSettings unused = {0};
+
+        (void)buffer_append_string(buffer, "Usage: faering-fleet [OPTIONS]\n\nRuns this machine's share of the cluster's units, and decides "
+                                           "with the others where units run. Each option can also be a line of the configuration "
+                                           "file or a variable FLEET_…\n\n");
+        return options_format_help(fleet_options(&unused), "--", buffer);
+}
+
+void fleet_settings_deinit(FleetSettings *s) {
+        char *strings[] = {s->config, s->state_dir, s->listen, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
+                           s->metadata, s->machine_id, s->unused};
+
+        for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+                free(strings[i]);
+        free(s->servers);
+        machine_record_deinit(&s->machine);
+        *s = (FleetSettings){0};
+}
+
+/* ---- the configuration file ---- */
+
+static int config_line(FleetSettings *settings, const char *file, unsigned number, char *line, Error *error) {
+        char *text = line + strspn(line, " \t"), *equals, *value;
+        Slice key;
+        int r;
+
+        text[strcspn(text, "\r\n")] = '\0';
+        if (*text == '\0' || *text == '#' || *text == ';' || *text == '[')
+                return 0;
+        equals = strchr(text, '=');
+        if (!equals)
+                return error_set(error, -EINVAL, "%s:%u: expected key=value", file, number);
+        key = slice_trim((Slice){text, (size_t)(equals - text)});
+        value = equals + 1 + strspn(equals + 1, " \t");
+        for (size_t n = strlen(value); n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'); n--)
+                value[n - 1] = '\0';
+        if (strlen(value) >= 2 && value[0] == '"' && value[strlen(value) - 1] == '"') {
+                value++;
+                value[strlen(value) - 1] = '\0';
+        }
+        text[key.length + (size_t)(key.data - text)] = '\0';
+        r = options_set(fleet_options(settings), key.data, value, error);
+        return r < 0 ? error_prefix(error, r, "%s:%u", file, number) : 0;
+}
+
+static int read_config(FleetSettings *settings, const char *path, bool must, Error *error) {
+        char line[CONFIG_LINE_MAX];
+        unsigned number = 0;
+        FILE *file = fopen(path, "re");
+        int r = 0;
+
+        if (!file)
+                return errno == ENOENT && !must ? 0 : error_set_errno(error, -errno, "cannot open %s", path);
+        while (r >= 0 && fgets(line, sizeof(line), file))
+                r = config_line(settings, path, ++number, line, error);
+        (void)fclose(file);
+        return r;
+}
+
+/* ---- who this machine is ---- */
+
+static int read_machine_id(char **ret_id, Error *error) {
+        char text[64] = "";
+        FILE *file = fopen("/etc/machine-id", "re");
+
+        if (file) {
+                if (!fgets(text, sizeof(text), file))
+                        text[0] = '\0';
+                (void)fclose(file);
+        }
+        text[strcspn(text, " \t\r\n")] = '\0';
+        if (!*text)
+                return error_set(error, -ENOENT, "/etc/machine-id is missing or empty: systemd-machine-id-setup makes one");
+        *ret_id = strdup(text);
+        return *ret_id ? 0 : -ENOMEM;
+}
+
+/* The first address of an interface that is up and not the loopback. */
+static int find_address(char **ret_address) {
+        char text[64] = "127.0.0.1:0";
+        struct ifaddrs *all;
+
+        if (getifaddrs(&all) >= 0) {
+                for (struct ifaddrs *one = all; one; one = one->ifa_next) {
+                        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET || one->ifa_flags & IFF_LOOPBACK || !(one->ifa_flags & IFF_UP))
+                                continue;
+                        address_format((struct sockaddr_storage *)(void *)one->ifa_addr, text, sizeof(text));
+                        break;
+                }
+                freeifaddrs(all);
+        }
+        text[strcspn(text, ":")] = '\0';
+        *ret_address = strdup(text);
+        return *ret_address ? 0 : -ENOMEM;
+}
+
+static int parse_metadata(const char *text, MachineRecord *machine, Error *error) {
+        Slice rest = slice_from(text), part;
+
+        while (*text && slice_split(&rest, ',', &part)) {
+                const char *equals;
+                MetadataPair *pairs;
+
+                part = slice_trim(part);
+                if (part.length == 0)
+                        continue;
+                equals = memchr(part.data, '=', part.length);
+                if (!equals)
+                        return error_set(error, -EINVAL, "metadata \"%.*s\" is not key=value", (int)part.length, part.data);
+                pairs = reallocarray(machine->metadata, machine->n_metadata + 1, sizeof(*pairs));
+                if (!pairs)
+                        return -ENOMEM;
+                machine->metadata = pairs;
+                pairs[machine->n_metadata++] = (MetadataPair){
+                        slice_dup((Slice){part.data, (size_t)(equals - part.data)}),
+                        slice_dup((Slice){equals + 1, part.length - (size_t)(equals + 1 - part.data)})};
+                if (!pairs[machine->n_metadata - 1].key || !pairs[machine->n_metadata - 1].value)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+/* A mark of this state directory, made at the first start. */
+static int read_instance(const char *state_dir, char **ret_instance, Error *error) {
+        _cleanup_free_ char *path = str_printf("%s/instance", state_dir);
+        _cleanup_buffer_ Buffer made = BUFFER_INIT;
+        char text[64] = "";
+        uint8_t secret[16];
+        FILE *file;
+
+        if (!path)
+                return -ENOMEM;
+        file = fopen(path, "re");
+        if (file) {
+                if (!fgets(text, sizeof(text), file))
+                        text[0] = '\0';
+                (void)fclose(file);
+        }
+        if (!*text) {
+                random_secret(secret, sizeof(secret));
+                if (encode_hex(&made, secret, sizeof(secret)) < 0 || !buffer_string(&made))
+                        return -ENOMEM;
+                (void)snprintf(text, sizeof(text), "%s", buffer_string(&made));
+                file = fopen(path, "we");
+                if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+                        return error_set_errno(error, -errno, "cannot write %s", path);
+        }
+        *ret_instance = strdup(text);
+        return *ret_instance ? 0 : -ENOMEM;
+}
+
+static int make_state_dir(const char *path, Error *error) {
+        _cleanup_free_ char *part = strdup(path);
+
+        if (!part)
+                return -ENOMEM;
+        for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+                if (slash)
+                        *slash = '\0';
+                if (mkdir(part, 0755) < 0 && errno != EEXIST)
+                        return error_set_errno(error, -errno, "cannot make the directory %s", part);
+                if (!slash)
+                        return 0;
+                *slash = '/';
+        }
+}
+
+static int settle_machine(FleetSettings *s, Error *error) {
+        MachineRecord *machine = &s->machine;
+        int r;
+
+        machine->version = strdup(FAERING_VERSION);
+        if (*s->machine_id)
+                machine->id = strdup(s->machine_id);
+        else if ((r = read_machine_id(&machine->id, error)) < 0)
+                return r;
+        if (*s->public_ip)
+                machine->address = strdup(s->public_ip);
+        else if ((r = find_address(&machine->address)) < 0)
+                return r;
+        r = machine->version && machine->id && machine->address ? 0 : -ENOMEM;
+        if (r >= 0)
+                r = parse_metadata(s->metadata, machine, error);
+        if (r >= 0)
+                r = make_state_dir(s->state_dir, error);
+        if (r >= 0)
+                r = read_instance(s->state_dir, &machine->instance, error);
+        return r;
+}
+
+static int set_default(char **target, const char *value) {
+        if (*target)
+                return 0;
+        *target = strdup(value);
+        return *target ? 0 : -ENOMEM;
+}
+
+static int settle(FleetSettings *s, Error *error) {
+        int r;
+
+        if (s->agent_ttl < AGENT_TTL_SEC_MIN * USEC_PER_SEC)
+                return error_set(error, -EINVAL, "agent_ttl must be at least %d seconds", AGENT_TTL_SEC_MIN);
+        r = set_default(&s->state_dir, "/var/lib/faering/fleet");
+        if (r >= 0)
+                r = set_default(&s->listen, "unix:///run/faering/fleet.sock");
+        if (r >= 0)
+                r = set_default(&s->supervisor, "");
+        if (r >= 0)
+                r = set_default(&s->etcd_servers, "http://127.0.0.1:2379,http://127.0.0.1:4001");
+        if (r >= 0)
+                r = set_default(&s->etcd_key_prefix, "/_coreos.com/fleet/");
+        if (r >= 0)
+                r = set_default(&s->public_ip, "");
+        if (r >= 0)
+                r = set_default(&s->metadata, "");
+        if (r >= 0)
+                r = set_default(&s->machine_id, "");
+        if (r >= 0)
+                r = url_parse_list(s->etcd_servers, 2379, &s->servers, &s->server_count, error);
+        if (r >= 0)
+                r = url_parse(s->listen, 49153, &s->listen_url, error);
+        return r < 0 ? r : settle_machine(s, error);
+}
+
+/* The file first, then the environment and the command line over it. */
+int fleet_settings_parse(int argc, char *const *argv, FleetSettings *ret_settings, Error *error) {
+        _cleanup_(fleet_settings_deinit) FleetSettings probe = {0}, settings = {.agent_ttl = 30 * USEC_PER_SEC};
+        _cleanup_string_list_ StringList ignored = {0}, arguments = {0};
+        int r;
+
+        r = options_parse(fleet_options(&probe), OPTIONS_GO, argc, argv, &ignored, error);
+        if (r >= 0 && !probe.help && !probe.version)
+                r = read_config(&settings, probe.config ?: CONFIG_DEFAULT, probe.config != NULL, error);
+        if (r >= 0)
+                r = options_parse(fleet_options(&settings), OPTIONS_GO, argc, argv, &arguments, error);
+        if (r < 0)
+                return r;
+        if (arguments.length > 0)
+                return error_set(error, -EINVAL, "\"%s\" is no option; see --help", arguments.items[0]);
+        if (!settings.help && !settings.version) {
+                r = settle(&settings, error);
+                if (r < 0)
+                        return r;
+        }
+        *ret_settings = settings;
+        settings = (FleetSettings){0};
+        return 0;
+}

@@ -1,0 +1,34 @@
+#pragma once
+/* faering-fleet's settings: flags, FLEET_* variables, and /etc/fleet/fleet.conf with fleet's own keys. */
+#include "base/options.h"
+#include "fleet/registry/records.h"
+#include "net/url.h"
+
+typedef struct FleetSettings {
+        char *config;           /* the file; "" for none */
+        char *state_dir;
+        char *listen;
+        char *supervisor;       /* systemd, embedded, fake; "": what fits this machine */
+        char *etcd_servers;
+        char *etcd_key_prefix;
+        char *public_ip;
+        char *metadata;         /* "k=v,k=v" */
+        char *machine_id;       /* for tests; "": /etc/machine-id */
+        Usec agent_ttl;
+        uint64_t verbosity;
+        bool disable_engine;
+        bool help, version;
+        char *unused;           /* keys of fleet's that mean nothing here */
+        Usec unused_time;
+        bool unused_switch;
+        uint64_t unused_number;
+
+        Url *servers;
+        size_t server_count;
+        Url listen_url;
+        MachineRecord machine;
+} FleetSettings;
+
+int fleet_settings_parse(int argc, char *const *argv, FleetSettings *ret_settings, Error *error);
+void fleet_settings_deinit(FleetSettings *settings);
+int fleet_settings_format_help(Buffer *buffer);

@@ -1,0 +1,23 @@
+#pragma once
+/* Whole small files: those of /proc and cgroups, unit files, environment files. Blocks; not for what grows. */
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#define FILE_SMALL_MAX ((size_t)1024 * 1024)
+
+/* Appends the contents. -EMSGSIZE: more than `max` bytes; the buffer then stays as it was. */
+int file_read(const char *path, size_t max, Buffer *to, Error *error);
+
+/* Writes `text` in one write to a file that is there (of /proc, of a cgroup). */
+int file_write(const char *path, const char *text);
+
+/* Puts `text` in place of the file, or makes it, through a temporary file beside it: readers see the old or the new. With
+ * `sync` it is on disk before this returns. */
+int file_replace(const char *path, mode_t mode, Slice text, bool sync, Error *error);
+
+/* Makes a folder and those above it. One that is there stays as it is. */
+int file_make_folder(const char *path, mode_t mode, Error *error);
+
+/* Removes a file, or a folder with all that is in it; symbolic links are not followed. Absence is success. */
+int file_remove_tree(const char *path, Error *error);

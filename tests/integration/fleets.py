@@ -1,0 +1,114 @@
+"""Real faering-fleet processes beside a store of three members, for the tests in this folder. Each machine's units are children
+of its daemon (the embedded supervisor)."""
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from stores import BUILD, Cluster
+
+WAIT_SECONDS = 30
+
+
+class Machine:
+    """One fleet daemon, on the store member of the same number."""
+
+    def __init__(self, folder: Path, number: int, store_url: str, ttl: int):
+        self.id = f"{number}{number}{number}{number}{os.getpid() % 10000:04d}" + "f1ee7" + "0" * 18 + f"{number}"
+        self.address = f"10.77.0.{number}"
+        self.socket = folder / f"fleet{number}.sock"
+        self.log = folder / f"fleet{number}.log"
+        self.process: subprocess.Popen | None = None
+        self.command = [
+            str(BUILD / "src/fleet/faering-fleet"), "--config", "/dev/null", "--state-dir", str(folder / f"fleet{number}"),
+            "--listen", f"unix://{self.socket}", "--supervisor", "embedded", "--etcd_servers", store_url,
+            "--public_ip", self.address, "--metadata", f"number={number}", "--agent_ttl", f"{ttl}s", "--machine-id", self.id,
+        ]
+
+    def start(self) -> None:
+        env = {key: value for key, value in os.environ.items() if not key.startswith("FLEET_")}
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=env)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=WAIT_SECONDS)
+
+    def fleet(self, *arguments: str, name: str = "faering") -> subprocess.CompletedProcess:
+        """`faering fleet …` against this machine's daemon."""
+        return subprocess.run([str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{self.socket}", *arguments],
+                              capture_output=True, text=True, timeout=WAIT_SECONDS)
+
+    def ok(self, *arguments: str) -> str:
+        done = self.fleet(*arguments)
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+        return done.stdout
+
+    def api(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
+        data = ["-H", "Content-Type: application/json", "-d", json.dumps(body)] if body is not None else []
+        done = subprocess.run(["curl", "-sS", "-X", method, "--unix-socket", str(self.socket), "-w", "\n%{http_code}", *data,
+                               f"http://localhost{path}"], capture_output=True, text=True, timeout=WAIT_SECONDS)
+        assert done.returncode == 0, done.stderr
+        text, _, status = done.stdout.rpartition("\n")
+        return int(status), json.loads(text) if text.strip() else {}
+
+    def units(self) -> dict[str, tuple[str, str]]:
+        """Unit → machine ID and active state."""
+        rows = self.ok("list-units", "--no-legend", "--full", "--fields", "unit,machine,active").splitlines()
+        return {unit: (machine.split("/")[0], active) for unit, machine, active in (row.split() for row in rows)}
+
+
+def wait_for(what: str, get, accept=bool, seconds: float = WAIT_SECONDS):
+    """What get() gives, once it is accepted; the last that was not is in the failure."""
+    end = time.monotonic() + seconds
+    value = None
+    while time.monotonic() < end:
+        try:
+            value = get()
+            if accept(value):
+                return value
+        except (AssertionError, ValueError, KeyError) as error:
+            value = error
+        time.sleep(0.1)
+    raise AssertionError(f"{what}: still {value!r} after {seconds} s")
+
+
+class Fleet:
+    """A context of three store members and as many fleet daemons, which ends them all with their units."""
+
+    def __init__(self, folder: Path, count: int = 3, ttl: int = 3):
+        self.store = Cluster(folder, 3)
+        self.machines = [Machine(folder, i + 1, self.store.stores[i % 3].url, ttl) for i in range(count)]
+
+    def __enter__(self) -> "Fleet":
+        self.store.__enter__()
+        try:
+            for machine in self.machines:
+                machine.start()
+            for machine in self.machines:
+                self.wait_registered(machine)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def wait_registered(self, machine: Machine) -> None:
+        wait_for(f"{machine.id} is registered", lambda: machine.id in machine.ok("list-machines", "--full"))
+
+    def __exit__(self, *_: object) -> None:
+        for machine in self.machines:
+            if machine.process and machine.process.poll() is None:
+                machine.process.send_signal(signal.SIGTERM)
+        for machine in self.machines:
+            if machine.process:
+                try:
+                    machine.process.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    machine.kill()
+        self.store.__exit__()
