@@ -59,6 +59,14 @@ typedef struct Definition {
         ServiceOptions options;
 } Definition;
 
+#define UNIT_STATES_MAX 16
+
+/* A state that is to be told. */
+typedef struct StateNote {
+        ListNode link;
+        SupervisorState state;
+} StateNote;
+
 struct Unit {
         Embedded *owner;
         ListNode link;
@@ -78,9 +86,12 @@ struct Unit {
         bool start_queued; /* waits for units it is ordered after */
         bool dirty;        /* in owner->dirty */
         ListNode dirty_link;
+        List states; /* StateNote: states that it has passed through since the last telling */
+        size_t n_states;
         SupervisorState told;
         bool was_told;
         WallUsec since;
+        char last_active[SUPERVISOR_WORD_MAX];
         char text[SUPERVISOR_TEXT_MAX];
         ServiceState last_state;
 };
@@ -108,7 +119,8 @@ struct Embedded {
         size_t n_units;
         Heap deadlines;
         uv_timer_t timer; /* the next deadline */
-        uv_timer_t later; /* what is told in the next turn */
+        uv_check_t later; /* what is told in the next turn, after polling */
+        uv_idle_t hurry;  /* keeps polling from waiting meanwhile */
         uv_poll_t notify;
         int notify_fd;
         List finished; /* Job: to be told */
@@ -135,8 +147,10 @@ void unit_free(Unit *unit);
 void unit_take_definition(Unit *unit, Definition *definition);
 void definition_deinit(Definition *definition);
 void unit_drive(Unit *unit); /* carries out all actions; then the unit is settled in the next turn */
+void unit_kill_all(const Unit *unit, int signal);
 void unit_check_empty(Unit *unit);
 void unit_note(Unit *unit, const char *format, ...) _printf_(2, 3);
+void unit_note_state(Unit *unit); /* the state it is in now is to be told, even if it is in another by then */
 void unit_fill_state(const Unit *unit, SupervisorState *ret);
 bool unit_has_processes(const Unit *unit);
 void unit_set_main_pid(Unit *unit, pid_t pid);

@@ -56,25 +56,37 @@ static void note_leftovers(Embedded *e, const char *name, size_t n) {
         unit_log_close(&log);
 }
 
-static int kill_one(Embedded *e, const char *name, const char *id, size_t *n, Error *error) {
+static int kill_group(const CgroupRoot *root, const char *name, const char *id, size_t *n, Error *error) {
         _cleanup_pid_list_ PidList pids = {0};
         UnitGroup group;
-        size_t before;
         int r;
 
-        r = unit_group_open(&group, &e->cgroups, name, id, error);
+        r = unit_group_open(&group, root, name, id, error);
         if (r < 0)
                 return r;
         r = unit_group_list(&group, &pids);
-        before = pids.length;
-        if (r >= 0 && before > 0) {
+        if (r >= 0 && pids.length > 0) {
                 (void)unit_group_kill(&group, SIGKILL, 0, 0);
                 wait_for_end(&pids);
-                note_leftovers(e, name, before);
-                *n += before;
+                *n += pids.length;
         }
         unit_group_close(&group);
         return r < 0 ? error_set_errno(error, r, "cannot look for processes left of %s", name) : 0;
+}
+
+/* By cgroup, and by the id: the earlier run may have had no cgroups, or others. */
+static int kill_one(Embedded *e, const char *name, const char *id, size_t *n, Error *error) {
+        size_t found = 0;
+        int r = 0;
+
+        if (cgroup_root_usable(&e->cgroups))
+                r = kill_group(&e->cgroups, name, id, &found, error);
+        if (r >= 0)
+                r = kill_group(&(CgroupRoot){0}, name, id, &found, error);
+        if (r >= 0 && found > 0)
+                note_leftovers(e, name, found);
+        *n += found;
+        return r;
 }
 
 static int read_record(Embedded *e, const char *name, char boot[64], char id[UNIT_GROUP_ID_MAX]) {

@@ -30,11 +30,17 @@ Unit *embedded_find(Embedded *e, const char *name) {
         return map_get(&e->by_name, slice_from(name));
 }
 
-static void on_later(uv_timer_t *timer);
+static void on_later(uv_check_t *check);
+
+static void on_hurry(uv_idle_t *idle) {
+        (void)idle;
+}
 
 void embedded_wake(Embedded *e) {
-        if (!uv_is_closing((uv_handle_t *)&e->later))
-                (void)uv_timer_start(&e->later, on_later, 0, 0);
+        if (uv_is_closing((uv_handle_t *)&e->later))
+                return;
+        (void)uv_check_start(&e->later, on_later); /* cannot fail */
+        (void)uv_idle_start(&e->hurry, on_hurry);
 }
 
 /* Moves all nodes, so that what is added meanwhile waits for the next turn. */
@@ -357,19 +363,24 @@ static bool state_differs(const SupervisorState *a, const SupervisorState *b) {
                a->exit_status != b->exit_status || a->restarts != b->restarts || !str_equals(a->text, b->text);
 }
 
-static void tell_state(Unit *unit) {
+static void tell_states(Unit *unit) {
         Embedded *e = unit->owner;
-        SupervisorState now;
 
-        unit_fill_state(unit, &now);
-        if (!unit->was_told || !str_equals(now.active, unit->told.active))
-                now.since = unit->since = clock_wall();
-        if (unit->was_told && !state_differs(&now, &unit->told))
-                return;
-        unit->told = now;
-        unit->was_told = true;
-        if (e->base.events->changed)
-                e->base.events->changed(e->base.userdata, unit->name, &now);
+        unit_note_state(unit);
+        while (!list_is_empty(&unit->states)) {
+                StateNote *note = container_of(unit->states.next, StateNote, link);
+                bool news = !unit->was_told || state_differs(&note->state, &unit->told);
+
+                list_unlink(&note->link);
+                unit->n_states--;
+                if (news) {
+                        unit->told = note->state;
+                        unit->was_told = true;
+                        if (e->base.events->changed)
+                                e->base.events->changed(e->base.userdata, unit->name, &note->state);
+                }
+                free(note);
+        }
 }
 
 static void release_processes(Unit *unit) {
@@ -407,15 +418,14 @@ static void settle(Unit *unit) {
                 if (service_at_rest(&unit->machine) && before != SERVICE_DEAD)
                         stop_dependents(unit->owner, unit, false);
         }
+        tell_states(unit);
         settle_jobs(unit);
         if (wants_unload(unit) && service_at_rest(&unit->machine)) {
                 if (unit_has_processes(unit))
                         release_processes(unit); /* the last one to close brings us here again */
                 else
                         remove_unit(unit);
-                return;
         }
-        tell_state(unit);
 }
 
 /* ---- logs ---- */
@@ -531,10 +541,12 @@ static void tell_listings(Embedded *e) {
 
 static void close_step(Embedded *e);
 
-static void on_later(uv_timer_t *timer) {
-        Embedded *e = container_of(timer, Embedded, later);
+static void on_later(uv_check_t *check) {
+        Embedded *e = container_of(check, Embedded, later);
         List dirty;
 
+        (void)uv_check_stop(&e->later);
+        (void)uv_idle_stop(&e->hurry);
         if (!e->closing)
                 start_queued(e);
         list_move(&e->dirty, &dirty);
@@ -740,8 +752,7 @@ static void embedded_kill(Supervisor *supervisor, const char *name, int signal, 
 
         if (!unit)
                 return;
-        if (unit->group_open)
-                (void)unit_group_kill(&unit->group, signal, 0, 0);
+        unit_kill_all(unit, signal);
         finish_now(e, done, userdata, 0, NULL);
 }
 
@@ -799,7 +810,7 @@ void embedded_handle_closed(Embedded *e) {
                 closed(userdata);
 }
 
-static void on_timer_closed(uv_handle_t *handle) {
+static void on_handle_closed(uv_handle_t *handle) {
         embedded_handle_closed(handle->data);
 }
 
@@ -824,8 +835,9 @@ static void close_handles(Embedded *e) {
         process_reaper_close(&e->reaper);
         if (e->notify_fd >= 0)
                 notify_close(e);
-        uv_close((uv_handle_t *)&e->timer, on_timer_closed);
-        uv_close((uv_handle_t *)&e->later, on_timer_closed);
+        uv_close((uv_handle_t *)&e->timer, on_handle_closed);
+        uv_close((uv_handle_t *)&e->later, on_handle_closed);
+        uv_close((uv_handle_t *)&e->hurry, on_handle_closed);
 }
 
 /* While closing: lets units go that have no process left, and in the end everything. */
@@ -969,9 +981,10 @@ int embedded_supervisor_new(uv_loop_t *loop, const EmbeddedOptions *options, con
                 return error_set_errno(error, r, "cannot wait for processes");
         }
         (void)uv_timer_init(loop, &e->timer); /* cannot fail */
-        (void)uv_timer_init(loop, &e->later);
-        e->timer.data = e->later.data = e;
-        e->open = 3;
+        (void)uv_check_init(loop, &e->later);
+        (void)uv_idle_init(loop, &e->hurry);
+        e->timer.data = e->later.data = e->hurry.data = e;
+        e->open = 4;
         r = notify_open(e, error);
         if (r < 0) {
                 close_handles(e);

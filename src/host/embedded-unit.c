@@ -44,6 +44,8 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
         list_init(&unit->dirty_link);
         list_init(&unit->processes);
         list_init(&unit->jobs);
+        list_init(&unit->states);
+        unit_note_state(unit);
         return unit;
 }
 
@@ -51,6 +53,12 @@ void unit_free(Unit *unit) {
         list_unlink(&unit->link);
         list_unlink(&unit->dirty_link);
         heap_remove(&unit->owner->deadlines, &unit->deadline);
+        while (!list_is_empty(&unit->states)) {
+                StateNote *note = container_of(unit->states.next, StateNote, link);
+
+                list_unlink(&note->link);
+                free(note);
+        }
         unit_group_close(&unit->group);
         unit_log_close(&unit->log);
         definition_deinit(&unit->definition);
@@ -374,6 +382,15 @@ static bool signal_others(const Unit *unit, int signal) {
                                unit->control ? unit->control->pid : 0) > 0;
 }
 
+/* The main and the control process by themselves: a new one may not have entered the group yet. */
+void unit_kill_all(const Unit *unit, int signal) {
+        if (!unit->group_open)
+                return;
+        (void)signal_one(unit->main, signal);
+        (void)signal_one(unit->control, signal);
+        (void)signal_others(unit, signal);
+}
+
 /* KillMode=: whether anything was there to get it. */
 static bool send_to_unit(const Unit *unit, int signal, bool hard) {
         ServiceKillMode mode = unit->definition.options.kill_mode;
@@ -426,6 +443,7 @@ void unit_drive(Unit *unit) {
                         clean_up(unit);
                         break;
                 }
+        unit_note_state(unit);
         embedded_set_deadline(unit);
         if (!unit->dirty) {
                 unit->dirty = true;
@@ -459,4 +477,25 @@ void unit_fill_state(const Unit *unit, SupervisorState *ret) {
         supervisor_set_word(ret->sub, sizeof(ret->sub), service_state_to_string(m->state));
         supervisor_set_word(ret->result, sizeof(ret->result), service_result_to_string(m->result));
         supervisor_set_word(ret->text, sizeof(ret->text), unit->text);
+}
+
+void unit_note_state(Unit *unit) {
+        const char *active = service_state_to_active(unit->machine.state);
+        StateNote *note = NULL;
+
+        if (!str_equals(active, unit->last_active)) {
+                supervisor_set_word(unit->last_active, sizeof(unit->last_active), active);
+                unit->since = clock_wall();
+        }
+        if (unit->n_states >= UNIT_STATES_MAX) /* nobody can follow that fast: the last one counts */
+                note = container_of(unit->states.previous, StateNote, link);
+        else
+                note = calloc(1, sizeof(*note));
+        if (!note)
+                return;
+        unit_fill_state(unit, &note->state);
+        if (unit->n_states < UNIT_STATES_MAX) {
+                list_append(&unit->states, &note->link);
+                unit->n_states++;
+        }
 }

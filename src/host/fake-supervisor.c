@@ -496,6 +496,8 @@ bool fake_supervisor_run(FakeSupervisor *fake, Usec now) {
         bool any = false;
 
         fake->now = max_of(fake->now, now);
+        if (!fake->closing)
+                tell_changes(fake);
         while (!fake->closing && !list_is_empty(&fake->pending)) {
                 Pending *pending = container_of(fake->pending.next, Pending, link);
 
