@@ -44,17 +44,19 @@ static void disturb(TestNetwork *network) {
         }
 }
 
+enum { CHANGES_MAX = 3 }; /* in one configuration change */
+
 static void change_members(TestNetwork *network, TestNode *node) {
         static const char letters[] = "vvlr";
-        char changes[7] = "";
-        size_t count = 1 + random_below(&network->random, 3);
+        char changes[2 * CHANGES_MAX + 1] = "";
+        size_t count = 1 + random_below(&network->random, CHANGES_MAX);
         RaftConfTransition transition = (RaftConfTransition)random_below(&network->random, 3);
 
         if (raft_conf_state_is_joint(&node->conf_state) && random_chance(&network->random, 2, 3)) {
                 (void)network_change(network, node->id, RAFT_CONF_AUTO, "");
                 return;
         }
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < min_of(count, (size_t)CHANGES_MAX); i++) {
                 changes[2 * i] = letters[random_below(&network->random, 4)];
                 changes[2 * i + 1] = (char)('1' + random_below(&network->random, network->length));
         }
