@@ -112,7 +112,7 @@ static int duration_unit(Slice *text, double *ret) {
         static const struct {
                 const char *name;
                 double usec;
-        } units[] = {{"ns", 1e-3}, {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 60e6}, {"h", 3600e6}};
+        } units[] = {{"ns", 1e-3}, {"us", 1}, {"\xc2\xb5s", 1}, {"\xce\xbcs", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 60e6}, {"h", 3600e6}};
 
         for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
                 size_t length = strlen(units[i].name);

@@ -37,6 +37,7 @@ struct HttpLink {
         uv_getaddrinfo_t resolve;
         unsigned closing_handles;
         bool connected;
+        bool sent;          /* the call's head has gone out */
         bool used;          /* has carried a call before the present one */
         bool resolving;
         bool in_done;       /* the call's `done` is on the stack, which frees it */
@@ -193,6 +194,13 @@ static void link_upgrade(HttpLink *link, Slice early) {
         link_close(link);
 }
 
+/* 100 and the like: the answer proper follows. */
+static bool answer_is_interim(const HttpLink *link) {
+        unsigned status = http_parser_status(link->parser);
+
+        return status >= 100 && status < 200 && status != 101;
+}
+
 static bool answer_is_upgrade(const HttpLink *link) {
         const HttpCall *call = link->call;
         unsigned status = http_parser_status(link->parser);
@@ -246,7 +254,7 @@ static bool link_step(HttpLink *link, Slice *rest) {
         rest->length -= used;
         switch (event) {
         case HTTP_PARSE_HEAD:
-                if (http_parser_status(link->parser) == 100)
+                if (answer_is_interim(link))
                         return true;
                 if (answer_is_upgrade(link)) {
                         /* the head's last byte is still in *rest */
@@ -262,7 +270,7 @@ static bool link_step(HttpLink *link, Slice *rest) {
                 link_got_body(link);
                 return !link->closing;
         case HTTP_PARSE_MESSAGE:
-                if (http_parser_status(link->parser) == 100) {
+                if (answer_is_interim(link)) {
                         http_parser_reset(link->parser);
                         return true;
                 }
@@ -332,6 +340,7 @@ static void link_send(HttpLink *link) {
         HttpCall *call = link->call;
         int r;
 
+        link->sent = true;
         link_set_timeout(link, call->head_timeout);
         r = stream_start_reading(link->stream);
         if (r >= 0)
@@ -448,14 +457,19 @@ static HttpLink *client_find_idle(HttpClient *client, const Url *url) {
         return NULL;
 }
 
+static void on_send_due(uv_timer_t *timer) {
+        link_send(timer->data);
+}
+
 static int call_start(HttpCall *call) {
         HttpLink *link = client_find_idle(call->client, &call->url);
         int r;
 
-        if (link) {
+        if (link) { /* sent from the loop: a connection that has died meanwhile must not fail the call before it began */
                 link->call = call;
                 call->link = link;
-                link_send(link);
+                link->sent = false;
+                (void)uv_timer_start(&link->timer, on_send_due, 0, 0);
                 return 0;
         }
         r = link_new(call->client, &call->url, &link);
@@ -568,7 +582,7 @@ int http_call_write(HttpCall *call, Slice bytes) {
         if (bytes.length == 0)
                 return 0;
         n = snprintf(size, sizeof(size), "%zx\r\n", bytes.length);
-        if (!call->link->connected) { /* goes out with the head */
+        if (!call->link->sent) { /* goes out with the head */
                 (void)buffer_append(&call->request, size, (size_t)n);
                 (void)buffer_append(&call->request, bytes.data, bytes.length);
                 return buffer_append(&call->request, "\r\n", 2);
@@ -587,7 +601,7 @@ int http_call_finish(HttpCall *call) {
         if (!call->link)
                 return -EPIPE;
         call->finished = true;
-        if (!call->link->connected)
+        if (!call->link->sent)
                 return buffer_append(&call->request, last, sizeof(last) - 1);
         return stream_write(call->link->stream, last, sizeof(last) - 1);
 }

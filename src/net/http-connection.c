@@ -75,6 +75,13 @@ static void connection_linger(HttpConnection *connection) {
                 http_connection_close(connection);
 }
 
+void http_connection_finish_idle(HttpConnection *connection) {
+        if (stream_queued(connection->stream) > 0)
+                connection_linger(connection);
+        else
+                http_connection_close(connection);
+}
+
 /* ---- input ---- */
 
 /* No further byte may be parsed now. */
@@ -219,7 +226,8 @@ static void connection_keep(HttpConnection *connection, Slice bytes) {
                 stream_stop_reading(connection->stream);
 }
 
-static void connection_parse(HttpConnection *connection, Slice bytes) {
+/* False: the stream was handed over, and the connection is no more. */
+static bool connection_parse(HttpConnection *connection, Slice bytes) {
         Stream *stream = connection->stream;
 
         connection->parsing = true;
@@ -231,11 +239,12 @@ static void connection_parse(HttpConnection *connection, Slice bytes) {
         if (connection->detached) {
                 stream_uncork(stream);
                 connection_free(connection);
-                return;
+                return false;
         }
         connection_keep(connection, connection->pending);
         connection->pending = (Slice){NULL, 0};
         stream_uncork(stream);
+        return true;
 }
 
 static void on_input(Stream *stream, const char *bytes, size_t length) {
@@ -246,7 +255,14 @@ static void on_input(Stream *stream, const char *bytes, size_t length) {
         if (connection_is_blocked(connection) || buffer_length(&connection->early) > 0)
                 connection_keep(connection, (Slice){bytes, length});
         else
-                connection_parse(connection, (Slice){bytes, length});
+                (void)connection_parse(connection, (Slice){bytes, length});
+}
+
+/* The peer sends no more and no answer is due: what is still on its way to it goes out, then the connection ends. */
+static void connection_finish(HttpConnection *connection) {
+        request_lose(&connection->request);
+        if (connection->state != CONNECTION_CLOSING)
+                connection_linger(connection);
 }
 
 /* Goes on with bytes that had to wait. */
@@ -268,7 +284,9 @@ static void connection_resume(HttpConnection *connection) {
         connection->early = BUFFER_INIT;
         if (!connection->input_ended && stream_start_reading(connection->stream) < 0)
                 http_connection_close(connection);
-        connection_parse(connection, (Slice){buffer_data(&early), buffer_length(&early)});
+        if (connection_parse(connection, (Slice){buffer_data(&early), buffer_length(&early)}) && connection->input_ended &&
+            !connection_is_blocked(connection))
+                connection_finish(connection);
         buffer_deinit(&early);
 }
 
@@ -288,7 +306,7 @@ static void on_input_end(Stream *stream) {
                         http_connection_close(connection);
                 break;
         default:
-                http_connection_close(connection);
+                connection_finish(connection);
         }
 }
 

@@ -82,6 +82,9 @@ struct HttpConnection {
 int http_connection_start(HttpServer *server, Stream *stream, void *listener_data);
 void http_connection_close(HttpConnection *connection);
 
+/* Ends a connection between requests; the last answer still goes out. */
+void http_connection_finish_idle(HttpConnection *connection);
+
 /* Time has run out. */
 void http_connection_expire(HttpConnection *connection);
 

@@ -96,7 +96,7 @@ void http_server_stop_listening(HttpServer *server) {
                 HttpConnection *connection = container_of(node, HttpConnection, link);
 
                 if (connection->state == CONNECTION_IDLE)
-                        http_connection_close(connection);
+                        http_connection_finish_idle(connection);
                 else
                         connection->request.close_after = true;
         }

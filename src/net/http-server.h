@@ -105,7 +105,8 @@ void http_respond_text(HttpRequest *request, unsigned status, const char *text);
 
 /* Streamed: begin flushes the head at once; each write is sent at once as one chunk (to HTTP/1.0: plain, and the
  * connection ends it). `content_length` UINT64_MAX: unknown. write: -EPIPE once the peer is gone, -ENOBUFS when it lags
- * behind too far (the connection is then closed). end: the request is over. */
+ * behind too far (the connection is then closed). end: the request is over. All of them send at once: when the peer turns
+ * out to be gone, `gone` is called before they return. */
 void http_respond_begin(HttpRequest *request, unsigned status, const char *headers, uint64_t content_length);
 int http_respond_write(HttpRequest *request, Slice bytes);
 void http_respond_end(HttpRequest *request);

@@ -75,10 +75,9 @@ static void on_written(uv_write_t *request, int status) {
                 stream_fail(stream, status);
                 return;
         }
-        if (buffer_length(&stream->queue) > 0) {
-                stream_flush(stream);
-                return;
-        }
+        stream_flush(stream);
+        if (stream->writing || stream->failure || stream->closing || buffer_length(&stream->queue) > 0)
+                return; /* what is left goes out, or is lost, with another call */
         buffer_deinit(&stream->in_flight); /* idle connections hold no memory */
         stream_settle(stream);
 }

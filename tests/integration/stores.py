@@ -1,0 +1,154 @@
+"""Real faering-store processes on loopback, for the tests in this folder: ports from the kernel, data in a folder of the test."""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("FAERING_BUILD", ROOT / "build"))
+START_SECONDS = 20
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago; held together so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Store:
+    """One member. `forget`: its disk forgets what was not synced (forget-disk.c)."""
+
+    def __init__(self, folder: Path, name: str, client: int, peer: int, cluster: str, extra: list[str], forget: bool):
+        self.name, self.client, self.peer, self.forget = name, client, peer, forget
+        self.data = folder / name
+        self.safe = folder / f"{name}.safe"
+        self.log = folder / f"{name}.log"
+        self.url = f"http://127.0.0.1:{client}"
+        self.process: subprocess.Popen | None = None
+        self.command = [
+            str(BUILD / "src/store/faering-store"), "--name", name, "--data-dir", str(self.data),
+            "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
+            "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
+            "--initial-cluster", cluster, *extra,
+        ]
+
+    def start(self) -> None:
+        env = {key: value for key, value in os.environ.items() if not key.startswith("ETCD_")}
+        if self.forget:
+            (self.safe / "inodes").mkdir(parents=True, exist_ok=True)
+            env["FORGET_DISK"] = str(self.data)
+            env["LD_PRELOAD"] = str(BUILD / "tests/integration/libforget-disk.so")
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=env)
+
+    def kill(self) -> None:
+        """Power off: the process is gone at once, and with `forget` all that was not synced."""
+        self.process.kill()
+        self.process.wait()
+        if self.forget:
+            shutil.rmtree(self.data, ignore_errors=True)
+            self.data.mkdir()
+            names = self.safe / "names"
+            for line in names.read_text().splitlines() if names.exists() else []:
+                inode, name = line.split(" ", 1)
+                contents = self.safe / "inodes" / inode
+                if contents.exists():
+                    shutil.copyfile(contents, self.data / name)
+                else:
+                    (self.data / name).touch()
+
+    def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=10)
+
+    def request(self, method: str, path: str, form: dict | None = None, timeout: float = 10) -> tuple[int, dict, dict]:
+        """Status, headers (lower-case names) and JSON body."""
+        body = urllib.parse.urlencode(form).encode() if form is not None else None
+        request = urllib.request.Request(self.url + path, data=body, method=method)
+        try:
+            answer = urllib.request.urlopen(request, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            text = answer.read()
+            return answer.status, {k.lower(): v for k, v in answer.headers.items()}, json.loads(text) if text else {}
+
+    def tree(self) -> dict:
+        """All keys, as new as the cluster."""
+        status, _, body = self.request("GET", "/v2/keys/?recursive=true&sorted=true&quorum=true", timeout=30)
+        assert status == 200, body
+        return body["node"]
+
+    def wait_ready(self) -> None:
+        """Until a quorum read is answered: there is a leader, and this member follows it."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            assert self.process.poll() is None, f"{self.name} ended:\n{self.log.read_text()[-2000:]}"
+            try:
+                if self.request("GET", "/v2/keys/?quorum=true", timeout=2)[0] == 200:
+                    return
+            except (OSError, urllib.error.URLError):
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name} is not ready:\n{self.log.read_text()[-2000:]}")
+
+    def is_leader(self) -> bool:
+        return self.request("GET", "/v2/stats/self")[2]["state"] == "StateLeader"
+
+
+class Cluster:
+    """A context of `count` members that ends them all."""
+
+    def __init__(self, folder: Path, count: int, extra: list[str] | None = None, forget: bool = False):
+        ports = free_ports(2 * count)
+        names = [f"m{i}" for i in range(count)]
+        cluster = ",".join(f"{name}=http://127.0.0.1:{ports[2 * i + 1]}" for i, name in enumerate(names))
+        self.stores = [Store(folder, name, ports[2 * i], ports[2 * i + 1], cluster, extra or [], forget)
+                       for i, name in enumerate(names)]
+
+    def __enter__(self) -> "Cluster":
+        for store in self.stores:
+            store.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for store in self.stores:
+            if store.process and store.process.poll() is None:
+                store.process.kill()
+                store.process.wait()
+
+    def wait_ready(self) -> None:
+        for store in self.stores:
+            store.wait_ready()
+
+    def leader(self) -> Store:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            for store in self.stores:
+                if store.process.poll() is None and store.is_leader():
+                    return store
+            time.sleep(0.05)
+        raise AssertionError("no leader")
+
+    def assert_equal_trees(self) -> dict:
+        trees = [store.tree() for store in self.stores]
+        for store, tree in zip(self.stores[1:], trees[1:]):
+            assert tree == trees[0], f"{store.name} differs from {self.stores[0].name}"
+        return trees[0]
