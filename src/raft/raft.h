@@ -88,6 +88,11 @@ typedef struct RaftConfig {
          * thing, so that recorded transcripts run without. */
         bool votes_tell_commit;
 
+        /* Requests for votes wait until the candidate's term is on its disk. Always sound, and needed with asynchronous
+         * storage: with the others' votes alone a candidate may lead before it is, and after a crash it would forget the
+         * term and lead it once more, with other entries. Set this in earnest; recorded transcripts run without. */
+        bool campaign_after_append;
+
         /* A leader that a change has removed or demoted follows at once. Else it goes on leading, takes no proposals,
          * and brings the others the news that the change is committed, until its owner stops it. */
         bool step_down_on_removal;

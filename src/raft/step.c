@@ -15,8 +15,12 @@ int raft_send(Raft *raft, RaftMessage *message) {
                 message->from = raft->config.id;
         switch (message->type) {
         case RAFT_MESSAGE_VOTE:
+                assert(message->term > 0);
+                /* the paper, section 3.8: the term is persisted before anyone hears of it */
+                return raft_messages_take(raft->config.campaign_after_append ? &raft->messages_after_append : &raft->messages,
+                                          message);
         case RAFT_MESSAGE_PRE_VOTE:
-                /* the campaign's term: that of a pre-vote is not the own */
+                /* for the campaign's term, not the own */
                 assert(message->term > 0);
                 return raft_messages_take(&raft->messages, message);
         case RAFT_MESSAGE_VOTE_RESPONSE:

@@ -180,6 +180,7 @@ static RaftConfig vary(uint64_t seed) {
         config.pre_vote = seed % 3 > 0;
         config.check_quorum = seed % 5 > 0;
         config.step_down_on_removal = seed % 7 > 2;
+        config.campaign_after_append = true;
         config.max_committed_size = seed % 4 ? 4096 : 40;
         config.max_inflight_messages = 1 + seed % 6;
         return config;

@@ -143,6 +143,7 @@ static void observe_leader(World *world, Server *server) {
         check_completeness(world, server, term);
         ledger->top_term = max_of(ledger->top_term, term);
         server_pass_moment(server, MOMENT_ELECTED);
+        faults_elected(server);
 }
 
 /* ---- the log ---- */

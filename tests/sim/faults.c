@@ -12,6 +12,7 @@ typedef enum FaultKind {
         FAULT_PARTITION,
         FAULT_PARTITION_ONE_WAY,
         FAULT_ISOLATE_LEADER,
+        FAULT_STORM,           /* one leader after the other is cut off just after its election */
         FAULT_LOSS,
         FAULT_DELAY,
         FAULT_SLOW_DISK,
@@ -232,6 +233,32 @@ static void hand_over(World *world) {
         server_wake(leader);
 }
 
+/* The newest leader is alone from now on, all others are together: how logs come to differ most. */
+static void on_storm_cut(World *world, Timer *timer) {
+        size_t alone = (size_t)world->cut_next->id - 1;
+
+        (void)timer;
+        links_mend(world);
+        world_trace(world, world->cut_next, "is cut off after its election");
+        world_count(world, COUNT_PARTITIONS, 1);
+        for (size_t i = 0; i < world->plan.servers; i++) {
+                cut(world, alone, i);
+                cut(world, i, alone);
+        }
+}
+
+void faults_elected(Server *leader) {
+        World *world = leader->world;
+
+        if (world->storm == 0 || world->healed)
+                return;
+        if (--world->storm == 0)
+                recover_later(world, FAULT_PARTITION, NULL, 2 * USEC_PER_SEC);
+        world->cut_next = leader;
+        world_schedule(world, &world->storm_cut,
+                       world->now + world->plan.delay + random_below(&world->chance, 4 * world->jitter + 10 * USEC_PER_MSEC));
+}
+
 static void strike(World *world, FaultKind kind) {
         Server *server = draw_server(world);
 
@@ -260,6 +287,10 @@ static void strike(World *world, FaultKind kind) {
                 break;
         case FAULT_ISOLATE_LEADER:
                 partition(world, (uint64_t)1 << (find_leader(world)->id - 1), random_chance(&world->chance, 1, 3));
+                break;
+        case FAULT_STORM:
+                world->storm = 2 + (unsigned)random_below(&world->chance, 8);
+                crash(world, find_leader(world), draw_down_time(world));
                 break;
         case FAULT_LOSS:
                 world->loss = (uint32_t)random_below(&world->chance, 500000);
@@ -297,6 +328,7 @@ static void on_fault(World *world, Timer *timer) {
 
 void faults_init(World *world) {
         world->fault = TIMER_INIT(on_fault);
+        world->storm_cut = TIMER_INIT(on_storm_cut);
         for (size_t i = 0; i < world->plan.servers; i++)
                 fake_disk_faults(world->servers[i].disk)->read_flips_bit = world->plan.flips;
         if (world->plan.fault_kinds != 0)
@@ -307,6 +339,7 @@ void faults_heal(World *world) {
         world_trace(world, NULL, "all is healed");
         world->healed = true;
         world_cancel(world, &world->fault);
+        world_cancel(world, &world->storm_cut);
         list_foreach(&world->recoveries, node)
                 on_recovery(world, &container_of(node, Recovery, link)->timer);
         links_mend(world);
@@ -328,4 +361,5 @@ void faults_deinit(World *world) {
         list_foreach(&world->recoveries, node)
                 recovery_free(world, container_of(node, Recovery, link));
         world_cancel(world, &world->fault);
+        world_cancel(world, &world->storm_cut);
 }

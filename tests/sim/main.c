@@ -78,6 +78,17 @@ static void worker_send(int pipe, const Report *report) {
                 _exit(3);
 }
 
+/* A seed that does not replay exactly is of no use to anyone: the first one of a range is run twice. */
+static void check_replay(Report *report) {
+        Report again;
+
+        run_seed(report->seed, false, &again);
+        if (report->failed || (again.digest == report->digest && memcmp(again.counts, report->counts, sizeof(again.counts)) == 0))
+                return;
+        report->failed = true;
+        (void)snprintf(report->violation, sizeof(report->violation), "replay: the same seed went another way the second time");
+}
+
 static void worker_run(int pipe, const Arguments *arguments, uint64_t place) {
         Report report;
 
@@ -85,6 +96,8 @@ static void worker_run(int pipe, const Arguments *arguments, uint64_t place) {
                 (void)alarm(SEED_SECONDS_MAX); /* a server that never comes back from a call ends the worker */
                 worker_send(pipe, &(Report){.seed = seed, .begun = true});
                 run_seed(seed, false, &report);
+                if (seed == arguments->from)
+                        check_replay(&report);
                 worker_send(pipe, &report);
                 if (report.failed)
                         break;

@@ -147,6 +147,7 @@ static ReplicaConfig server_config(Server *server) {
                 .snapshot_entries = plan->snapshot_entries,
                 .keep_entries = plan->keep_entries,
                 .segment_size = plan->segment_size,
+                .message_size = plan->message_size,
                 .tree = {.history_capacity = plan->history},
         };
 

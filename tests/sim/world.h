@@ -37,7 +37,7 @@ typedef struct Plan {
         Usec fault_interval;       /* mean time between faults */
         uint32_t fault_kinds;      /* a bit for each FaultKind that may come */
         Usec request_timeout;
-        uint64_t snapshot_entries, keep_entries, segment_size;
+        uint64_t snapshot_entries, keep_entries, segment_size, message_size;
         size_t history;            /* events that a tree keeps */
         Usec think;                /* mean pause of a client between two operations */
         Usec delay;                /* least of a message */
@@ -109,6 +109,9 @@ struct World {
         Client *clients[CLIENTS_MAX];
         Watch *watches[WATCHES_MAX];
         Timer fault;
+        unsigned storm;      /* that many leaders to come are cut off shortly after their election … */
+        Server *cut_next;    /* … by `storm_cut` */
+        Timer storm_cut;
         List recoveries;     /* faults that end later */
         uint32_t loss;       /* at present */
         Usec jitter;
@@ -172,5 +175,6 @@ void jobs_crash(Server *server);
 /* ---- faults.c ---- */
 void faults_init(World *world);
 void faults_heal(World *world); /* all of them, for good */
+void faults_elected(Server *leader);
 void faults_deinit(World *world);
 uint32_t faults_draw_kinds(Random *random);

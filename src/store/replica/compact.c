@@ -40,7 +40,7 @@ static int compact_begin(Replica *replica) {
 
 void compact_consider(Replica *replica) {
         if (replica->snapshot_writer || replica->install.snapshot || replica->receiving.writer ||
-            replica->counts.applied_term == 0 || !compact_is_due(replica))
+            replica->counts.applied_term == 0 || replica->now < replica->snapshot_retry || !compact_is_due(replica))
                 return;
         (void)compact_begin(replica); /* without memory now: it is tried again */
 }
@@ -141,6 +141,8 @@ bool compact_job_done(Replica *replica, DiskJob *job, int r) {
                 return false;
         replica->snapshot_job = NULL;
         r = snapshot_writer_end(replica->snapshot_writer, r);
+        if (r < 0)
+                replica->snapshot_retry = replica->now + REPLICA_HOUSEKEEPING_RETRY;
         if (r < 0 || (!replica->snapshot && !replica->snapshot_walked)) { /* failed, or abandoned meanwhile */
                 compact_abandon(replica);
                 replica->snapshot_writer = snapshot_writer_free(replica->snapshot_writer);

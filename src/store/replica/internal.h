@@ -17,6 +17,9 @@ enum {
         REPLICA_INSTALL_STEP = 256 << 10,   /* bytes fed to the tree in one turn */
 };
 
+/* Housekeeping that failed (a full disk) is tried again after that long: at once it would be tried without pause. */
+#define REPLICA_HOUSEKEEPING_RETRY USEC_PER_SEC
+
 /* Work that the core gave the disk: what must be safe before `responses` go out. */
 typedef struct PersistWork {
         RaftEntries entries;
@@ -111,6 +114,7 @@ struct Replica {
         PersistWorks writing;   /* the batch on its way */
         DiskJob *write_job;
         DiskJob *maintenance_job;
+        Usec maintenance_retry; /* not before */
         RaftMessages local;     /* responses of the disk and the tree to the core, to be stepped */
 
         /* request.c */
@@ -133,6 +137,7 @@ struct Replica {
         SnapshotMeta snapshot_meta;
         DiskJob *snapshot_job;
         bool snapshot_walked, snapshot_last;
+        Usec snapshot_retry; /* not before */
         uint64_t previous_snapshot_index;
         uint64_t bytes_since_snapshot;
         SnapshotPurge purge;

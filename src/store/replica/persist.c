@@ -108,7 +108,8 @@ static void works_finish(Replica *replica) {
 }
 
 static void begin_maintenance(Replica *replica) {
-        if (replica->maintenance_job || log_begin_maintenance(replica->log, &replica->maintenance_job) < 0)
+        if (replica->maintenance_job || replica->now < replica->maintenance_retry ||
+            log_begin_maintenance(replica->log, &replica->maintenance_job) < 0)
                 return;
         if (replica->maintenance_job)
                 replica->ops->run_job(replica->userdata, replica->maintenance_job);
@@ -147,6 +148,8 @@ bool persist_job_done(Replica *replica, DiskJob *job, int r) {
         if (job == replica->maintenance_job) {
                 replica->maintenance_job = NULL;
                 log_end_maintenance(replica->log, r);
+                if (r < 0)
+                        replica->maintenance_retry = replica->now + REPLICA_HOUSEKEEPING_RETRY;
                 return true;
         }
         if (job != replica->write_job)

@@ -9,7 +9,7 @@
 #include "store/replica/internal.h"
 
 enum {
-        RAFT_MESSAGE_SIZE = 1 << 20,
+        RAFT_MESSAGE_SIZE = 1 << 20, /* unless configured */
         RAFT_COMMITTED_SIZE = 4 << 20,
         RAFT_INFLIGHT_MESSAGES = 256,
         RAFT_INFLIGHT_BYTES = 64 << 20,
@@ -21,6 +21,7 @@ static void config_set_defaults(ReplicaConfig *config) {
         config->snapshot_entries = config->snapshot_entries ?: 10000;
         config->snapshot_bytes = config->snapshot_bytes ?: (uint64_t)64 << 20;
         config->keep_entries = config->keep_entries ?: 5000;
+        config->message_size = config->message_size ?: RAFT_MESSAGE_SIZE;
 }
 
 void replica_fail(Replica *replica, int r, const char *format, ...) {
@@ -158,7 +159,7 @@ static int start_core(Replica *replica, Error *error) {
                 .storage = raft_memory_storage_ops(&replica->storage),
                 .applied = replica->counts.applied_index,
                 .random = replica->random,
-                .max_message_size = RAFT_MESSAGE_SIZE,
+                .max_message_size = config->message_size,
                 .max_committed_size = RAFT_COMMITTED_SIZE,
                 .max_inflight_messages = RAFT_INFLIGHT_MESSAGES,
                 .max_inflight_bytes = RAFT_INFLIGHT_BYTES,
@@ -168,6 +169,7 @@ static int start_core(Replica *replica, Error *error) {
                 .pre_vote = true,
                 .read_only = RAFT_READ_ONLY_SAFE,
                 .votes_tell_commit = true,
+                .campaign_after_append = true,
         };
 
         /* the core takes a copy; draw on, so that two users never share a sequence */

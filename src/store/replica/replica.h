@@ -39,6 +39,7 @@ typedef struct ReplicaConfig {
         uint64_t snapshot_bytes;   /* … or when so much log has gathered; 0: 64 MiB */
         uint64_t keep_entries;     /* kept behind a snapshot for members that lag; 0: 5,000 */
         uint64_t segment_size;     /* of the log; 0: its default */
+        uint64_t message_size;     /* bytes of entries in one append, though always one entry; 0: 1 MiB */
         Random random;             /* copied */
         TreeOptions tree;
 } ReplicaConfig;

@@ -428,6 +428,44 @@ static void test_old_snapshots_go_where_none_is_made(void **state) {
         cluster_deinit(&cluster);
 }
 
+static uint64_t disk_bytes(Disk *disk) {
+        _cleanup_string_list_ StringList names = {0};
+        uint64_t bytes = 0;
+        size_t length;
+
+        assert_int_equal(disk->ops->list(disk, &names), 0);
+        for (size_t i = 0; i < names.length; i++)
+                if (fake_disk_contents(disk, names.items[i], &length))
+                        bytes += length;
+        return bytes;
+}
+
+static void test_full_disk_is_not_tried_without_pause(void **state) {
+        char value[8192];
+        Cluster cluster;
+        Member *member;
+        uint64_t before;
+
+        (void)state;
+        memset(value, 'x', sizeof(value) - 1);
+        value[sizeof(value) - 1] = '\0';
+        cluster_init(&cluster, 1, 10, 5);
+        member = &cluster.members[0];
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        for (int i = 0; i < 4; i++)
+                assert_int_equal(cluster_set(&cluster, member, "/1/a", value).r, 0);
+        fake_disk_faults(member->disk)->capacity = disk_bytes(member->disk);
+        for (int i = 0; i < 10; i++) /* more than half of a segment is full, and a snapshot is due */
+                assert_int_equal(cluster_set(&cluster, member, "/1/b", "x").r, 0);
+        before = fake_disk_counts(member->disk)->full;
+        cluster_pass(&cluster, 10 * USEC_PER_SEC);
+        assert_in_range(fake_disk_counts(member->disk)->full - before, 2, 30);
+        fake_disk_faults(member->disk)->capacity = 0;
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        assert_true(replica_counts(member->replica).snapshots_made > 0);
+        cluster_deinit(&cluster);
+}
+
 static void test_quorum_read_on_every_member(void **state) {
         Cluster cluster;
 
@@ -502,6 +540,7 @@ int main(void) {
                 cmocka_unit_test(test_snapshot_that_broke_off_halfway_is_taken_up_again),
                 cmocka_unit_test(test_snapshot_that_never_comes_whole_does_not_hold_up_ones_own),
                 cmocka_unit_test(test_old_snapshots_go_where_none_is_made),
+                cmocka_unit_test(test_full_disk_is_not_tried_without_pause),
                 cmocka_unit_test(test_quorum_read_on_every_member),
                 cmocka_unit_test(test_requests_without_quorum_time_out),
                 cmocka_unit_test(test_keys_expire_on_all_members_alike),
