@@ -93,7 +93,8 @@ def run_pytest(tally: Tally, folder: Path, *arguments: str) -> None:
     env = {**os.environ, "FAERING_BUILD": str(folder)}
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *arguments], cwd=ROOT, env=env,
                           capture_output=True, text=True)
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout.splitlines()[-1])}
+    last = (done.stdout.splitlines() or [""])[-1]
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
     if done.returncode not in (0, 1) or not counts:
         print(done.stdout[-6000:], done.stderr)
         tally.fail("running the integration tests")
