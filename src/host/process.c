@@ -344,10 +344,7 @@ static Process *reaper_find(ProcessReaper *reaper, pid_t pid) {
         return NULL;
 }
 
-static void on_sigchld(uv_signal_t *signal, int number) {
-        ProcessReaper *reaper = container_of(signal, ProcessReaper, signal);
-
-        (void)number;
+static void reap_all(ProcessReaper *reaper) {
         for (;;) {
                 siginfo_t info = {0};
                 Process *process;
@@ -368,6 +365,13 @@ static void on_sigchld(uv_signal_t *signal, int number) {
                         reaper->events->orphan_ended(reaper->userdata, info.si_pid, info.si_code, info.si_status);
                 (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
         }
+}
+
+static void on_sigchld(uv_signal_t *signal, int number) {
+        ProcessReaper *reaper = container_of(signal, ProcessReaper, signal);
+
+        (void)number;
+        reap_all(reaper);
         if (reaper->events->settled)
                 reaper->events->settled(reaper->userdata);
 }
@@ -385,7 +389,6 @@ int process_reaper_init(ProcessReaper *reaper, uv_loop_t *loop, const ProcessRea
         reaper->userdata = userdata;
         reaper->was_subreaper = before != 0;
         list_init(&reaper->processes);
-        uv_unref((uv_handle_t *)&reaper->signal);
         r = uv_signal_start(&reaper->signal, on_sigchld, SIGCHLD);
         assert(r == 0); /* fails only for numbers that are no signals, and without memory for its pipe: made by init */
         return 0;
@@ -399,6 +402,7 @@ static void on_reaper_closed(uv_handle_t *handle) {
 
 void process_reaper_close(ProcessReaper *reaper) {
         assert(list_is_empty(&reaper->processes));
+        reap_all(reaper); /* what has ended since the last signal was handled */
         if (!reaper->was_subreaper)
                 (void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
         uv_close((uv_handle_t *)&reaper->signal, on_reaper_closed);

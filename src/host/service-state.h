@@ -37,7 +37,6 @@ typedef enum ServiceResult {
         SERVICE_RESULT_SIGNAL,
         SERVICE_RESULT_CORE_DUMP,
         SERVICE_RESULT_START_LIMIT_HIT,
-        SERVICE_RESULT_OOM_KILL,
 } ServiceResult;
 
 typedef enum ServiceActionKind {

@@ -1,0 +1,221 @@
+#include "host/unit-group.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "host/file.h"
+
+enum { KILL_ROUNDS_MAX = 16 };
+
+/* A process as /proc/PID/stat tells it. */
+typedef struct Seen {
+        pid_t pid, parent, session;
+        bool member;
+} Seen;
+
+typedef struct SeenList {
+        Seen *items;
+        size_t length, capacity;
+} SeenList;
+
+int unit_group_open(UnitGroup *group, const CgroupRoot *root, const char *name, const char *id, Error *error) {
+        UnitGroup opened = {0};
+        int r;
+
+        (void)snprintf(opened.id, sizeof(opened.id), "%s", id);
+        if (cgroup_root_usable(root)) {
+                r = cgroup_create(root, name, &opened.cgroup, error);
+                if (r < 0)
+                        return r;
+                opened.in_cgroup = true;
+        }
+        *group = opened;
+        return 0;
+}
+
+void unit_group_close(UnitGroup *group) {
+        if (group->in_cgroup)
+                (void)cgroup_remove(&group->cgroup);
+        cgroup_deinit(&group->cgroup);
+        pid_list_deinit(&group->sessions);
+        *group = (UnitGroup){0};
+}
+
+int unit_group_add_session(UnitGroup *group, pid_t leader) {
+        if (group->in_cgroup)
+                return 0;
+        if (group->sessions.length >= UNIT_GROUP_SESSIONS_MAX) {
+                /* the oldest have long ended; their children still carry the id */
+                memmove(group->sessions.items, group->sessions.items + 1,
+                        --group->sessions.length * sizeof(*group->sessions.items));
+        }
+        return pid_list_add(&group->sessions, leader);
+}
+
+/* "PID (name) state parent group session …": the name may hold anything, so what follows its last ')' counts. */
+static bool read_stat(pid_t pid, Seen *ret) {
+        char path[64], state;
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        const char *after;
+        int parent, group, session;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        if (file_read(path, FILE_SMALL_MAX, &text, NULL) < 0 || !buffer_string(&text))
+                return false;
+        after = strrchr(buffer_string(&text), ')');
+        if (!after || sscanf(after + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4)
+                return false;
+        if (state == 'Z' || state == 'X')
+                return false;
+        *ret = (Seen){.pid = pid, .parent = parent, .session = session};
+        return true;
+}
+
+static bool carries_id(pid_t pid, const char *id) {
+        char path[64], entry[64];
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        Slice rest, one;
+
+        if (!*id)
+                return false;
+        (void)snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+        (void)snprintf(entry, sizeof(entry), "INVOCATION_ID=%s", id);
+        if (file_read(path, FILE_SMALL_MAX, &text, NULL) < 0)
+                return false;
+        rest = (Slice){buffer_data(&text), buffer_length(&text)};
+        while (rest.data && slice_split(&rest, '\0', &one))
+                if (slice_equals(one, slice_from(entry)))
+                        return true;
+        return false;
+}
+
+static int see_all(SeenList *list) {
+        struct dirent *entry;
+        DIR *proc = opendir("/proc");
+        int r = 0;
+
+        if (!proc)
+                return -errno;
+        while (r >= 0 && (entry = readdir(proc))) {
+                uint64_t pid;
+                Seen seen;
+
+                if (str_parse_u64(slice_from(entry->d_name), INT32_MAX, &pid) < 0 || (pid_t)pid == getpid() ||
+                    !read_stat((pid_t)pid, &seen))
+                        continue;
+                if (list->length == list->capacity) {
+                        size_t capacity = list->capacity ? list->capacity * 2 : 256;
+                        Seen *items = reallocarray(list->items, capacity, sizeof(*items));
+
+                        if (!items) {
+                                r = -ENOMEM;
+                                break;
+                        }
+                        list->items = items;
+                        list->capacity = capacity;
+                }
+                list->items[list->length++] = seen;
+        }
+        (void)closedir(proc);
+        return r;
+}
+
+/* Children of members are members, too, until nothing changes. */
+static void spread(SeenList *list) {
+        bool more = true;
+
+        while (more) {
+                more = false;
+                for (size_t i = 0; i < list->length; i++)
+                        for (size_t k = 0; !list->items[i].member && k < list->length; k++)
+                                if (list->items[k].member && list->items[k].pid == list->items[i].parent)
+                                        list->items[i].member = more = true;
+        }
+}
+
+static int list_traced(const UnitGroup *group, PidList *list) {
+        SeenList seen = {0};
+        int r;
+
+        if (!*group->id && group->sessions.length == 0)
+                return 0;
+        r = see_all(&seen);
+        for (size_t i = 0; r >= 0 && i < seen.length; i++)
+                seen.items[i].member = pid_list_contains(&group->sessions, seen.items[i].session) ||
+                                       carries_id(seen.items[i].pid, group->id);
+        spread(&seen);
+        for (size_t i = 0; r >= 0 && i < seen.length; i++)
+                if (seen.items[i].member)
+                        r = pid_list_add(list, seen.items[i].pid);
+        free(seen.items);
+        return r;
+}
+
+int unit_group_list(const UnitGroup *group, PidList *list) {
+        return group->in_cgroup ? cgroup_list_pids(&group->cgroup, list) : list_traced(group, list);
+}
+
+static bool is_zombie(pid_t pid) {
+        Seen seen;
+
+        return !read_stat(pid, &seen);
+}
+
+bool unit_group_is_empty(const UnitGroup *group) {
+        _cleanup_pid_list_ PidList list = {0};
+
+        if (unit_group_list(group, &list) < 0)
+                return false;
+        for (size_t i = 0; i < list.length; i++)
+                if (!is_zombie(list.items[i])) /* a cgroup lists those, too, until they are reaped */
+                        return false;
+        return true;
+}
+
+int unit_group_kill(const UnitGroup *group, int signal, pid_t except_one, pid_t except_other) {
+        _cleanup_pid_list_ PidList signalled = {0};
+        bool more = true;
+
+        for (int round = 0; more && round < KILL_ROUNDS_MAX; round++) {
+                _cleanup_pid_list_ PidList now = {0};
+                int r = unit_group_list(group, &now);
+
+                if (r < 0)
+                        return r;
+                more = false;
+                for (size_t i = 0; i < now.length; i++) {
+                        pid_t pid = now.items[i];
+
+                        if (pid == except_one || pid == except_other || pid_list_contains(&signalled, pid) ||
+                            is_zombie(pid))
+                                continue;
+                        r = pid_list_add(&signalled, pid);
+                        if (r < 0)
+                                return r;
+                        (void)kill(pid, signal);
+                        more = true;
+                }
+        }
+        return (int)signalled.length;
+}
+
+pid_t unit_group_guess_main(const UnitGroup *group) {
+        _cleanup_pid_list_ PidList list = {0};
+        pid_t found = 0;
+
+        if (unit_group_list(group, &list) < 0)
+                return 0;
+        for (size_t i = 0; i < list.length; i++) {
+                Seen seen;
+
+                if (!read_stat(list.items[i], &seen) || seen.parent != getpid())
+                        continue;
+                if (found)
+                        return 0;
+                found = seen.pid;
+        }
+        return found;
+}

@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * The processes of one unit: a control group where one can be made, else all that can be traced to the unit by session,
+ * parent, or the INVOCATION_ID in their environment (for that the program is a subreaper: see process.h).
+ */
+#include "host/cgroup.h"
+
+#define UNIT_GROUP_ID_MAX 33 /* 32 hexadecimal digits and a NUL */
+#define UNIT_GROUP_SESSIONS_MAX 256
+
+typedef struct UnitGroup {
+        Cgroup cgroup;
+        bool in_cgroup;
+        char id[UNIT_GROUP_ID_MAX]; /* INVOCATION_ID of the run; "": none yet */
+        PidList sessions;           /* led by processes that we started */
+} UnitGroup;
+
+/* `root` may be unusable. Takes over a control group that is there. */
+int unit_group_open(UnitGroup *group, const CgroupRoot *root, const char *name, const char *id, Error *error);
+
+/* Removes the control group if it is empty, and frees. A zeroed group is closed already. */
+void unit_group_close(UnitGroup *group);
+
+/* A process that leads a session of its own was started for the unit. */
+int unit_group_add_session(UnitGroup *group, pid_t leader);
+
+int unit_group_list(const UnitGroup *group, PidList *list);
+bool unit_group_is_empty(const UnitGroup *group);
+
+/* Signals all but `except_one` and `except_other` (0: none). Returns how many got it. */
+int unit_group_kill(const UnitGroup *group, int signal, pid_t except_one, pid_t except_other);
+
+/* The one process of the group that is our own child, which a daemon that forked becomes; 0: none, or several. */
+pid_t unit_group_guess_main(const UnitGroup *group);
