@@ -1,0 +1,562 @@
+/* From the options of a unit to a process: environment, user, folders, streams, limits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "host/embedded-internal.h"
+#include "host/file.h"
+#include "unitfile/environment-file.h"
+
+enum { DRAIN_READS_MAX = 64, DRAIN_READ_SIZE = 16384 };
+
+static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/* What a process is made from; owns what it holds. */
+typedef struct Setup {
+        StringList environment, arguments;
+        char *path;
+        char *home;
+        gid_t groups[PROCESS_GROUPS_MAX];
+        ProcessLimit limits[PROCESS_LIMITS];
+        int fds[3];
+        int cgroup_fds[CGROUP_PARTS];
+        ProcessOptions options;
+} Setup;
+
+static void setup_deinit(Setup *setup) {
+        string_list_deinit(&setup->environment);
+        string_list_deinit(&setup->arguments);
+        free(setup->path);
+        free(setup->home);
+        for (size_t i = 0; i < ARRAY_SIZE(setup->fds); i++)
+                if (setup->fds[i] >= 0)
+                        (void)close(setup->fds[i]);
+        for (size_t i = 0; i < setup->options.n_cgroup_fds; i++)
+                (void)close(setup->cgroup_fds[i]);
+}
+
+static int set_variable(StringList *list, const char *name, const char *value) {
+        return string_list_take(list, str_printf("%s=%s", name, value));
+}
+
+static int set_number(StringList *list, const char *name, long long value) {
+        return string_list_take(list, str_printf("%s=%lld", name, value));
+}
+
+static int append_all(StringList *list, const StringList *more) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < more->length; i++)
+                r = string_list_add(list, more->items[i]);
+        return r;
+}
+
+static bool same_name(const char *a, const char *b) {
+        size_t length = strcspn(a, "=");
+
+        return strncmp(a, b, length) == 0 && (b[length] == '=' || b[length] == '\0');
+}
+
+/* Of entries with one name the last stays; those of `unset` ("NAME" or "NAME=value") go. */
+static int settle_environment(StringList *list, const StringList *unset) {
+        _cleanup_string_list_ StringList settled = {0};
+        int r = 0;
+
+        for (size_t i = list->length; r >= 0 && i-- > 0;) {
+                bool drop = false;
+
+                for (size_t k = 0; !drop && k < settled.length; k++)
+                        drop = same_name(list->items[i], settled.items[k]);
+                for (size_t k = 0; !drop && k < unset->length; k++)
+                        drop = strchr(unset->items[k], '=') ? str_equals(unset->items[k], list->items[i])
+                                                            : same_name(list->items[i], unset->items[k]);
+                if (!drop)
+                        r = string_list_add(&settled, list->items[i]);
+        }
+        if (r < 0)
+                return r;
+        string_list_deinit(list);
+        *list = settled;
+        settled = (StringList){0};
+        return 0;
+}
+
+static int read_environment_files(const Unit *unit, StringList *list, Error *error) {
+        const OptionalPathList *files = &unit->definition.options.environment_files;
+
+        for (size_t i = 0; i < files->length; i++) {
+                _cleanup_buffer_ Buffer text = BUFFER_INIT;
+                int r = file_read(files->items[i].path, ENVIRONMENT_FILE_MAX, &text, error);
+
+                if (r == -ENOENT && files->items[i].optional)
+                        continue;
+                if (r >= 0) {
+                        r = environment_file_parse((Slice){buffer_data(&text), buffer_length(&text)}, list, error);
+                        if (r < 0)
+                                (void)error_prefix(error, r, "%s", files->items[i].path);
+                }
+                if (r < 0 && !files->items[i].optional)
+                        return error_prefix(error, r, "EnvironmentFile=");
+        }
+        return 0;
+}
+
+static const struct {
+        const char *variable, *root;
+        size_t offset;
+} directories[] = {
+        {"RUNTIME_DIRECTORY", NULL, offsetof(ServiceOptions, runtime_directory)},
+        {"STATE_DIRECTORY", "/var/lib", offsetof(ServiceOptions, state_directory)},
+        {"CACHE_DIRECTORY", "/var/cache", offsetof(ServiceOptions, cache_directory)},
+        {"LOGS_DIRECTORY", "/var/log", offsetof(ServiceOptions, logs_directory)},
+        {"CONFIGURATION_DIRECTORY", "/etc", offsetof(ServiceOptions, configuration_directory)},
+};
+
+static const ServiceDirectory *directory_of(const Unit *unit, size_t i) {
+        return (const ServiceDirectory *)(const void *)((const char *)&unit->definition.options +
+                                                        directories[i].offset);
+}
+
+static char *directory_path(const Unit *unit, size_t i, const char *name) {
+        return str_printf("%s/%s", directories[i].root ? directories[i].root : unit->owner->runtime_root, name);
+}
+
+/* Makes RuntimeDirectory= and its kin, for the unit's user, and names them in the environment. */
+static int make_directories(const Unit *unit, const ProcessOptions *options, StringList *environment, Error *error) {
+        for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+                const ServiceDirectory *directory = directory_of(unit, i);
+                _cleanup_buffer_ Buffer all = BUFFER_INIT;
+
+                for (size_t k = 0; k < directory->names.length; k++) {
+                        _cleanup_free_ char *path = directory_path(unit, i, directory->names.items[k]);
+                        int r;
+
+                        if (!path)
+                                return -ENOMEM;
+                        r = file_make_folder(path, directory->mode, error);
+                        if (r < 0)
+                                return r;
+                        if (chmod(path, directory->mode) < 0 ||
+                            (options->set_user && !str_equals(directories[i].variable, "CONFIGURATION_DIRECTORY") &&
+                             chown(path, options->uid, options->gid) < 0))
+                                return error_set_errno(error, -errno, "cannot hand %s to the unit's user", path);
+                        (void)buffer_printf(&all, "%s%s", k > 0 ? ":" : "", path);
+                }
+                if (directory->names.length > 0 &&
+                    (!buffer_string(&all) ||
+                     set_variable(environment, directories[i].variable, buffer_string(&all)) < 0))
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+void unit_remove_directories(Unit *unit) {
+        const ServiceDirectory *directory = &unit->definition.options.runtime_directory;
+        ServicePreserve preserve = unit->definition.options.runtime_directory_preserve;
+
+        if (preserve == SERVICE_PRESERVE_YES ||
+            (preserve == SERVICE_PRESERVE_RESTART && unit->machine.state == SERVICE_AUTO_RESTART))
+                return;
+        for (size_t i = 0; i < directory->names.length; i++) {
+                _cleanup_free_ char *path = directory_path(unit, 0, directory->names.items[i]);
+                Error error = ERROR_NONE;
+
+                if (path && file_remove_tree(path, &error) < 0)
+                        unit_note(unit, "%s", error.text);
+        }
+}
+
+static int find_group(const char *name, gid_t *ret, Error *error) {
+        uint64_t number;
+        struct group *group;
+
+        if (str_parse_u64(slice_from(name), UINT32_MAX - 1, &number) >= 0) {
+                *ret = (gid_t)number;
+                return 0;
+        }
+        group = getgrnam(name);
+        if (!group)
+                return error_set(error, -ESRCH, "there is no group \"%s\" on this machine", name);
+        *ret = group->gr_gid;
+        return 0;
+}
+
+static int find_user(Setup *setup, const ServiceOptions *options, Error *error) {
+        ProcessOptions *process = &setup->options;
+        const struct passwd *user = NULL;
+        uint64_t number;
+        int n = 0, r;
+
+        if (!options->user && !options->group)
+                return 0;
+        process->set_user = true;
+        process->uid = geteuid();
+        process->gid = getegid();
+        if (options->user) {
+                bool is_number = str_parse_u64(slice_from(options->user), UINT32_MAX - 1, &number) >= 0;
+
+                user = is_number ? getpwuid((uid_t)number) : getpwnam(options->user);
+                if (!user && !is_number)
+                        return error_set(error, -ESRCH, "there is no user \"%s\" on this machine", options->user);
+                process->uid = user ? user->pw_uid : (uid_t)number;
+                process->gid = user ? user->pw_gid : (gid_t)number;
+        }
+        if (user) {
+                setup->home = strdup(user->pw_dir);
+                if (!setup->home || set_variable(&setup->environment, "HOME", user->pw_dir) < 0 ||
+                    set_variable(&setup->environment, "USER", user->pw_name) < 0 ||
+                    set_variable(&setup->environment, "LOGNAME", user->pw_name) < 0 ||
+                    set_variable(&setup->environment, "SHELL", *user->pw_shell ? user->pw_shell : "/bin/sh") < 0)
+                        return -ENOMEM;
+        }
+        if (options->group) {
+                r = find_group(options->group, &process->gid, error);
+                if (r < 0)
+                        return r;
+        }
+        if (user && geteuid() == 0) {
+                n = PROCESS_GROUPS_MAX;
+                if (getgrouplist(user->pw_name, process->gid, setup->groups, &n) < 0)
+                        return error_set(error, -EINVAL, "user \"%s\" is in too many groups", options->user);
+        }
+        for (size_t i = 0; i < options->supplementary_groups.length; i++) {
+                if (n == PROCESS_GROUPS_MAX)
+                        return error_set(error, -EINVAL, "too many supplementary groups");
+                r = find_group(options->supplementary_groups.items[i], &setup->groups[n], error);
+                if (r < 0)
+                        return r;
+                n++;
+        }
+        process->groups = setup->groups;
+        process->n_groups = (size_t)n;
+        return 0;
+}
+
+static int base_environment(const Unit *unit, UnitProcessRole role, StringList *list) {
+        const ServiceOptions *o = &unit->definition.options;
+        const ServiceMachine *m = &unit->machine;
+        bool stopping = m->control_list == &o->stop_post || m->control_list == &o->stop;
+        ServiceNotifyAccess access = o->notify_access;
+        int r;
+
+        r = set_variable(list, "PATH", search_path);
+        if (r >= 0)
+                r = set_variable(list, "LANG", getenv("LANG") ? getenv("LANG") : "C.UTF-8");
+        if (r >= 0)
+                r = set_variable(list, "INVOCATION_ID", unit->group.id);
+        if (access == SERVICE_NOTIFY_DEFAULT)
+                access = o->type == SERVICE_NOTIFY ? SERVICE_NOTIFY_MAIN : SERVICE_NOTIFY_NONE;
+        if (r >= 0 && access != SERVICE_NOTIFY_NONE)
+                r = set_variable(list, "NOTIFY_SOCKET", unit->owner->notify_path);
+        if (role != UNIT_PROCESS_CONTROL)
+                return r;
+        if (r >= 0 && unit->main)
+                r = set_number(list, "MAINPID", unit->main->pid);
+        if (r >= 0 && stopping)
+                r = set_variable(list, "SERVICE_RESULT", service_result_to_string(m->result));
+        if (r >= 0 && stopping && m->main_ended) {
+                r = set_variable(list, "EXIT_CODE", m->main_code == CLD_EXITED ? "exited"
+                                                    : m->main_code == CLD_DUMPED ? "dumped"
+                                                                                 : "killed");
+                if (r >= 0 && m->main_code == CLD_EXITED)
+                        r = set_number(list, "EXIT_STATUS", m->main_status);
+                else if (r >= 0)
+                        r = set_variable(list, "EXIT_STATUS",
+                                         sigabbrev_np(m->main_status) ? sigabbrev_np(m->main_status) : "?");
+        }
+        return r;
+}
+
+static int make_environment(const Unit *unit, UnitProcessRole role, bool as_user, Setup *setup, Error *error) {
+        const ServiceOptions *o = &unit->definition.options;
+        StringList *list = &setup->environment;
+        int r;
+
+        r = base_environment(unit, role, list);
+        if (r >= 0 && as_user)
+                r = find_user(setup, o, error);
+        for (size_t i = 0; r >= 0 && i < o->pass_environment.length; i++) {
+                const char *value = getenv(o->pass_environment.items[i]);
+
+                if (value)
+                        r = set_variable(list, o->pass_environment.items[i], value);
+        }
+        if (r >= 0)
+                r = make_directories(unit, &setup->options, list, error);
+        if (r >= 0)
+                r = append_all(list, &o->environment);
+        if (r >= 0)
+                r = read_environment_files(unit, list, error);
+        if (r >= 0)
+                r = settle_environment(list, &o->unset_environment);
+        return r;
+}
+
+static int find_program(const char *path, char **ret, Error *error) {
+        Slice rest = slice_from(search_path), folder;
+
+        if (path[0] == '/') {
+                *ret = strdup(path);
+                return *ret ? 0 : -ENOMEM;
+        }
+        while (slice_split(&rest, ':', &folder)) {
+                _cleanup_free_ char *full = str_printf("%.*s/%s", (int)folder.length, folder.data, path);
+
+                if (!full)
+                        return -ENOMEM;
+                if (access(full, X_OK) == 0) {
+                        *ret = take_ptr(full);
+                        return 0;
+                }
+        }
+        return error_set(error, -ENOENT, "no program \"%s\" in %s", path, search_path);
+}
+
+static int open_output(const ServiceStream *stream, int *ret, Error *error) {
+        int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
+
+        if (stream->kind == SERVICE_STREAM_APPEND)
+                flags |= O_APPEND;
+        else if (stream->kind == SERVICE_STREAM_TRUNCATE)
+                flags |= O_TRUNC;
+        *ret = open(stream->path, flags, 0644);
+        if (*ret < 0)
+                return error_set_errno(error, -errno, "cannot open %s for output", stream->path);
+        return 0;
+}
+
+static void on_pipe_closed(uv_handle_t *handle) {
+        LogPipe *pipe = container_of((uv_pipe_t *)handle, LogPipe, pipe);
+
+        buffer_deinit(&pipe->line);
+        unit_process_close_handle(pipe->process);
+}
+
+static void pipe_line(LogPipe *pipe, Slice text) {
+        Unit *unit = pipe->process->unit;
+        SupervisorLogLine line = {clock_wall(), pipe->process->pid, pipe->stream, text};
+
+        (void)unit_log_write(&unit->log, &line); /* a full disk must not stop the unit */
+        embedded_follow(unit->owner, unit->name, &line);
+}
+
+static void pipe_split(LogPipe *pipe, bool all) {
+        while (buffer_length(&pipe->line) > 0) {
+                const char *start = buffer_data(&pipe->line);
+                size_t length = buffer_length(&pipe->line);
+                const char *end = memchr(start, '\n', length);
+
+                if (!end && !all && length < UNIT_LOG_LINE_MAX)
+                        return;
+                if (end)
+                        length = (size_t)(end - start);
+                length = min_of(length, (size_t)UNIT_LOG_LINE_MAX);
+                pipe_line(pipe, (Slice){start, length});
+                buffer_consume(&pipe->line, end && start + length == end ? length + 1 : length);
+        }
+}
+
+static void on_pipe_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+        LogPipe *pipe = container_of((uv_pipe_t *)handle, LogPipe, pipe);
+        char *room = buffer_reserve(&pipe->line, 8192);
+
+        (void)suggested;
+        *buf = uv_buf_init(room, room ? 8192 : 0);
+}
+
+static void on_pipe_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+        LogPipe *pipe = container_of((uv_pipe_t *)stream, LogPipe, pipe);
+
+        (void)buf;
+        if (n > 0) {
+                buffer_commit(&pipe->line, (size_t)n);
+                pipe_split(pipe, false);
+        } else if (n < 0 && n != UV_ENOBUFS && !uv_is_closing((uv_handle_t *)stream)) {
+                pipe_split(pipe, true);
+                uv_close((uv_handle_t *)stream, on_pipe_closed);
+        }
+}
+
+/* A pipe into the unit's log. *ret is the end for the child. */
+static int open_log_pipe(UnitProcess *process, SupervisorStream stream, int *ret, Error *error) {
+        LogPipe *log = &process->pipes[stream];
+        int pair[2], r;
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return error_set_errno(error, -errno, "cannot make a pipe for output");
+        r = uv_pipe_init(process->unit->owner->loop, &log->pipe, 0);
+        if (r >= 0) {
+                log->process = process;
+                log->stream = stream;
+                log->line = BUFFER_INIT;
+                log->open = true;
+                process->open++;
+                r = uv_pipe_open(&log->pipe, pair[0]);
+                if (r < 0)
+                        (void)close(pair[0]);
+        } else {
+                (void)close(pair[0]);
+        }
+        if (r >= 0)
+                r = uv_read_start((uv_stream_t *)&log->pipe, on_pipe_alloc, on_pipe_read);
+        if (r < 0) {
+                (void)close(pair[1]);
+                return error_set_errno(error, r, "cannot read output");
+        }
+        *ret = pair[1];
+        return 0;
+}
+
+static int open_stream(UnitProcess *process, const ServiceStream *stream, SupervisorStream number, const Setup *setup,
+                       int *ret, Error *error) {
+        switch (stream->kind) {
+        case SERVICE_STREAM_NULL:
+                *ret = -1;
+                return 0;
+        case SERVICE_STREAM_FILE:
+        case SERVICE_STREAM_APPEND:
+        case SERVICE_STREAM_TRUNCATE:
+                return open_output(stream, ret, error);
+        case SERVICE_STREAM_DEFAULT:
+        case SERVICE_STREAM_INHERIT:
+                /* errors go where output goes, unless that is the log, which tells them apart */
+                if (number == SUPERVISOR_STREAM_ERROR && !process->pipes[SUPERVISOR_STREAM_OUTPUT].open) {
+                        *ret = setup->fds[STDOUT_FILENO] < 0 ? -1
+                                                             : fcntl(setup->fds[STDOUT_FILENO], F_DUPFD_CLOEXEC, 3);
+                        return 0;
+                }
+                return open_log_pipe(process, number, ret, error);
+        default: /* there is neither a terminal nor a socket: the log */
+                return open_log_pipe(process, number, ret, error);
+        }
+}
+
+static int open_streams(UnitProcess *process, Setup *setup, Error *error) {
+        const ServiceOptions *o = &process->unit->definition.options;
+        int r = 0;
+
+        if (o->input.kind == SERVICE_STREAM_FILE) {
+                setup->fds[0] = open(o->input.path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+                if (setup->fds[0] < 0)
+                        r = error_set_errno(error, -errno, "cannot open %s for input", o->input.path);
+        }
+        if (r >= 0)
+                r = open_stream(process, &o->output, SUPERVISOR_STREAM_OUTPUT, setup, &setup->fds[1], error);
+        if (r >= 0)
+                r = open_stream(process, &o->error, SUPERVISOR_STREAM_ERROR, setup, &setup->fds[2], error);
+        return r;
+}
+
+static void fill_options(const Unit *unit, const ExecCommand *command, bool as_user, Setup *setup) {
+        const ServiceOptions *o = &unit->definition.options;
+        ProcessOptions *process = &setup->options;
+
+        for (size_t i = 0; i < PROCESS_LIMITS; i++)
+                setup->limits[i] = (ProcessLimit){
+                        .set = o->limits[i].set,
+                        .soft = o->limits[i].soft == VALUE_LIMIT_INFINITY ? RLIM_INFINITY : (rlim_t)o->limits[i].soft,
+                        .hard = o->limits[i].hard == VALUE_LIMIT_INFINITY ? RLIM_INFINITY : (rlim_t)o->limits[i].hard,
+                };
+        process->path = setup->path;
+        process->argv = (const char *const *)setup->arguments.items;
+        process->environment = (const char *const *)setup->environment.items;
+        process->directory = o->working_directory;
+        if (process->directory && str_equals(process->directory, "~"))
+                process->directory = setup->home ? setup->home : getenv("HOME");
+        process->directory_optional = o->working_directory_optional;
+        process->root = command->full_privileges ? NULL : o->root_directory;
+        if (!as_user)
+                process->set_user = false;
+        process->set_umask = true;
+        process->umask = (mode_t)o->umask;
+        process->set_nice = o->nice_set;
+        process->nice = (int)o->nice;
+        process->set_oom_score = o->oom_score_adjust_set;
+        process->oom_score = (int)o->oom_score_adjust;
+        process->limits = setup->limits;
+        for (size_t i = 0; i < ARRAY_SIZE(setup->fds); i++)
+                process->fds[i] = setup->fds[i];
+        process->new_session = true;
+        process->ignore_sigpipe = o->ignore_sigpipe;
+        process->cgroup_fds = setup->cgroup_fds;
+}
+
+int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
+               UnitProcess *process, Error *error) {
+        const ServiceOptions *o = &unit->definition.options;
+        _cleanup_(setup_deinit) Setup setup = {.fds = {-1, -1, -1}};
+        bool as_user = !command->full_privileges && !command->keep_user &&
+                       (role == UNIT_PROCESS_MAIN || !o->root_only_start || unit->machine.control_list == &o->start);
+        int r;
+
+        r = make_environment(unit, role, as_user, &setup, error);
+        if (r >= 0)
+                r = exec_command_expand(command, &setup.environment, &setup.arguments);
+        if (r >= 0)
+                r = find_program(command->path, &setup.path, error);
+        if (r >= 0 && setup.arguments.length == 0)
+                r = error_set(error, -EINVAL, "no arguments are left after variables were replaced");
+        if (r >= 0)
+                r = open_streams(process, &setup, error);
+        if (r >= 0 && unit->group.in_cgroup)
+                r = cgroup_open_procs(&unit->group.cgroup, setup.cgroup_fds, &setup.options.n_cgroup_fds);
+        if (r < 0) {
+                if (error && !*error->text)
+                        (void)error_set_errno(error, r, "cannot start %s", command->path);
+                return r;
+        }
+        fill_options(unit, command, as_user, &setup);
+        r = process_spawn(&process->process, unit->owner->loop, &unit->owner->reaper, &setup.options, events, process,
+                          error);
+        if (r < 0)
+                return r;
+        process->pid = process->process.pid;
+        process->open++;
+        (void)unit_group_add_session(&unit->group, process->pid); /* without memory: the environment tells, too */
+        return 0;
+}
+
+/* What is in the pipes already, so that a unit's last words are in its log when its end is told. */
+void unit_drain_pipes(UnitProcess *process) {
+        for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++) {
+                LogPipe *pipe = &process->pipes[i];
+                uv_os_fd_t fd;
+
+                if (!pipe->open || uv_is_closing((uv_handle_t *)&pipe->pipe) ||
+                    uv_fileno((uv_handle_t *)&pipe->pipe, &fd) < 0)
+                        continue;
+                for (int k = 0; k < DRAIN_READS_MAX; k++) {
+                        char *room = buffer_reserve(&pipe->line, DRAIN_READ_SIZE);
+                        ssize_t n = room ? read(fd, room, DRAIN_READ_SIZE) : -1;
+
+                        if (n <= 0)
+                                break; /* nothing now, or the end, which the loop will see as well */
+                        buffer_commit(&pipe->line, (size_t)n);
+                        pipe_split(pipe, false);
+                }
+        }
+}
+
+void unit_close_pipes(UnitProcess *process) {
+        for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++)
+                if (process->pipes[i].open && !uv_is_closing((uv_handle_t *)&process->pipes[i].pipe))
+                        uv_close((uv_handle_t *)&process->pipes[i].pipe, on_pipe_closed);
+}
+
+void unit_process_close_handle(UnitProcess *process) {
+        Unit *unit = process->unit;
+
+        if (--process->open > 0)
+                return;
+        list_unlink(&process->link);
+        free(process);
+        if (!unit->dirty) {
+                unit->dirty = true;
+                list_append(&unit->owner->dirty, &unit->dirty_link);
+        }
+        embedded_wake(unit->owner);
+}

@@ -1,0 +1,174 @@
+#pragma once
+/* Shared by the files of the embedded supervisor; nobody else includes this. */
+#include <uv.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "host/embedded-supervisor.h"
+#include "host/process.h"
+#include "host/service-state.h"
+#include "host/unit-group.h"
+#include "host/unit-log.h"
+
+typedef struct Embedded Embedded;
+typedef struct Unit Unit;
+
+/* Reads one stream of a process into its unit's log. */
+typedef struct LogPipe {
+        uv_pipe_t pipe;
+        struct UnitProcess *process;
+        SupervisorStream stream;
+        Buffer line;
+        bool open;
+} LogPipe;
+
+typedef enum UnitProcessRole {
+        UNIT_PROCESS_MAIN,
+        UNIT_PROCESS_CONTROL,
+        UNIT_PROCESS_ABANDONED, /* nobody waits for it any more */
+} UnitProcessRole;
+
+/* A process and the readers of its output, which may outlive it. Frees itself when all are closed. */
+typedef struct UnitProcess {
+        Process process;
+        Unit *unit;
+        ListNode link;
+        UnitProcessRole role;
+        pid_t pid; /* kept after its end: for the log */
+        LogPipe pipes[2];
+        unsigned open; /* handles that are not closed */
+        const ExecCommand *command; /* for texts; NULL: adopted. Lives as long as the run */
+} UnitProcess;
+
+typedef enum JobKind { JOB_START, JOB_STOP, JOB_RELOAD, JOB_UNLOAD } JobKind;
+
+/* An operation whose end is to be told. */
+typedef struct Job {
+        ListNode link;
+        JobKind kind;
+        SupervisorDone done;
+        void *userdata;
+        int r;
+        Error error;
+} Job;
+
+typedef struct Definition {
+        char *text, *tag;
+        size_t text_length;
+        ServiceOptions options;
+} Definition;
+
+#define UNIT_STATES_MAX 16
+
+/* A state that is to be told. */
+typedef struct StateNote {
+        ListNode link;
+        SupervisorState state;
+} StateNote;
+
+struct Unit {
+        Embedded *owner;
+        ListNode link;
+        char *name;
+        Definition definition; /* in force */
+        Definition next;       /* loaded while it ran: in force from its next start. text NULL: none */
+        ServiceMachine machine;
+        UnitGroup group;
+        bool group_open;
+        UnitLog log;
+        List processes; /* UnitProcess */
+        UnitProcess *main, *control;
+        uv_fs_event_t *pid_watch; /* for a PID file to appear */
+        HeapNode deadline;
+        List jobs;
+        bool start_asked;
+        bool start_queued; /* waits for units it is ordered after */
+        bool dirty;        /* in owner->dirty */
+        ListNode dirty_link;
+        List states; /* StateNote: states that it has passed through since the last telling */
+        size_t n_states;
+        SupervisorState told;
+        bool was_told;
+        WallUsec since;
+        char last_active[SUPERVISOR_WORD_MAX];
+        char text[SUPERVISOR_TEXT_MAX];
+        ServiceState last_state;
+};
+
+struct SupervisorLog {
+        ListNode link;
+        Embedded *owner;
+        char *unit;
+        size_t lines;
+        bool follow, started, closed;
+        const SupervisorLogEvents *events;
+        void *userdata;
+};
+
+struct Embedded {
+        Supervisor base;
+        uv_loop_t *loop;
+        char *state_directory, *units_directory, *logs_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
+        char host_name[256], kernel[128];
+        uint64_t log_size;
+        CgroupRoot cgroups;
+        ProcessReaper reaper;
+        Map by_name;
+        List units;
+        size_t n_units;
+        Heap deadlines;
+        uv_timer_t timer; /* the next deadline */
+        uv_check_t later; /* what is told in the next turn, after polling */
+        uv_idle_t hurry;  /* keeps polling from waiting meanwhile */
+        uv_poll_t notify;
+        int notify_fd;
+        List finished; /* Job: to be told */
+        List listings; /* Listing */
+        List dirty;    /* Unit: to be settled */
+        List logs;     /* SupervisorLog */
+        bool closing;
+        unsigned open; /* handles */
+        void (*closed)(void *userdata);
+        void *closed_data;
+};
+
+/* embedded-supervisor.c */
+Unit *embedded_find(Embedded *e, const char *name);
+void embedded_wake(Embedded *e); /* tell and settle things in the next turn */
+void embedded_finish_job(Embedded *e, Job *job, int r, const Error *error);
+void embedded_follow(Embedded *e, const char *unit, const SupervisorLogLine *line);
+void embedded_set_deadline(Unit *unit);
+void embedded_handle_closed(Embedded *e);
+
+/* embedded-unit.c: carries out what the state machine asks for */
+Unit *unit_new(Embedded *e, const char *name, Error *error);
+void unit_free(Unit *unit);
+void unit_take_definition(Unit *unit, Definition *definition);
+void definition_deinit(Definition *definition);
+void unit_drive(Unit *unit); /* carries out all actions; then the unit is settled in the next turn */
+void unit_kill_all(const Unit *unit, int signal);
+void unit_stop_pid_watch(Unit *unit);
+void unit_check_empty(Unit *unit);
+void unit_note(Unit *unit, const char *format, ...) _printf_(2, 3);
+void unit_note_state(Unit *unit); /* the state it is in now is to be told, even if it is in another by then */
+void unit_fill_state(const Unit *unit, SupervisorState *ret);
+bool unit_has_processes(const Unit *unit);
+void unit_set_main_pid(Unit *unit, pid_t pid);
+
+/* embedded-exec.c: from options to a process */
+int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
+               UnitProcess *process, Error *error);
+void unit_process_close_handle(UnitProcess *process);
+void unit_drain_pipes(UnitProcess *process);
+void unit_close_pipes(UnitProcess *process); /* of what still writes, nothing more is read */
+void unit_remove_directories(Unit *unit);
+
+/* embedded-notify.c */
+int notify_open(Embedded *e, Error *error);
+void notify_close(Embedded *e);
+
+/* embedded-leftovers.c */
+int leftovers_kill(Embedded *e, size_t *ret_n, Error *error);
+int leftovers_record(Unit *unit, Error *error);
+void leftovers_forget(const Unit *unit);

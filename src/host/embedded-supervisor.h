@@ -1,0 +1,27 @@
+#pragma once
+/*
+ * A supervisor of its own, for machines and containers where systemd is not PID 1: runs the services of unit files, by
+ * systemd's rules, as children of this program. Other types of units are refused.
+ *
+ * The units end with it: supervisor_close() kills what still runs. After a crash the next start kills what the earlier
+ * one left behind, and says so in the units' logs. Children of the program must come from process_spawn(): see there.
+ */
+#include <uv.h>
+
+#include "host/supervisor.h"
+
+#define EMBEDDED_UNITS_MAX 4096
+
+typedef struct EmbeddedOptions {
+        const char *state_directory; /* logs and records; made if missing */
+        const char *runtime_root;    /* RuntimeDirectory=, %t, sockets; NULL: /run */
+        const char *cgroup_name;     /* folder of the units' groups; NULL: "faering-units" */
+        bool cgroup_at_top;          /* see cgroup_root_open() */
+        bool without_cgroups;        /* trace processes by session and environment, as where no cgroup is writable */
+        uint64_t log_size;           /* bytes kept of each unit's output; 0: UNIT_LOG_SIZE_DEFAULT */
+        const char *machine_id;      /* %m; NULL: of /etc/machine-id */
+} EmbeddedOptions;
+
+/* All strings are copied. Kills what an earlier run left behind; *ret_leftovers (may be NULL): how many processes. */
+int embedded_supervisor_new(uv_loop_t *loop, const EmbeddedOptions *options, const SupervisorEvents *events,
+                            void *userdata, Supervisor **ret, size_t *ret_leftovers, Error *error);

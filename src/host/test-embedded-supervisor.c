@@ -1,0 +1,471 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "host/embedded-supervisor.h"
+#include "host/file.h"
+#include "host/test-supervisor-list.h"
+
+static bool without_cgroups;
+static pid_t test_pid; /* also in forks of the test */
+
+/* A loop, a folder and a supervisor in it. */
+typedef struct Machine {
+        uv_loop_t loop;
+        char folder[64];
+        Supervisor *supervisor;
+        size_t leftovers;
+        bool closed;
+        SupervisorState last; /* of any unit */
+        char states[512];     /* "name:sub " as told */
+} Machine;
+
+static Supervisor *machine_open(Machine *m, const SupervisorEvents *events, void *userdata) {
+        Error error = ERROR_NONE;
+        char state[96], name[64];
+
+        (void)snprintf(state, sizeof(state), "%s/state", m->folder);
+        (void)snprintf(name, sizeof(name), "faering-test-%d", test_pid);
+        if (embedded_supervisor_new(&m->loop,
+                                    &(EmbeddedOptions){.state_directory = state,
+                                                       .runtime_root = m->folder,
+                                                       .cgroup_name = name,
+                                                       .without_cgroups = without_cgroups},
+                                    events, userdata, &m->supervisor, &m->leftovers, &error) < 0)
+                fail_msg("%s", error.text);
+        return m->supervisor;
+}
+
+static Machine *machine_new(void) {
+        Machine *m = calloc(1, sizeof(*m));
+
+        assert_non_null(m);
+        assert_int_equal(uv_loop_init(&m->loop), 0);
+        (void)snprintf(m->folder, sizeof(m->folder), "/tmp/faering-embedded-XXXXXX");
+        assert_non_null(mkdtemp(m->folder));
+        return m;
+}
+
+static void machine_free(Machine *m) {
+        Error error = ERROR_NONE;
+
+        (void)uv_run(&m->loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&m->loop), 0);
+        if (file_remove_tree(m->folder, &error) < 0)
+                fail_msg("%s", error.text);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+        free(m);
+}
+
+/* ---- the common list ---- */
+
+static Supervisor *list_open(const SupervisorEvents *events, void *userdata, void **ret_backend) {
+        Machine *m = machine_new();
+
+        *ret_backend = m;
+        return machine_open(m, events, userdata);
+}
+
+static const char *list_unit(void *backend, const char *name, TestBehaviour behaviour) {
+        (void)backend;
+        (void)name;
+        switch (behaviour) {
+        case TEST_RUNS:
+                return "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\n";
+        case TEST_FAILS:
+                return "[Service]\nType=oneshot\nExecStart=/bin/false\n";
+        case TEST_HANGS:
+                return "[Service]\nType=notify\nExecStart=/bin/sleep 60\n";
+        case TEST_COMPLETES:
+                return "[Service]\nType=oneshot\nExecStart=/bin/true\n";
+        }
+        return "";
+}
+
+static void list_turn(void *backend) {
+        Machine *m = backend;
+
+        (void)uv_run(&m->loop, UV_RUN_ONCE);
+}
+
+static void list_release(void *backend) {
+        machine_free(backend);
+}
+
+static const TestBackend embedded_backend = {list_open, list_unit, list_turn, list_release};
+
+/* ---- its own ---- */
+
+static void on_changed(void *userdata, const char *name, const SupervisorState *state) {
+        Machine *m = userdata;
+        size_t length = strlen(m->states);
+
+        m->last = *state;
+        if (length < sizeof(m->states) - SUPERVISOR_WORD_MAX - 32)
+                (void)snprintf(m->states + length, sizeof(m->states) - length, "%.*s:%s ", (int)strcspn(name, "."),
+                               name, state->sub);
+}
+
+static const SupervisorEvents own_events = {.changed = on_changed};
+
+static int setup(void **state) {
+        Machine *m = machine_new();
+
+        *state = m;
+        (void)machine_open(m, &own_events, m);
+        return 0;
+}
+
+static void on_closed(void *userdata) {
+        ((Machine *)userdata)->closed = true;
+}
+
+static void close_supervisor(Machine *m) {
+        m->closed = false;
+        supervisor_close(m->supervisor, on_closed, m);
+        while (!m->closed)
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+        m->supervisor = NULL;
+}
+
+static int teardown(void **state) {
+        Machine *m = *state;
+
+        if (m->supervisor)
+                close_supervisor(m);
+        machine_free(m);
+        return 0;
+}
+
+typedef struct Ended {
+        bool done;
+        int r;
+        Error error;
+} Ended;
+
+static void on_done(void *userdata, int r, const Error *error) {
+        *(Ended *)userdata = (Ended){true, r, *error};
+}
+
+static int wait_end(Machine *m, Ended *ended) {
+        while (!ended->done)
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+        return ended->r;
+}
+
+static void load(Machine *m, const char *name, const char *text) {
+        Ended ended = {0};
+
+        supervisor_load(m->supervisor, name, slice_from(text), "", on_done, &ended);
+        if (wait_end(m, &ended) < 0)
+                fail_msg("%s", ended.error.text);
+}
+
+static int start(Machine *m, const char *name, Error *ret_error) {
+        Ended ended = {0};
+
+        supervisor_start(m->supervisor, name, on_done, &ended);
+        (void)wait_end(m, &ended);
+        if (ret_error)
+                *ret_error = ended.error;
+        return ended.r;
+}
+
+static void stop(Machine *m, const char *name) {
+        Ended ended = {0};
+
+        supervisor_stop(m->supervisor, name, on_done, &ended);
+        assert_int_equal(wait_end(m, &ended), 0);
+}
+
+static void wait_sub(Machine *m, const char *sub) {
+        while (!str_equals(m->last.sub, sub))
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+}
+
+/* A file below the machine's folder as text. */
+static const char *read_file(Machine *m, const char *name, char *text, size_t size) {
+        _cleanup_free_ char *path = str_printf("%s/%s", m->folder, name);
+        _cleanup_buffer_ Buffer buffer = BUFFER_INIT;
+
+        assert_non_null(path);
+        *text = '\0';
+        if (file_read(path, size - 1, &buffer, NULL) >= 0 && buffer_string(&buffer))
+                (void)snprintf(text, size, "%s", buffer_string(&buffer));
+        return text;
+}
+
+/* A unit's text with %s replaced by the machine's folder. */
+static void load_in(Machine *m, const char *name, const char *format) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        Slice rest = slice_from(format), part;
+        bool first = true;
+
+        while (rest.data && slice_split(&rest, '@', &part)) {
+                if (!first)
+                        assert_int_equal(buffer_append_string(&text, m->folder), 0);
+                first = false;
+                assert_int_equal(buffer_append(&text, part.data, part.length), 0);
+        }
+        load(m, name, buffer_string(&text));
+}
+
+static void test_commands_run_in_order_with_their_environment(void **state) {
+        Machine *m = *state;
+        char text[512];
+
+        load_in(m, "order.service",
+                "[Service]\nType=oneshot\nEnvironment=WORD=one \"TWO=a b\"\n"
+                "StandardOutput=append:@/out\nExecStartPre=-/bin/false\n"
+                "ExecStartPre=/bin/echo pre ${WORD} $TWO\n"
+                "ExecStart=/bin/sh -c 'echo main $$TWO; exit 3'\nSuccessExitStatus=3\n"
+                "ExecStopPost=/bin/sh -c 'echo post $$SERVICE_RESULT $$EXIT_CODE $$EXIT_STATUS'\n");
+        assert_int_equal(start(m, "order.service", NULL), 0);
+        wait_sub(m, "dead");
+        assert_string_equal(read_file(m, "out", text, sizeof(text)), "pre one a b\nmain a b\npost success exited 3\n");
+        assert_non_null(strstr(m->states, "order:start-pre order:start order:stop-post order:dead"));
+}
+
+static void test_environment_files_are_read_at_each_start(void **state) {
+        Machine *m = *state;
+        _cleanup_free_ char *path = str_printf("%s/env", m->folder);
+        char text[256];
+        Error error;
+
+        load_in(m, "env.service",
+                "[Service]\nType=oneshot\nEnvironment=A=unit\nEnvironmentFile=-@/none\nEnvironmentFile=@/env\n"
+                "StandardOutput=append:@/out\nExecStart=/bin/echo ${A} ${B}\n");
+        assert_int_equal(start(m, "env.service", &error), -EREMOTEIO);
+        assert_non_null(strstr(error.text, "EnvironmentFile="));
+        assert_int_equal(file_replace(path, 0644, slice_from("A=file\nB='x y'\n"), false, &error), 0);
+        assert_int_equal(start(m, "env.service", NULL), 0);
+        assert_int_equal(file_replace(path, 0644, slice_from("B=later\n"), false, &error), 0);
+        assert_int_equal(start(m, "env.service", NULL), 0);
+        assert_string_equal(read_file(m, "out", text, sizeof(text)), "file x y\nunit later\n");
+}
+
+static void test_a_missing_program_is_explained(void **state) {
+        Machine *m = *state;
+        Error error;
+
+        load(m, "gone.service", "[Service]\nType=exec\nExecStart=/nonexistent/program\n");
+        assert_int_equal(start(m, "gone.service", &error), -EREMOTEIO);
+        assert_non_null(strstr(error.text, "gone.service failed (exit-code): executing the program failed for "
+                                           "/nonexistent/program: No such file or directory"));
+        assert_int_equal(m->last.exit_status, 203);
+}
+
+static void test_notify_makes_it_ready_and_tells_its_status(void **state) {
+        Machine *m = *state;
+
+        if (access("/usr/bin/systemd-notify", X_OK) < 0) {
+                print_message("skipped: there is no systemd-notify\n");
+                skip();
+        }
+        load(m, "note.service", "[Service]\nType=notify\nNotifyAccess=all\n"
+                                "ExecStart=/bin/sh -c 'systemd-notify --ready --status=fine; exec sleep 60'\n");
+        assert_int_equal(start(m, "note.service", NULL), 0);
+        wait_sub(m, "running");
+        assert_string_equal(m->last.text, "fine");
+        assert_non_null(strstr(m->states, "note:start note:running"));
+}
+
+static pid_t parent_of(pid_t pid) {
+        _cleanup_free_ char *path = str_printf("/proc/%d/stat", pid);
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        int parent = 0;
+
+        assert_non_null(path);
+        assert_int_equal(file_read(path, FILE_SMALL_MAX, &text, NULL), 0);
+        assert_int_equal(sscanf(strrchr(buffer_string(&text), ')'), ") %*c %d", &parent), 1);
+        return parent;
+}
+
+static void test_forking_finds_its_main_process_by_the_pid_file(void **state) {
+        Machine *m = *state;
+        char text[64];
+
+        load_in(m, "fork.service",
+                "[Service]\nType=forking\nPIDFile=@/pid\n"
+                "ExecStart=/bin/sh -c '(sleep 0.05; setsid sleep 60 & echo $$! > @/pid.new; mv @/pid.new @/pid) & exit "
+                "0'\n");
+        assert_int_equal(start(m, "fork.service", NULL), 0);
+        wait_sub(m, "running");
+        assert_int_equal(m->last.main_pid, atoi(read_file(m, "pid", text, sizeof(text))));
+        while (parent_of(m->last.main_pid) != getpid()) /* how it ends can be told of a child only */
+                (void)usleep(1000);
+        assert_int_equal(kill(m->last.main_pid, SIGKILL), 0);
+        wait_sub(m, "failed");
+        assert_string_equal(m->last.result, "signal");
+}
+
+static void test_forking_guesses_its_main_process(void **state) {
+        Machine *m = *state;
+
+        load(m, "fork.service", "[Service]\nType=forking\nExecStart=/bin/sh -c 'setsid sleep 60 & exit 0'\n");
+        assert_int_equal(start(m, "fork.service", NULL), 0);
+        wait_sub(m, "running");
+        assert_true(m->last.main_pid > 0);
+        stop(m, "fork.service");
+        wait_sub(m, "dead");
+}
+
+static void test_a_stop_ends_all_processes_of_the_unit(void **state) {
+        Machine *m = *state;
+        char text[64];
+        pid_t hidden;
+
+        load_in(m, "tree.service",
+                "[Service]\nExecStart=/bin/sh -c 'setsid sh -c \"echo \\$$\\$$ > @/hidden; exec sleep 60\" & exec "
+                "sleep 60'\n");
+        assert_int_equal(start(m, "tree.service", NULL), 0);
+        wait_sub(m, "running");
+        while ((hidden = (pid_t)atoi(read_file(m, "hidden", text, sizeof(text)))) == 0)
+                (void)usleep(1000);
+        assert_int_equal(kill(hidden, 0), 0);
+        stop(m, "tree.service");
+        while (kill(hidden, 0) == 0) /* ended, perhaps not reaped yet */
+                (void)uv_run(&m->loop, UV_RUN_NOWAIT);
+        assert_int_equal(errno, ESRCH);
+}
+
+static void test_what_ignores_sigterm_is_killed(void **state) {
+        Machine *m = *state;
+        char text[64];
+
+        load_in(m, "deaf.service",
+                "[Service]\nTimeoutStopSec=100ms\n"
+                "ExecStart=/bin/sh -c 'trap \"\" TERM; echo > @/deaf; while :; do sleep 60; done'\n");
+        assert_int_equal(start(m, "deaf.service", NULL), 0);
+        while (*read_file(m, "deaf", text, sizeof(text)) == '\0')
+                (void)usleep(1000);
+        stop(m, "deaf.service");
+        wait_sub(m, "failed");
+        assert_string_equal(m->last.result, "timeout");
+        assert_non_null(strstr(m->states, "deaf:stop-sigterm deaf:stop-sigkill"));
+}
+
+static void test_a_failing_service_is_restarted_up_to_its_limit(void **state) {
+        Machine *m = *state;
+
+        load(m, "loop.service",
+             "[Unit]\nStartLimitBurst=3\n[Service]\nRestart=always\nRestartSec=10ms\nExecStart=/bin/false\n");
+        (void)start(m, "loop.service", NULL);
+        wait_sub(m, "failed");
+        assert_string_equal(m->last.result, "start-limit-hit");
+        assert_int_equal(m->last.restarts, 3);
+        assert_non_null(strstr(m->states, "loop:auto-restart"));
+}
+
+static void test_runtime_directories_come_and_go(void **state) {
+        Machine *m = *state;
+        _cleanup_free_ char *path = str_printf("%s/mine", m->folder);
+        struct stat is;
+
+        load(m, "dir.service",
+             "[Service]\nRuntimeDirectory=mine\nRuntimeDirectoryMode=0700\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "dir.service", NULL), 0);
+        assert_int_equal(stat(path, &is), 0);
+        assert_int_equal(is.st_mode & 0777, 0700);
+        stop(m, "dir.service");
+        assert_int_equal(stat(path, &is), -1);
+}
+
+static void test_units_start_in_order_and_stop_together(void **state) {
+        Machine *m = *state;
+
+        load(m, "base.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 0.05\n");
+        load(m, "side.service",
+             "[Unit]\nBindsTo=base.service\nAfter=base.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "side.service", NULL), 0);
+        assert_non_null(strstr(m->states, "base:start base:exited side:running"));
+        stop(m, "base.service");
+        while (!strstr(m->states, "side:dead"))
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+}
+
+static void test_other_types_are_refused_with_the_reason(void **state) {
+        Machine *m = *state;
+        Ended ended = {0};
+
+        supervisor_load(m->supervisor, "x.timer", slice_from("[Timer]\nOnCalendar=daily\n"), "", on_done, &ended);
+        assert_int_equal(wait_end(m, &ended), -EOPNOTSUPP);
+        assert_non_null(strstr(ended.error.text, "only services can run"));
+}
+
+static void test_leftovers_of_a_crash_are_killed_at_the_next_start(void **state) {
+        Machine *m = *state;
+        char line[512] = "", text[512];
+        pid_t crashed;
+        int status, pipe_fds[2];
+
+        close_supervisor(m);
+        assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0); /* what is left comes to us */
+        assert_int_equal(pipe(pipe_fds), 0);
+        crashed = fork();
+        assert_true(crashed >= 0);
+        if (crashed == 0) {
+                /* a daemon of its own, which ends without a word while its unit runs */
+                Machine *other = calloc(1, sizeof(*other));
+
+                (void)snprintf(other->folder, sizeof(other->folder), "%s", m->folder);
+                (void)uv_loop_init(&other->loop);
+                (void)machine_open(other, &own_events, other);
+                load(other, "left.service", "[Service]\nType=exec\nExecStart=/bin/sleep 60\n");
+                (void)start(other, "left.service", NULL);
+                wait_sub(other, "running");
+                (void)dprintf(pipe_fds[1], "%d", other->last.main_pid);
+                _exit(0);
+        }
+        (void)close(pipe_fds[1]);
+        assert_int_equal(waitpid(crashed, &status, 0), crashed);
+        assert_true(read(pipe_fds[0], line, sizeof(line) - 1) > 0);
+        (void)close(pipe_fds[0]);
+        assert_int_equal(kill(atoi(line), 0), 0);
+        (void)machine_open(m, &own_events, m);
+        assert_int_equal(m->leftovers, 1);
+        assert_non_null(strstr(read_file(m, "state/logs/left.service.log", text, sizeof(text)), "left behind"));
+        assert_int_equal(waitpid(atoi(line), &status, 0), atoi(line));
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_commands_run_in_order_with_their_environment),
+                TEST(test_environment_files_are_read_at_each_start),
+                TEST(test_a_missing_program_is_explained),
+                TEST(test_notify_makes_it_ready_and_tells_its_status),
+                TEST(test_forking_finds_its_main_process_by_the_pid_file),
+                TEST(test_forking_guesses_its_main_process),
+                TEST(test_a_stop_ends_all_processes_of_the_unit),
+                TEST(test_what_ignores_sigterm_is_killed),
+                TEST(test_a_failing_service_is_restarted_up_to_its_limit),
+                TEST(test_runtime_directories_come_and_go),
+                TEST(test_units_start_in_order_and_stop_together),
+                TEST(test_other_types_are_refused_with_the_reason),
+                TEST(test_leftovers_of_a_crash_are_killed_at_the_next_start),
+        };
+        int failed = 0;
+
+        test_pid = getpid();
+        /* where cgroups cannot be written the first round is like the second */
+        for (int i = 0; i < 2; i++) {
+                without_cgroups = i == 1;
+                print_message("%s cgroups\n", without_cgroups ? "without" : "with");
+                failed += run_supervisor_tests(&embedded_backend);
+                failed += cmocka_run_group_tests(tests, NULL, NULL);
+        }
+        return failed;
+}
