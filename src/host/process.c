@@ -187,7 +187,8 @@ static int handles_open(ProcessHandles *handles, uv_loop_t *loop, int pidfd, int
         return r;
 }
 
-/* A new process of our own image, with a pidfd. The signals stay blocked in the child: no handler of ours may run there. */
+/* A new process of our own image, with a pidfd. The signals stay blocked in the child: no handler of ours may run
+ * there. */
 static int clone_child(const ProcessOptions *options, int report, int null, pid_t *ret_pid, int *ret_pidfd) {
         unsigned long flags = (unsigned long)(unsigned)options->namespaces | CLONE_PIDFD | SIGCHLD;
         sigset_t all, before;

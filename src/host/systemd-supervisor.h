@@ -1,7 +1,8 @@
 #pragma once
 /*
- * systemd as the supervisor: sd-bus on the libuv loop, without polling. Unit files lie in one folder of ours, linked for
- * this boot (LinkUnitFiles, runtime); states come as D-Bus signals; logs come from the journal. The units outlive us.
+ * systemd as the supervisor: sd-bus on the libuv loop, without polling. Unit files lie in one folder of ours, linked
+ * for this boot (LinkUnitFiles, runtime); states come as D-Bus signals; logs come from the journal. The units
+ * outlive us.
  */
 #include <uv.h>
 
