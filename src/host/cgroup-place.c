@@ -112,7 +112,8 @@ static int read_mount(CgroupPlaces *places, Slice line, Slice self_cgroup) {
                 if (!line.data || !slice_split(&line, ' ', &field))
                         return 0;
         while (!slice_equals(field, slice_from("-")));
-        if (!line.data || !slice_split(&line, ' ', &type) || !line.data || !slice_split(&line, ' ', &source) || !line.data)
+        if (!line.data || !slice_split(&line, ' ', &type) || !line.data || !slice_split(&line, ' ', &source) ||
+            !line.data)
                 return 0;
         options = line;
         if (slice_equals(type, slice_from("cgroup2")))

@@ -394,7 +394,8 @@ int cgroup_set_limit(const Cgroup *group, CgroupLimit limit, uint64_t value, Err
         int r;
 
         if (!folder->path || !file)
-                return error_set(error, -EOPNOTSUPP, "the limit of %s cannot be set: its cgroup controller is not usable here",
+                return error_set(error, -EOPNOTSUPP,
+                                 "the limit of %s cannot be set: its cgroup controller is not usable here",
                                  limit_rows[limit].name);
         path = str_printf("%s/%s", folder->path, file);
         text = limit_text(limit, folder->unified, value);

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Control groups of version 1, 2 and both: made, filled, counted, limited, killed and removed by us. A CgroupRoot is the
- * folder for all groups of one program; a Cgroup is one group in it, which exists in each hierarchy that is used.
+ * Control groups of version 1, 2 and both: made, filled, counted, limited, killed and removed by us. A CgroupRoot is
+ * the folder for all groups of one program; a Cgroup is one group in it, which exists in each hierarchy that is used.
  */
 #include <signal.h>
 
@@ -81,7 +81,8 @@ typedef enum CgroupLimit {
         CGROUP_LIMIT_CPU_QUOTA,   /* thousandths of one CPU */
 } CgroupLimit;
 
-/* CGROUP_NO_LIMIT lifts it. -EOPNOTSUPP: the kernel or our place in the hierarchy does not have it; the error says so. */
+/* CGROUP_NO_LIMIT lifts it. -EOPNOTSUPP: the kernel or our place in the hierarchy does not have it; the error says
+ * so. */
 int cgroup_set_limit(const Cgroup *group, CgroupLimit limit, uint64_t value, Error *error);
 
 typedef struct CgroupCounters {

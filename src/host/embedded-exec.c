@@ -117,7 +117,8 @@ static const struct {
 };
 
 static const ServiceDirectory *directory_of(const Unit *unit, size_t i) {
-        return (const ServiceDirectory *)(const void *)((const char *)&unit->definition.options + directories[i].offset);
+        return (const ServiceDirectory *)(const void *)((const char *)&unit->definition.options +
+                                                        directories[i].offset);
 }
 
 static char *directory_path(const Unit *unit, size_t i, const char *name) {
@@ -146,7 +147,8 @@ static int make_directories(const Unit *unit, const ProcessOptions *options, Str
                         (void)buffer_printf(&all, "%s%s", k > 0 ? ":" : "", path);
                 }
                 if (directory->names.length > 0 &&
-                    (!buffer_string(&all) || set_variable(environment, directories[i].variable, buffer_string(&all)) < 0))
+                    (!buffer_string(&all) ||
+                     set_variable(environment, directories[i].variable, buffer_string(&all)) < 0))
                         return -ENOMEM;
         }
         return 0;
@@ -234,14 +236,13 @@ static int find_user(Setup *setup, const ServiceOptions *options, Error *error) 
         return 0;
 }
 
-static int base_environment(const Unit *unit, UnitProcessRole role, const ExecCommand *command, StringList *list) {
+static int base_environment(const Unit *unit, UnitProcessRole role, StringList *list) {
         const ServiceOptions *o = &unit->definition.options;
         const ServiceMachine *m = &unit->machine;
         bool stopping = m->control_list == &o->stop_post || m->control_list == &o->stop;
         ServiceNotifyAccess access = o->notify_access;
         int r;
 
-        (void)command;
         r = set_variable(list, "PATH", search_path);
         if (r >= 0)
                 r = set_variable(list, "LANG", getenv("LANG") ? getenv("LANG") : "C.UTF-8");
@@ -270,13 +271,12 @@ static int base_environment(const Unit *unit, UnitProcessRole role, const ExecCo
         return r;
 }
 
-static int make_environment(const Unit *unit, UnitProcessRole role, const ExecCommand *command, bool as_user,
-                            Setup *setup, Error *error) {
+static int make_environment(const Unit *unit, UnitProcessRole role, bool as_user, Setup *setup, Error *error) {
         const ServiceOptions *o = &unit->definition.options;
         StringList *list = &setup->environment;
         int r;
 
-        r = base_environment(unit, role, command, list);
+        r = base_environment(unit, role, list);
         if (r >= 0 && as_user)
                 r = find_user(setup, o, error);
         for (size_t i = 0; r >= 0 && i < o->pass_environment.length; i++) {
@@ -425,7 +425,8 @@ static int open_stream(UnitProcess *process, const ServiceStream *stream, Superv
         case SERVICE_STREAM_INHERIT:
                 /* errors go where output goes, unless that is the log, which tells them apart */
                 if (number == SUPERVISOR_STREAM_ERROR && !process->pipes[SUPERVISOR_STREAM_OUTPUT].open) {
-                        *ret = setup->fds[STDOUT_FILENO] < 0 ? -1 : fcntl(setup->fds[STDOUT_FILENO], F_DUPFD_CLOEXEC, 3);
+                        *ret = setup->fds[STDOUT_FILENO] < 0 ? -1
+                                                             : fcntl(setup->fds[STDOUT_FILENO], F_DUPFD_CLOEXEC, 3);
                         return 0;
                 }
                 return open_log_pipe(process, number, ret, error);
@@ -492,7 +493,7 @@ int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, con
                        (role == UNIT_PROCESS_MAIN || !o->root_only_start || unit->machine.control_list == &o->start);
         int r;
 
-        r = make_environment(unit, role, command, as_user, &setup, error);
+        r = make_environment(unit, role, as_user, &setup, error);
         if (r >= 0)
                 r = exec_command_expand(command, &setup.environment, &setup.arguments);
         if (r >= 0)

@@ -148,6 +148,7 @@ void unit_take_definition(Unit *unit, Definition *definition);
 void definition_deinit(Definition *definition);
 void unit_drive(Unit *unit); /* carries out all actions; then the unit is settled in the next turn */
 void unit_kill_all(const Unit *unit, int signal);
+void unit_stop_pid_watch(Unit *unit);
 void unit_check_empty(Unit *unit);
 void unit_note(Unit *unit, const char *format, ...) _printf_(2, 3);
 void unit_note_state(Unit *unit); /* the state it is in now is to be told, even if it is in another by then */

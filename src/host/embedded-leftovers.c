@@ -51,7 +51,8 @@ static void note_leftovers(Embedded *e, const char *name, size_t n) {
 
         if (unit_log_open(&log, e->logs_directory, name, e->log_size, NULL) < 0)
                 return;
-        (void)snprintf(text, sizeof(text), "killed %zu processes that an earlier run of the supervisor had left behind", n);
+        (void)snprintf(text, sizeof(text), "killed %zu processes that an earlier run of the supervisor had left behind",
+                       n);
         (void)unit_log_write(&log, &(SupervisorLogLine){clock_wall(), 0, SUPERVISOR_STREAM_NOTE, slice_from(text)});
         unit_log_close(&log);
 }

@@ -128,8 +128,10 @@ static void on_notify(uv_poll_t *poll, int status, int events) {
                         char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(253 * sizeof(int))];
                 } control;
                 struct iovec vector = {text, sizeof(text)};
-                struct msghdr message = {
-                        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+                struct msghdr message = {.msg_iov = &vector,
+                                         .msg_iovlen = 1,
+                                         .msg_control = &control,
+                                         .msg_controllen = sizeof(control)};
                 ssize_t n = recvmsg(e->notify_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
                 Unit *unit;
                 pid_t pid;
@@ -143,7 +145,8 @@ static void on_notify(uv_poll_t *poll, int status, int events) {
                 if (unit && may_notify(unit, pid))
                         take_message(unit, (Slice){text, (size_t)n});
                 else if (unit)
-                        unit_note(unit, "a notification of process %d is ignored: NotifyAccess= does not allow it", pid);
+                        unit_note(unit, "a notification of process %d is ignored: NotifyAccess= does not allow it",
+                                  pid);
         }
 }
 

@@ -240,11 +240,12 @@ static void start_queued(Embedded *e) {
                                 Error error;
 
                                 if (job->kind == JOB_START)
-                                        embedded_finish_job(e, job,
-                                                            error_set(&error, -EREMOTEIO,
-                                                                      "%s was not started: it requires %s, which has failed",
-                                                                      unit->name, failed->name),
-                                                            &error);
+                                        embedded_finish_job(
+                                                e, job,
+                                                error_set(&error, -EREMOTEIO,
+                                                          "%s was not started: it requires %s, which has failed",
+                                                          unit->name, failed->name),
+                                                &error);
                         }
                         continue;
                 }
@@ -447,7 +448,9 @@ static bool give_line(void *userdata, const SupervisorLogLine *line) {
 }
 
 static void start_log(Embedded *e, SupervisorLog *log) {
-        UnitLog file = {.fd = -1, .limit = e->log_size ? max_of(e->log_size, (uint64_t)UNIT_LOG_SIZE_MIN) : UNIT_LOG_SIZE_DEFAULT};
+        UnitLog file = {.fd = -1,
+                        .limit =
+                                e->log_size ? max_of(e->log_size, (uint64_t)UNIT_LOG_SIZE_MIN) : UNIT_LOG_SIZE_DEFAULT};
         Error error = ERROR_NONE;
         int r = 0;
 
@@ -871,19 +874,14 @@ static void embedded_close(Supervisor *supervisor, void (*closed)(void *userdata
         e->closing = true;
         e->closed = closed;
         e->closed_data = userdata;
-        uv_ref((uv_handle_t *)&e->reaper.signal);
         list_foreach(&e->units, node) {
                 Unit *unit = container_of(node, Unit, link);
 
                 for (JobKind kind = JOB_START; kind <= JOB_UNLOAD; kind++)
                         cancel_jobs(unit, kind, "the supervisor ends");
                 heap_remove(&e->deadlines, &unit->deadline);
-                if (unit->group_open)
-                        (void)unit_group_kill(&unit->group, SIGKILL, 0, 0);
-                if (unit->pid_watch) {
-                        uv_close((uv_handle_t *)unit->pid_watch, (uv_close_cb)free);
-                        unit->pid_watch = NULL;
-                }
+                unit_kill_all(unit, SIGKILL);
+                unit_stop_pid_watch(unit);
                 unit->main = unit->control = NULL;
                 release_processes(unit);
         }

@@ -139,17 +139,16 @@ static void abandon(UnitProcess **process) {
         *process = NULL;
 }
 
-static void stop_pid_watch(Unit *unit);
-
 static void clean_up(Unit *unit) {
         abandon(&unit->main);
         abandon(&unit->control);
-        stop_pid_watch(unit);
+        unit_stop_pid_watch(unit);
         if (unit->group_open) {
                 if (unit_group_is_empty(&unit->group))
                         leftovers_forget(unit);
                 else
-                        unit_note(unit, "processes of this unit go on running: KillMode= or a process that cannot be killed");
+                        unit_note(unit,
+                                  "processes of this unit go on running: KillMode= or a process that cannot be killed");
                 unit_group_close(&unit->group);
                 unit->group_open = false;
         }
@@ -167,8 +166,8 @@ static void describe_end(const UnitProcess *process, int code, int status, char 
                 (void)snprintf(text, size, "%s (process %d) exited with status %d%s%s", what, process->pid, status,
                                name ? "/" : "", name ? name : "");
         else
-                (void)snprintf(text, size, "%s (process %d) was killed by SIG%s%s", what, process->pid, name ? name : "?",
-                               code == CLD_DUMPED ? ", and dumped core" : "");
+                (void)snprintf(text, size, "%s (process %d) was killed by SIG%s%s", what, process->pid,
+                               name ? name : "?", code == CLD_DUMPED ? ", and dumped core" : "");
 }
 
 static void on_executed(Process *child, int r, ProcessStep step) {
@@ -177,8 +176,8 @@ static void on_executed(Process *child, int r, ProcessStep step) {
         char text[SUPERVISOR_TEXT_MAX];
 
         if (r < 0) {
-                (void)snprintf(text, sizeof(text), "%s failed for %s: %s", process_step_text(step), process->command->path,
-                               strerror(-r));
+                (void)snprintf(text, sizeof(text), "%s failed for %s: %s", process_step_text(step),
+                               process->command->path, strerror(-r));
                 unit_fail_text(unit, text);
                 return;
         }
@@ -276,7 +275,7 @@ static void on_watch_closed(uv_handle_t *handle) {
         free(handle);
 }
 
-static void stop_pid_watch(Unit *unit) {
+void unit_stop_pid_watch(Unit *unit) {
         if (unit->pid_watch)
                 uv_close((uv_handle_t *)unit->pid_watch, on_watch_closed);
         unit->pid_watch = NULL;
@@ -298,14 +297,15 @@ void unit_set_main_pid(Unit *unit, pid_t pid) {
         process->pid = pid; /* the handle counted while it was being made is the Process's own now */
         abandon(&unit->main);
         unit->main = process;
-        stop_pid_watch(unit);
+        unit_stop_pid_watch(unit);
         service_main_found(&unit->machine, true, clock_monotonic());
 }
 
 /* The PID in the file, when it is one of the unit's own processes; else 0. */
 static pid_t read_pid_file(const Unit *unit) {
         const char *file = unit->definition.options.pid_file;
-        _cleanup_free_ char *path = file[0] == '/' ? strdup(file) : str_printf("%s/%s", unit->owner->runtime_root, file);
+        _cleanup_free_ char *path =
+                file[0] == '/' ? strdup(file) : str_printf("%s/%s", unit->owner->runtime_root, file);
         _cleanup_pid_list_ PidList pids = {0};
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         uint64_t pid;
@@ -336,11 +336,12 @@ static void on_pid_folder(uv_fs_event_t *watch, const char *file, int events, in
 
 static void watch_pid_file(Unit *unit) {
         const char *file = unit->definition.options.pid_file;
-        _cleanup_free_ char *folder = file[0] == '/' ? strdup(file) : str_printf("%s/%s", unit->owner->runtime_root, file);
+        _cleanup_free_ char *folder =
+                file[0] == '/' ? strdup(file) : str_printf("%s/%s", unit->owner->runtime_root, file);
         uv_fs_event_t *watch;
         int r;
 
-        stop_pid_watch(unit);
+        unit_stop_pid_watch(unit);
         watch = calloc(1, sizeof(*watch));
         if (!folder || !watch || uv_fs_event_init(unit->owner->loop, watch) < 0) {
                 free(watch);

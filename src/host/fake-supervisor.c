@@ -121,7 +121,8 @@ static void enqueue(FakeSupervisor *fake, Pending *pending, Usec delay) {
         at->next = &pending->link;
 }
 
-static Pending *begin(FakeSupervisor *fake, FakeOperation operation, const char *unit, SupervisorDone done, void *userdata) {
+static Pending *begin(FakeSupervisor *fake, FakeOperation operation, const char *unit, SupervisorDone done,
+                      void *userdata) {
         Pending *pending = calloc(1, sizeof(*pending));
 
         fake->counts[operation]++;
@@ -135,7 +136,8 @@ static Pending *begin(FakeSupervisor *fake, FakeOperation operation, const char 
         pending->userdata = userdata;
         if (fake->failure_counts[operation] > 0) {
                 fake->failure_counts[operation]--;
-                pending->r = error_set(&pending->error, fake->failures[operation], "%s: scripted failure", unit ? unit : "all");
+                pending->r = error_set(&pending->error, fake->failures[operation], "%s: scripted failure",
+                                       unit ? unit : "all");
         }
         return pending;
 }
@@ -144,7 +146,8 @@ static void cancel(FakeSupervisor *fake, FakeOperation operation, const char *un
         list_foreach(&fake->pending, node) {
                 Pending *pending = container_of(node, Pending, link);
 
-                if (pending->operation != operation || !pending->unit || !str_equals(pending->unit, unit) || pending->r < 0)
+                if (pending->operation != operation || !pending->unit || !str_equals(pending->unit, unit) ||
+                    pending->r < 0)
                         continue;
                 pending->r = error_set(&pending->error, -ECANCELED, "%s: cut short by another operation", unit);
                 list_unlink(&pending->link);
@@ -341,7 +344,8 @@ static void finish_unload(FakeUnit *unit) {
 static void finish_list(FakeSupervisor *fake, const Pending *pending) {
         map_foreach(&fake->units, entry) {
                 FakeUnit *unit = entry->value;
-                SupervisorUnit told = {unit->name, unit->tag, {unit->text, unit->text_length}, unit->start_asked, unit->state};
+                SupervisorUnit told = {
+                        unit->name, unit->tag, {unit->text, unit->text_length}, unit->start_asked, unit->state};
 
                 if (unit->loaded)
                         pending->each(pending->userdata, &told);
@@ -366,7 +370,8 @@ static void finish(FakeSupervisor *fake, Pending *pending) {
                 break;
         case FAKE_KILL:
                 if (is(unit, "active"))
-                        unit_ended(unit, CLD_KILLED, pending->signal, pending->signal == SIGTERM ? "success" : "signal");
+                        unit_ended(unit, CLD_KILLED, pending->signal,
+                                   pending->signal == SIGTERM ? "success" : "signal");
                 break;
         case FAKE_LIST:
                 finish_list(fake, pending);

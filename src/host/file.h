@@ -12,8 +12,8 @@ int file_read(const char *path, size_t max, Buffer *to, Error *error);
 /* Writes `text` in one write to a file that is there (of /proc, of a cgroup). */
 int file_write(const char *path, const char *text);
 
-/* Puts `text` in place of the file, or makes it, through a temporary file beside it: readers see the old or the new. With
- * `sync` it is on disk before this returns. */
+/* Puts `text` in place of the file, or makes it, through a temporary file beside it: readers see the old or the new.
+ * With `sync` it is on disk before this returns. */
 int file_replace(const char *path, mode_t mode, Slice text, bool sync, Error *error);
 
 /* Makes a folder and those above it. One that is there stays as it is. */

@@ -190,8 +190,9 @@ static int take_step(const ProcessOptions *options, ProcessStep step, int *repor
                         (void)umask(options->umask);
                 return place_files(options, report, null);
         case PROCESS_STEP_PRIORITY:
-                return options->set_nice && syscall(SYS_setpriority, 0 /* PRIO_PROCESS */, 0, options->nice) < 0 ? -errno
-                                                                                                                   : 0;
+                return options->set_nice && syscall(SYS_setpriority, 0 /* PRIO_PROCESS */, 0, options->nice) < 0
+                               ? -errno
+                               : 0;
         case PROCESS_STEP_OOM_SCORE:
                 return options->set_oom_score ? set_oom_score(options->oom_score) : 0;
         case PROCESS_STEP_LIMITS:

@@ -187,7 +187,8 @@ static int handles_open(ProcessHandles *handles, uv_loop_t *loop, int pidfd, int
         return r;
 }
 
-/* A new process of our own image, with a pidfd. The signals stay blocked in the child: no handler of ours may run there. */
+/* A new process of our own image, with a pidfd. The signals stay blocked in the child: no handler of ours may run
+ * there. */
 static int clone_child(const ProcessOptions *options, int report, int null, pid_t *ret_pid, int *ret_pidfd) {
         unsigned long flags = (unsigned long)(unsigned)options->namespaces | CLONE_PIDFD | SIGCHLD;
         sigset_t all, before;
@@ -389,7 +390,6 @@ int process_reaper_init(ProcessReaper *reaper, uv_loop_t *loop, const ProcessRea
         reaper->userdata = userdata;
         reaper->was_subreaper = before != 0;
         list_init(&reaper->processes);
-        uv_unref((uv_handle_t *)&reaper->signal);
         r = uv_signal_start(&reaper->signal, on_sigchld, SIGCHLD);
         assert(r == 0); /* fails only for numbers that are no signals, and without memory for its pipe: made by init */
         return 0;

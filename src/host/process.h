@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Child processes on a libuv loop. A child is held by a pidfd from its birth, so that a signal can reach no other
- * process, and is waited for through it. What keeps the child from executing its program (a missing file, a directory it
- * may not enter) comes back through a pipe, as an errno and the step that failed.
+ * process, and is waited for through it. What keeps the child from executing its program (a missing file, a
+ * directory it may not enter) comes back through a pipe, as an errno and the step that failed.
  *
  * A Process is embedded in its owner, who keeps it until `closed`. Between clone and exec the child makes system calls
  * only: everything is looked up and allocated before.
@@ -117,8 +117,8 @@ struct Process {
 int process_spawn(Process *process, uv_loop_t *loop, ProcessReaper *reaper, const ProcessOptions *options,
                   const ProcessEvents *events, void *owner, Error *error);
 
-/* Waits for a process that is there already (a daemon that forked). Of one that is not our child it cannot be told how it
- * ended: it counts as exited with 0. -ESRCH, -ENOMEM. */
+/* Waits for a process that is there already (a daemon that forked). Of one that is not our child it cannot be told
+ * how it ended: it counts as exited with 0. -ESRCH, -ENOMEM. */
 int process_adopt(Process *process, uv_loop_t *loop, ProcessReaper *reaper, pid_t pid, const ProcessEvents *events,
                   void *owner);
 
@@ -138,7 +138,8 @@ void process_close(Process *process);
  * program come from process_spawn() alone: others would be reaped away from their owner.
  */
 typedef struct ProcessReaperEvents {
-        /* A process that is none of process_spawn() has ended and is about to be reaped: /proc/PID still tells of it. */
+        /* A process that is none of process_spawn() has ended and is about to be reaped: /proc/PID still tells of
+         * it. */
         void (*orphan_ended)(void *userdata, pid_t pid, int code, int status);
         /* All that has ended by now was told: time to look whether groups are empty. */
         void (*settled)(void *userdata);

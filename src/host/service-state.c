@@ -33,7 +33,6 @@ static const char *const results[] = {
         [SERVICE_RESULT_SIGNAL] = "signal",
         [SERVICE_RESULT_CORE_DUMP] = "core-dump",
         [SERVICE_RESULT_START_LIMIT_HIT] = "start-limit-hit",
-        [SERVICE_RESULT_OOM_KILL] = "oom-kill",
 };
 
 #define TO(state) (1U << SERVICE_##state)
@@ -404,8 +403,8 @@ static void main_ended_in_start(ServiceMachine *m, ServiceResult result, Usec no
                 break;
         case SERVICE_NOTIFY:
                 /* it ended without having said that it is ready */
-                enter_signal(m, SERVICE_FINAL_SIGTERM, result != SERVICE_RESULT_SUCCESS ? result : SERVICE_RESULT_PROTOCOL,
-                             now);
+                enter_signal(m, SERVICE_FINAL_SIGTERM,
+                             result != SERVICE_RESULT_SUCCESS ? result : SERVICE_RESULT_PROTOCOL, now);
                 break;
         default:
                 enter_running(m, result, now);
@@ -420,7 +419,8 @@ void service_main_exited(ServiceMachine *m, int code, int status, Usec now) {
         m->main_ended = true;
         m->main_code = code;
         m->main_status = status;
-        if (o->type != SERVICE_FORKING && m->main_index < o->start.length && o->start.items[m->main_index].ignore_failure)
+        if (o->type != SERVICE_FORKING && m->main_index < o->start.length &&
+            o->start.items[m->main_index].ignore_failure)
                 result = SERVICE_RESULT_SUCCESS;
         note_result(m, result);
         switch (m->state) {
@@ -502,8 +502,9 @@ void service_control_exited(ServiceMachine *m, int code, int status, Usec now) {
         if (m->state != SERVICE_RELOAD)
                 note_result(m, result);
         /* while signals are being sent no further command is run */
-        if (result == SERVICE_RESULT_SUCCESS && m->control_index + 1 < list->length && m->state != SERVICE_STOP_SIGTERM &&
-            m->state != SERVICE_STOP_SIGKILL && m->state != SERVICE_FINAL_SIGTERM && m->state != SERVICE_FINAL_SIGKILL) {
+        if (result == SERVICE_RESULT_SUCCESS && m->control_index + 1 < list->length &&
+            m->state != SERVICE_STOP_SIGTERM && m->state != SERVICE_STOP_SIGKILL && m->state != SERVICE_FINAL_SIGTERM &&
+            m->state != SERVICE_FINAL_SIGKILL) {
                 spawn_control(m, list, m->control_index + 1);
                 return;
         }

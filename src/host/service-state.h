@@ -1,8 +1,8 @@
 #pragma once
 /*
  * The life of one service as a pure state machine: systemd's states, results and rules (systemd.service(5)), without
- * processes, clock or I/O. The shell around it (embedded-unit.c) tells what happened, with the time, and carries out the
- * actions that come of it, in their order, before it tells the next thing.
+ * processes, clock or I/O. The shell around it (embedded-unit.c) tells what happened, with the time, and carries out
+ * the actions that come of it, in their order, before it tells the next thing.
  *
  * A ServiceMachine borrows the options, which may be exchanged only while the service is at rest.
  */
@@ -37,7 +37,6 @@ typedef enum ServiceResult {
         SERVICE_RESULT_SIGNAL,
         SERVICE_RESULT_CORE_DUMP,
         SERVICE_RESULT_START_LIMIT_HIT,
-        SERVICE_RESULT_OOM_KILL,
 } ServiceResult;
 
 typedef enum ServiceActionKind {

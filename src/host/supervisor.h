@@ -3,9 +3,9 @@
  * Who runs units on a machine: systemd, the embedded supervisor or a fake, behind one table of operations. A backend
  * embeds a Supervisor as its first member and owns its units; the caller owns the events' userdata.
  *
- * Everything ends later: no operation calls back before it has returned (but with -ENOMEM), and each calls `done` once, with
- * -ECANCELED when another operation on the unit or supervisor_close() cut it short. States are told as they change, in
- * systemd's words; a caller that keeps what it was told never needs to ask.
+ * Everything ends later: no operation calls back before it has returned (but with -ENOMEM), and each calls `done`
+ * once, with -ECANCELED when another operation on the unit or supervisor_close() cut it short. States are told as
+ * they change, in systemd's words; a caller that keeps what it was told never needs to ask.
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -71,8 +71,8 @@ typedef struct SupervisorEvents {
 typedef struct SupervisorLogEvents {
         /* One line, oldest first. The log may be closed from here. */
         void (*line)(void *userdata, const SupervisorLogLine *line);
-        /* No more lines follow: all were given and no following was asked for, or r < 0. Last call; the log must still be
-         * closed. */
+        /* No more lines follow: all were given and no following was asked for, or r < 0. Last call; the log must
+         * still be closed. */
         void (*end)(void *userdata, int r, const Error *error);
 } SupervisorLogEvents;
 
@@ -83,9 +83,9 @@ typedef struct SupervisorLogEvents {
 typedef struct SupervisorOps {
         const char *name; /* "systemd", "embedded", "fake" */
 
-        /* Gives a unit file to the supervisor under a name. `tag` is the caller's own mark for this text (fleet's hash);
-         * list() gives it back. Replaces a text loaded before; a running unit keeps running from the old one until it
-         * is started again. -EINVAL: the unit cannot be run, and why. -EOPNOTSUPP: not by this supervisor. */
+        /* Gives a unit file to the supervisor under a name. `tag` is the caller's own mark for this text (fleet's
+         * hash); list() gives it back. Replaces a text loaded before; a running unit keeps running from the old one
+         * until it is started again. -EINVAL: the unit cannot be run, and why. -EOPNOTSUPP: not by this supervisor. */
         void (*load)(Supervisor *supervisor, const char *name, Slice text, const char *tag, SupervisorDone done,
                      void *userdata);
 
@@ -116,8 +116,8 @@ typedef struct SupervisorOps {
         int (*state)(Supervisor *supervisor, const char *name, SupervisorState *ret);
 
         /* Opens a unit's log: its last `lines` lines (at most SUPERVISOR_LOG_LINES_MAX), then, with `follow`, what
-         * comes. Lines come through `events`, never from within this call. Of a unit that never wrote: none. -errno with
-         * `error`. *ret is the caller's: log_close() it before the supervisor. */
+         * comes. Lines come through `events`, never from within this call. Of a unit that never wrote: none. -errno
+         * with `error`. *ret is the caller's: log_close() it before the supervisor. */
         int (*log_open)(Supervisor *supervisor, const char *name, size_t lines, bool follow,
                         const SupervisorLogEvents *events, void *userdata, SupervisorLog **ret, Error *error);
 

@@ -46,9 +46,10 @@ static void test_pure_version_2(void **state) {
         _cleanup_cgroup_places_ CgroupPlaces places = {0};
 
         (void)state;
-        assert_int_equal(cgroup_places_read(slice_from("30 22 0:25 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"),
-                                            slice_from("0::/system.slice/x.service\n"), &places),
-                         0);
+        assert_int_equal(
+                cgroup_places_read(slice_from("30 22 0:25 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"),
+                                   slice_from("0::/system.slice/x.service\n"), &places),
+                0);
         assert_null(places.legacy[CGROUP_TRACKING].top);
         assert_string_equal(places.unified.own, "/sys/fs/cgroup/system.slice/x.service");
         assert_string_equal(places.unified.top, "/sys/fs/cgroup");

@@ -112,8 +112,8 @@ static void on_changed(void *userdata, const char *name, const SupervisorState *
 
         m->last = *state;
         if (length < sizeof(m->states) - SUPERVISOR_WORD_MAX - 32)
-                (void)snprintf(m->states + length, sizeof(m->states) - length, "%.*s:%s ", (int)strcspn(name, "."), name,
-                               state->sub);
+                (void)snprintf(m->states + length, sizeof(m->states) - length, "%.*s:%s ", (int)strcspn(name, "."),
+                               name, state->sub);
 }
 
 static const SupervisorEvents own_events = {.changed = on_changed};
@@ -297,7 +297,8 @@ static void test_forking_finds_its_main_process_by_the_pid_file(void **state) {
 
         load_in(m, "fork.service",
                 "[Service]\nType=forking\nPIDFile=@/pid\n"
-                "ExecStart=/bin/sh -c '(sleep 0.05; setsid sleep 60 & echo $$! > @/pid.new; mv @/pid.new @/pid) & exit 0'\n");
+                "ExecStart=/bin/sh -c '(sleep 0.05; setsid sleep 60 & echo $$! > @/pid.new; mv @/pid.new @/pid) & exit "
+                "0'\n");
         assert_int_equal(start(m, "fork.service", NULL), 0);
         wait_sub(m, "running");
         assert_int_equal(m->last.main_pid, atoi(read_file(m, "pid", text, sizeof(text))));
@@ -325,7 +326,8 @@ static void test_a_stop_ends_all_processes_of_the_unit(void **state) {
         pid_t hidden;
 
         load_in(m, "tree.service",
-                "[Service]\nExecStart=/bin/sh -c 'setsid sh -c \"echo \\$$\\$$ > @/hidden; exec sleep 60\" & exec sleep 60'\n");
+                "[Service]\nExecStart=/bin/sh -c 'setsid sh -c \"echo \\$$\\$$ > @/hidden; exec sleep 60\" & exec "
+                "sleep 60'\n");
         assert_int_equal(start(m, "tree.service", NULL), 0);
         wait_sub(m, "running");
         while ((hidden = (pid_t)atoi(read_file(m, "hidden", text, sizeof(text)))) == 0)
@@ -341,8 +343,9 @@ static void test_what_ignores_sigterm_is_killed(void **state) {
         Machine *m = *state;
         char text[64];
 
-        load_in(m, "deaf.service", "[Service]\nTimeoutStopSec=100ms\n"
-                                   "ExecStart=/bin/sh -c 'trap \"\" TERM; echo > @/deaf; while :; do sleep 60; done'\n");
+        load_in(m, "deaf.service",
+                "[Service]\nTimeoutStopSec=100ms\n"
+                "ExecStart=/bin/sh -c 'trap \"\" TERM; echo > @/deaf; while :; do sleep 60; done'\n");
         assert_int_equal(start(m, "deaf.service", NULL), 0);
         while (*read_file(m, "deaf", text, sizeof(text)) == '\0')
                 (void)usleep(1000);
@@ -355,7 +358,8 @@ static void test_what_ignores_sigterm_is_killed(void **state) {
 static void test_a_failing_service_is_restarted_up_to_its_limit(void **state) {
         Machine *m = *state;
 
-        load(m, "loop.service", "[Unit]\nStartLimitBurst=3\n[Service]\nRestart=always\nRestartSec=10ms\nExecStart=/bin/false\n");
+        load(m, "loop.service",
+             "[Unit]\nStartLimitBurst=3\n[Service]\nRestart=always\nRestartSec=10ms\nExecStart=/bin/false\n");
         (void)start(m, "loop.service", NULL);
         wait_sub(m, "failed");
         assert_string_equal(m->last.result, "start-limit-hit");
@@ -368,7 +372,8 @@ static void test_runtime_directories_come_and_go(void **state) {
         _cleanup_free_ char *path = str_printf("%s/mine", m->folder);
         struct stat is;
 
-        load(m, "dir.service", "[Service]\nRuntimeDirectory=mine\nRuntimeDirectoryMode=0700\nExecStart=/bin/sleep 60\n");
+        load(m, "dir.service",
+             "[Service]\nRuntimeDirectory=mine\nRuntimeDirectoryMode=0700\nExecStart=/bin/sleep 60\n");
         assert_int_equal(start(m, "dir.service", NULL), 0);
         assert_int_equal(stat(path, &is), 0);
         assert_int_equal(is.st_mode & 0777, 0700);
@@ -380,7 +385,8 @@ static void test_units_start_in_order_and_stop_together(void **state) {
         Machine *m = *state;
 
         load(m, "base.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sleep 0.05\n");
-        load(m, "side.service", "[Unit]\nBindsTo=base.service\nAfter=base.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        load(m, "side.service",
+             "[Unit]\nBindsTo=base.service\nAfter=base.service\n[Service]\nExecStart=/bin/sleep 60\n");
         assert_int_equal(start(m, "side.service", NULL), 0);
         assert_non_null(strstr(m->states, "base:start base:exited side:running"));
         stop(m, "base.service");

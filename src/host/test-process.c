@@ -271,7 +271,6 @@ static void test_what_a_child_leaves_behind_is_reaped(void **state) {
                                                          .fds = {-1, -1, -1}},
                                        &events, f, &error),
                          0);
-        uv_ref((uv_handle_t *)&reaper.signal);
         while (!f->closed || f->orphan == 0)
                 (void)uv_run(&f->loop, UV_RUN_ONCE);
         assert_int_equal(f->status, 4);
@@ -292,7 +291,8 @@ static void test_a_user_is_taken(void **state) {
         }
         assert_string_equal(
                 run_script(*state,
-                           &(ProcessOptions){.set_user = true, .uid = 65534, .gid = 65534, .groups = groups, .n_groups = 1},
+                           &(ProcessOptions){
+                                   .set_user = true, .uid = 65534, .gid = 65534, .groups = groups, .n_groups = 1},
                            "echo $(id -u) $(id -G)", text, sizeof(text)),
                 "65534 65534 65533");
 }

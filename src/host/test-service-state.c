@@ -17,7 +17,6 @@ typedef struct Fixture {
         ServiceOptions options;
         ServiceMachine machine;
         char told[256];
-        bool group_stays; /* a signal does not end the group */
 } Fixture;
 
 static void note(Fixture *f, const char *word) {
@@ -129,8 +128,9 @@ static void test_simple_runs_and_stops(void **state) {
 }
 
 static void test_commands_run_in_order(void **state) {
-        Fixture *f = begin(state, "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStartPre=-/bin/p\nExecStartPre=/bin/q\n"
-                                  "ExecStart=/bin/a\nExecStart=/bin/b\nExecStartPost=/bin/c\n");
+        Fixture *f =
+                begin(state, "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStartPre=-/bin/p\nExecStartPre=/bin/q\n"
+                             "ExecStart=/bin/a\nExecStart=/bin/b\nExecStartPost=/bin/c\n");
 
         service_start(&f->machine, 0);
         assert_string_equal(actions(f), "pre");
@@ -162,7 +162,8 @@ static void test_failing_pre_command_fails_the_unit(void **state) {
 }
 
 static void test_restart_waits_and_counts(void **state) {
-        Fixture *f = begin(state, "[Unit]\nStartLimitBurst=2\n[Service]\nExecStart=/bin/a\nRestart=on-failure\nRestartSec=3\n");
+        Fixture *f = begin(
+                state, "[Unit]\nStartLimitBurst=2\n[Service]\nExecStart=/bin/a\nRestart=on-failure\nRestartSec=3\n");
 
         for (int i = 0; i < 2; i++) {
                 if (i == 0)
@@ -378,7 +379,8 @@ static void test_any_order_of_events_ends_at_rest(void **state) {
                         case 2:
                         case 3:
                                 if (m->main_alive)
-                                        main_exits(f, (random >> 20) & 1 ? CLD_EXITED : CLD_KILLED, (int)(random >> 21 & 3), now);
+                                        main_exits(f, (random >> 20) & 1 ? CLD_EXITED : CLD_KILLED,
+                                                   (int)(random >> 21 & 3), now);
                                 break;
                         case 4:
                         case 5:

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What every supervisor must do: one list of tests, run against each backend. The backend says how units that behave in a
- * certain way are written there, and turns its wheels.
+ * What every supervisor must do: one list of tests, run against each backend. The backend says how units that behave
+ * in a certain way are written there, and turns its wheels.
  */
 #include "host/supervisor.h"
 

@@ -189,7 +189,8 @@ int unit_group_kill(const UnitGroup *group, int signal, pid_t except_one, pid_t 
                 for (size_t i = 0; i < now.length; i++) {
                         pid_t pid = now.items[i];
 
-                        if (pid == except_one || pid == except_other || pid_list_contains(&signalled, pid) || is_zombie(pid))
+                        if (pid == except_one || pid == except_other || pid_list_contains(&signalled, pid) ||
+                            is_zombie(pid))
                                 continue;
                         r = pid_list_add(&signalled, pid);
                         if (r < 0)

@@ -22,7 +22,9 @@ static int open_current(UnitLog *log) {
 }
 
 int unit_log_open(UnitLog *log, const char *folder, const char *unit, uint64_t size_limit, Error *error) {
-        UnitLog opened = {.fd = -1, .limit = max_of(size_limit ? size_limit : UNIT_LOG_SIZE_DEFAULT, (uint64_t)UNIT_LOG_SIZE_MIN)};
+        UnitLog opened = {.fd = -1,
+                          .limit =
+                                  max_of(size_limit ? size_limit : UNIT_LOG_SIZE_DEFAULT, (uint64_t)UNIT_LOG_SIZE_MIN)};
         int r = -ENOMEM;
 
         opened.path = str_printf("%s/%s.log", folder, unit);
@@ -148,6 +150,7 @@ int unit_log_read(const UnitLog *log, size_t lines, bool (*line)(void *userdata,
             !give_lines((Slice){buffer_data(&old) + old_start, buffer_length(&old) - old_start}, line, userdata))
                 return 0;
         if (buffer_length(&current) > 0)
-                (void)give_lines((Slice){buffer_data(&current) + start, buffer_length(&current) - start}, line, userdata);
+                (void)give_lines((Slice){buffer_data(&current) + start, buffer_length(&current) - start}, line,
+                                 userdata);
         return 0;
 }

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What a unit prints, kept on disk within a limit: NAME.log and, when that is half the limit long, NAME.log.1 instead of
- * the one before. Lines are "MICROSECONDS PID STREAM TEXT", STREAM being o, e or n. It outlives the daemon.
+ * What a unit prints, kept on disk within a limit: NAME.log and, when that is half the limit long, NAME.log.1
+ * instead of the one before. Lines are "MICROSECONDS PID STREAM TEXT", STREAM being o, e or n. It outlives the daemon.
  */
 #include "base/buffer.h"
 #include "host/supervisor.h"

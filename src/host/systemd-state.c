@@ -1,0 +1,207 @@
+/* States of units: read once, then kept by PropertiesChanged. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "host/systemd-internal.h"
+
+static int read_word(sd_bus_message *m, char *field, size_t size) {
+        const char *word;
+        int r = sd_bus_message_read(m, "v", "s", &word);
+
+        if (r >= 0)
+                supervisor_set_word(field, size, word);
+        return r;
+}
+
+static int read_int(sd_bus_message *m, const char *type, int64_t *ret) {
+        uint32_t u = 0;
+        int32_t i = 0;
+        uint64_t t = 0;
+        int r = sd_bus_message_read(m, "v", type, *type == 'u' ? (void *)&u : *type == 'i' ? (void *)&i : (void *)&t);
+
+        if (r >= 0)
+                *ret = *type == 'u' ? (int64_t)u : *type == 'i' ? (int64_t)i : (int64_t)t;
+        return r;
+}
+
+typedef enum PropertyField {
+        FIELD_LOAD,
+        FIELD_ACTIVE,
+        FIELD_SUB,
+        FIELD_RESULT,
+        FIELD_TEXT,
+        FIELD_MAIN_PID,
+        FIELD_EXIT_CODE,
+        FIELD_EXIT_STATUS,
+        FIELD_RESTARTS,
+        FIELD_SINCE,
+} PropertyField;
+
+static const struct {
+        const char *name, *type;
+        PropertyField field;
+} properties[] = {
+        {"LoadState", "s", FIELD_LOAD},
+        {"ActiveState", "s", FIELD_ACTIVE},
+        {"SubState", "s", FIELD_SUB},
+        {"Result", "s", FIELD_RESULT},
+        {"StatusText", "s", FIELD_TEXT},
+        {"MainPID", "u", FIELD_MAIN_PID},
+        {"ExecMainCode", "i", FIELD_EXIT_CODE},
+        {"ExecMainStatus", "i", FIELD_EXIT_STATUS},
+        {"NRestarts", "u", FIELD_RESTARTS},
+        {"StateChangeTimestamp", "t", FIELD_SINCE},
+};
+
+static int read_field(SupervisorState *state, PropertyField field, const char *type, sd_bus_message *m) {
+        int64_t number = 0;
+        int r;
+
+        switch (field) {
+        case FIELD_LOAD:
+                return read_word(m, state->load, sizeof(state->load));
+        case FIELD_ACTIVE:
+                return read_word(m, state->active, sizeof(state->active));
+        case FIELD_SUB:
+                return read_word(m, state->sub, sizeof(state->sub));
+        case FIELD_RESULT:
+                return read_word(m, state->result, sizeof(state->result));
+        case FIELD_TEXT:
+                return read_word(m, state->text, sizeof(state->text));
+        default:
+                break;
+        }
+        r = read_int(m, type, &number);
+        if (r < 0)
+                return r;
+        if (field == FIELD_MAIN_PID)
+                state->main_pid = (pid_t)number;
+        else if (field == FIELD_EXIT_CODE)
+                state->exit_code = (int)number;
+        else if (field == FIELD_EXIT_STATUS)
+                state->exit_status = (int)number;
+        else if (field == FIELD_RESTARTS)
+                state->restarts = (uint64_t)number;
+        else
+                state->since = number;
+        return 0;
+}
+
+/* An a{sv} of properties: takes those that we know. */
+static int read_properties(SupervisorState *state, sd_bus_message *m) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *name;
+                size_t i = 0;
+
+                r = sd_bus_message_read(m, "s", &name);
+                if (r < 0)
+                        return r;
+                while (i < ARRAY_SIZE(properties) && !str_equals(properties[i].name, name))
+                        i++;
+                if (i < ARRAY_SIZE(properties))
+                        r = read_field(state, properties[i].field, properties[i].type, m);
+                else
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static bool state_differs(const SupervisorState *a, const SupervisorState *b) {
+        return !str_equals(a->load, b->load) || !str_equals(a->active, b->active) || !str_equals(a->sub, b->sub) ||
+               !str_equals(a->result, b->result) || a->main_pid != b->main_pid || a->exit_code != b->exit_code ||
+               a->exit_status != b->exit_status || a->restarts != b->restarts || !str_equals(a->text, b->text);
+}
+
+static void tell_unit(Systemd *s, SystemdUnit *unit) {
+        if (!unit->changed)
+                return;
+        unit->changed = false;
+        if (unit->was_told && !state_differs(&unit->state, &unit->told))
+                return;
+        unit->told = unit->state;
+        unit->was_told = true;
+        if (s->base.events->changed)
+                s->base.events->changed(s->base.userdata, unit->name, &unit->told);
+}
+
+static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Systemd *s = userdata;
+        const char *path = sd_bus_message_get_path(m);
+        SystemdUnit *unit = path ? map_get(&s->by_path, slice_from(path)) : NULL;
+
+        const char *interface;
+
+        (void)error;
+        if (!unit || sd_bus_message_read(m, "s", &interface) < 0)
+                return 0;
+        /* what a unit has passed through is told, too: each signal of the common part is a state of its own */
+        if (str_equals(interface, SYSTEMD_DESTINATION ".Unit"))
+                tell_unit(s, unit);
+        if (read_properties(&unit->state, m) >= 0)
+                unit->changed = true;
+        return 0;
+}
+
+static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        SystemdUnit *unit = userdata;
+
+        (void)error;
+        unit->known = true;
+        if (!sd_bus_message_is_method_error(m, NULL) && read_properties(&unit->state, m) >= 0)
+                unit->changed = true;
+        return 0;
+}
+
+int systemd_state_fetch(Systemd *s, SystemdUnit *unit) {
+        /* an interface of "" means all of them; the slot floats: it goes with the bus, and units live as long */
+        return sd_bus_call_method_async(s->bus, NULL, SYSTEMD_DESTINATION, unit->path,
+                                        "org.freedesktop.DBus.Properties", "GetAll", on_properties, unit, "s", "");
+}
+
+static int on_reloading(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Systemd *s = userdata;
+        int active = 1;
+
+        (void)error;
+        if (sd_bus_message_read(m, "b", &active) < 0 || active)
+                return 0;
+        list_foreach(&s->units, node) {
+                SystemdUnit *unit = container_of(node, SystemdUnit, link);
+
+                if (unit->loaded)
+                        (void)systemd_state_fetch(s, unit);
+        }
+        return 0;
+}
+
+int systemd_state_watch(Systemd *s, Error *error) {
+        int r;
+
+        r = sd_bus_add_match_async(s->bus, NULL,
+                                   "type='signal',sender='" SYSTEMD_DESTINATION
+                                   "',interface='org.freedesktop.DBus.Properties',"
+                                   "member='PropertiesChanged',path_namespace='" SYSTEMD_PATH "/unit'",
+                                   on_properties_changed, NULL, s);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                              "Reloading", on_reloading, NULL, s);
+        if (r >= 0)
+                r = sd_bus_call_method_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                             "Subscribe", NULL, NULL, NULL);
+        return r < 0 ? error_set_errno(error, r, "cannot subscribe to systemd's signals") : 0;
+}
+
+void systemd_state_tell(Systemd *s) {
+        list_foreach(&s->units, node)
+                tell_unit(s, container_of(node, SystemdUnit, link));
+}
