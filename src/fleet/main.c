@@ -3,12 +3,11 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include <systemd/sd-daemon.h>
-
 #include "base/log.h"
 #include "fleet/agent/agent.h"
 #include "fleet/server.h"
 #include "host/embedded-supervisor.h"
+#include "host/systemd-supervisor.h"
 
 /* Exit codes, documented in the manual page. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -55,12 +54,15 @@ static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetSe
 }
 
 static int make_supervisor(uv_loop_t *loop, const FleetSettings *settings, FleetServer *server, Supervisor **ret, Error *error) {
+        const SystemdOptions systemd = {.units_directory = settings->units_directory, .user = settings->systemd_user};
         const char *name = settings->supervisor;
 
         if (!*name)
-                name = sd_booted() > 0 ? "systemd" : "embedded";
+                name = systemd_is_running() ? "systemd" : "embedded";
         if (str_equals(name, "embedded"))
                 return make_embedded(loop, settings, server, ret, error);
+        if (str_equals(name, "systemd"))
+                return systemd_supervisor_new(loop, &systemd, &agent_supervisor_events, fleet_server_agent(server), ret, error);
         return error_set(error, -EINVAL, "--supervisor is \"%s\": it must be systemd or embedded", name);
 }
 

@@ -25,7 +25,7 @@ static const Option *fleet_options(FleetSettings *s) {
                 {"listen", 0, OPTION_STRING, "URL", "FLEET_LISTEN", "where the API is served (default: unix:///run/faering/fleet.sock)",
                  &s->listen, NULL},
                 {"supervisor", 0, OPTION_STRING, "NAME", "FLEET_SUPERVISOR",
-                 "systemd, embedded or fake (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
+                 "systemd or embedded (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
                 {"etcd_servers", 0, OPTION_STRING, "URLS", "FLEET_ETCD_SERVERS",
                  "the store (default: http://127.0.0.1:2379,http://127.0.0.1:4001)", &s->etcd_servers, NULL},
                 {"etcd_key_prefix", 0, OPTION_STRING, "KEY", "FLEET_ETCD_KEY_PREFIX", "where in the store (default: " "/_coreos.com/fleet/)",
@@ -41,8 +41,10 @@ static const Option *fleet_options(FleetSettings *s) {
                 {"engine_reconcile_interval", 0, OPTION_DURATION, "TIME", "FLEET_ENGINE_RECONCILE_INTERVAL", NULL, &s->unused_time, NULL},
                 {"etcd_request_timeout", 0, OPTION_STRING, "TIME", "FLEET_ETCD_REQUEST_TIMEOUT", NULL, &s->unused, NULL},
                 {"token_limit", 0, OPTION_U64, "N", "FLEET_TOKEN_LIMIT", NULL, &s->unused_number, NULL},
-                {"units_directory", 0, OPTION_STRING, "DIR", "FLEET_UNITS_DIRECTORY", NULL, &s->unused, NULL},
-                {"systemd_user", 0, OPTION_SWITCH, NULL, "FLEET_SYSTEMD_USER", NULL, &s->unused_switch, NULL},
+                {"units_directory", 0, OPTION_STRING, "DIR", "FLEET_UNITS_DIRECTORY",
+                 "where systemd finds the unit files (default: /run/fleet/units)", &s->units_directory, NULL},
+                {"systemd_user", 0, OPTION_SWITCH, NULL, "FLEET_SYSTEMD_USER", "use the user's own systemd",
+                 &s->systemd_user, NULL},
                 {"enable_grpc", 0, OPTION_SWITCH, NULL, "FLEET_ENABLE_GRPC", NULL, &s->unused_switch, NULL},
                 {"disable_watches", 0, OPTION_SWITCH, NULL, "FLEET_DISABLE_WATCHES", NULL, &s->unused_switch, NULL},
                 {"verify_units", 0, OPTION_SWITCH, NULL, "FLEET_VERIFY_UNITS", NULL, &s->unused_switch, NULL},
@@ -68,7 +70,7 @@ int fleet_settings_format_help(Buffer *buffer) {
 
 void fleet_settings_deinit(FleetSettings *s) {
         char *strings[] = {s->config, s->state_dir, s->listen, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
-                           s->metadata, s->machine_id, s->unused};
+                           s->metadata, s->machine_id, s->units_directory, s->unused};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);

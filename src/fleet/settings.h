@@ -8,7 +8,7 @@ typedef struct FleetSettings {
         char *config;           /* the file; "" for none */
         char *state_dir;
         char *listen;
-        char *supervisor;       /* systemd, embedded, fake; "": what fits this machine */
+        char *supervisor;       /* systemd, embedded; "": what fits this machine */
         char *etcd_servers;
         char *etcd_key_prefix;
         char *public_ip;
@@ -16,6 +16,8 @@ typedef struct FleetSettings {
         char *machine_id;       /* for tests; "": /etc/machine-id */
         Usec agent_ttl;
         uint64_t verbosity;
+        char *units_directory;  /* of unit files for systemd; NULL: /run/fleet/units */
+        bool systemd_user;      /* the user's systemd */
         bool disable_engine;
         bool help, version;
         char *unused;           /* keys of fleet's that mean nothing here */
