@@ -13,8 +13,8 @@ struct Watch {
         Timer timer;
         const char *path;
         Server *server;
-        Watcher *watcher;   /* NULL: not watching at present */
-        uint64_t next;      /* index of the first change not seen; 0: begins with what comes */
+        Watcher *watcher;        /* NULL: not watching at present */
+        uint64_t next;           /* index of the first change not seen; 0: begins with what comes */
         uint64_t told[TOLD_MAX]; /* changes that came, not compared yet */
         size_t told_length;
         uint64_t twice;     /* the last one that rightly came twice */
@@ -35,7 +35,8 @@ static void on_watch_ready(Watcher *watcher, void *userdata) {
 
         while ((event = watcher_take(watcher))) {
                 if (watch->told_length == TOLD_MAX)
-                        world_violate(watch->world, "a watcher of %s gets more changes at once than its queue holds", watch->path);
+                        world_violate(watch->world, "a watcher of %s gets more changes at once than its queue holds",
+                                      watch->path);
                 else
                         watch->told[watch->told_length++] = event_index(event);
                 event_unref(event);
@@ -60,7 +61,8 @@ static void check_gap(Watch *watch, uint64_t until) {
                 const Event *event = ledger_event(&watch->world->ledger, index);
 
                 if (event && watch_sees(watch, event))
-                        world_violate(watch->world, "a watcher of %s on server %" PRIu64 " misses change %" PRIu64 ", '%s %.*s'",
+                        world_violate(watch->world,
+                                      "a watcher of %s on server %" PRIu64 " misses change %" PRIu64 ", '%s %.*s'",
                                       watch->path, watch->server->id, index, event_action_name(event->action),
                                       (int)event->path_length, event->path);
         }
@@ -68,7 +70,8 @@ static void check_gap(Watch *watch, uint64_t until) {
 
 /* As in etcd whoever streams a key itself gets its end twice: once as a change, once because it goes. */
 static bool is_told_twice(const Watch *watch, const Event *event) {
-        bool ends = event->action == EVENT_DELETE || event->action == EVENT_COMPARE_AND_DELETE || event->action == EVENT_EXPIRE;
+        bool ends = event->action == EVENT_DELETE || event->action == EVENT_COMPARE_AND_DELETE ||
+                    event->action == EVENT_EXPIRE;
 
         return ends && event_index(event) + 1 == watch->next && event_index(event) != watch->twice &&
                slice_equals(event_path(event), slice_from(watch->path));
@@ -86,12 +89,15 @@ static void watch_compare(Watch *watch) {
                         continue;
                 }
                 if (watch->next != 0 && index < watch->next) {
-                        world_violate(world, "a watcher of %s on server %" PRIu64 " gets change %" PRIu64 " again, or too late",
+                        world_violate(world,
+                                      "a watcher of %s on server %" PRIu64 " gets change %" PRIu64
+                                      " again, or too late",
                                       watch->path, watch->server->id, index);
                         return;
                 }
                 if (event && !watch_sees(watch, event)) {
-                        world_violate(world, "a watcher of %s gets change %" PRIu64 ", which is not there", watch->path, index);
+                        world_violate(world, "a watcher of %s gets change %" PRIu64 ", which is not there", watch->path,
+                                      index);
                         return;
                 }
                 if (watch->next != 0)
@@ -109,13 +115,14 @@ static void watch_reset(Watch *watch, bool checked) {
 
         if (checked && watch->next >= oldest && watch->next != 0) {
                 world_violate(watch->world,
-                              "a watcher of %s on server %" PRIu64 " is told that change %" PRIu64 " is gone, but the history "
+                              "a watcher of %s on server %" PRIu64 " is told that change %" PRIu64
+                              " is gone, but the history "
                               "begins at %" PRIu64,
                               watch->path, watch->server->id, watch->next, oldest);
                 return;
         }
-        world_trace(watch->world, watch->server, "a watcher of %s is told that changes from %" PRIu64 " on are lost", watch->path,
-                    watch->next);
+        world_trace(watch->world, watch->server, "a watcher of %s is told that changes from %" PRIu64 " on are lost",
+                    watch->path, watch->next);
         world_count(watch->world, COUNT_WATCHES_RESET, 1);
         watch->next = tree->index + 1;
 }
