@@ -54,7 +54,7 @@ void linear_deinit(Linear *linear);
 /* Returns its number. */
 size_t linear_call(Linear *linear, Operation operation);
 
-/* `took_effect` says of a value of unknown fate whether it was ever in the tree: what was not is left out. After LINEAR_NO
- * ret_stuck has the operation that no order could explain. */
+/* `took_effect` says of a value of unknown fate whether it was ever in the tree: what was not is left out. After
+ * LINEAR_NO ret_stuck has the operation that no order could explain. */
 LinearVerdict linear_check(const Linear *linear, uint32_t key, bool (*took_effect)(void *userdata, uint64_t value),
                            void *userdata, const Operation **ret_stuck);

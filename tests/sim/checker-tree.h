@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What all servers must agree on: the committed log, the changes of the tree, the leaders. The ledger holds what was seen
- * first; every server is held to it at each step of its way, over all crashes.
+ * What all servers must agree on: the committed log, the changes of the tree, the leaders. The ledger holds what was
+ * seen first; every server is held to it at each step of its way, over all crashes.
  */
 #include "base/map.h"
 #include "store/tree/tree.h"

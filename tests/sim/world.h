@@ -1,8 +1,8 @@
 #pragma once
 /*
- * One simulated cluster: whole store servers on virtual time. The world owns everything; each part has a file of its own:
- * server.c (life and death of a server, its clocks), network.c, jobs.c (the disk's speed), faults.c, client.c, and the
- * checkers. All chance comes from the seed, so that a seed replays exactly.
+ * One simulated cluster: whole store servers on virtual time. The world owns everything; each part has a file of its
+ * own: server.c (life and death of a server, its clocks), network.c, jobs.c (the disk's speed), faults.c, client.c, and
+ * the checkers. All chance comes from the seed, so that a seed replays exactly.
  */
 #include "base/heap.h"
 #include "base/list.h"
