@@ -91,9 +91,7 @@ static void client_move(Client *client) {
 static void client_rest(Client *client) {
         World *world = client->world;
 
-        if (!world->ending || !world->healed || client->next.fire)
-                world_schedule(world, &client->next,
-                               world->now + world_draw_time(chance_of(client), world->plan.think));
+        world_schedule(world, &client->next, world->now + world_draw_time(chance_of(client), world->plan.think));
 }
 
 /* ---- answers ---- */
