@@ -28,14 +28,14 @@ typedef struct Memory {
 
 typedef struct Search {
         const Operation **operations;
-        uint64_t *names;  /* random numbers of the operations: their sum names a set of them */
+        uint64_t *names; /* random numbers of the operations: their sum names a set of them */
         size_t length;
-        Mark *marks;      /* marks[0] is the head of the list */
+        Mark *marks; /* marks[0] is the head of the list */
         Choice *choices;
         size_t depth;
-        size_t open;      /* operations of known outcome that have no place yet */
-        size_t deepest;   /* most operations that had a place at a time … */
-        int32_t stuck;    /* … and the one whose return then could not be explained */
+        size_t open;    /* operations of known outcome that have no place yet */
+        size_t deepest; /* most operations that had a place at a time … */
+        int32_t stuck;  /* … and the one whose return then could not be explained */
         Memory memory;
 } Search;
 
@@ -121,7 +121,8 @@ static bool step(const Operation *operation, uint64_t state, uint64_t *ret_state
         case OUTCOME_EXISTS:
                 return state != 0;
         case OUTCOME_COMPARE_FAILED:
-                return state != 0 && state != operation->expected && (operation->before == 0 || state == operation->before);
+                return state != 0 && state != operation->expected &&
+                       (operation->before == 0 || state == operation->before);
         case OUTCOME_VOID:
                 break;
         }

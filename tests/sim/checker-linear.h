@@ -13,10 +13,10 @@
 typedef enum OperationKind {
         OPERATION_SET,
         OPERATION_CREATE,
-        OPERATION_SWAP,           /* compare and swap, by value or by index */
+        OPERATION_SWAP, /* compare and swap, by value or by index */
         OPERATION_DELETE,
         OPERATION_COMPARE_DELETE,
-        OPERATION_READ,           /* quorum */
+        OPERATION_READ, /* quorum */
 } OperationKind;
 
 typedef enum OperationOutcome {
@@ -25,7 +25,7 @@ typedef enum OperationOutcome {
         OUTCOME_NOT_FOUND,
         OUTCOME_COMPARE_FAILED,
         OUTCOME_EXISTS,
-        OUTCOME_VOID,             /* surely not carried out: takes no part */
+        OUTCOME_VOID, /* surely not carried out: takes no part */
 } OperationOutcome;
 
 typedef struct Operation {
@@ -35,7 +35,7 @@ typedef struct Operation {
         uint64_t called, returned; /* points of the order in which all happens */
         uint64_t value;            /* written */
         uint64_t expected;         /* compared with */
-        uint64_t before;           /* the value that the answer showed as the one before, or (of reads) as the one there */
+        uint64_t before; /* the value that the answer showed as the one before, or (of reads) as the one there */
 } Operation;
 
 typedef struct Linear {
@@ -54,7 +54,7 @@ void linear_deinit(Linear *linear);
 /* Returns its number. */
 size_t linear_call(Linear *linear, Operation operation);
 
-/* `took_effect` says of a value of unknown fate whether it was ever in the tree: what was not is left out. After LINEAR_NO
- * ret_stuck has the operation that no order could explain. */
+/* `took_effect` says of a value of unknown fate whether it was ever in the tree: what was not is left out. After
+ * LINEAR_NO ret_stuck has the operation that no order could explain. */
 LinearVerdict linear_check(const Linear *linear, uint32_t key, bool (*took_effect)(void *userdata, uint64_t value),
                            void *userdata, const Operation **ret_stuck);

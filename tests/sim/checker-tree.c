@@ -8,8 +8,8 @@
 #include "world.h"
 
 enum {
-        HASH_INTERVAL = 400 * 1000,  /* a tree is hashed that often at most */
-        STORAGE_SLACK = 20000,       /* entries in memory beyond what is kept by intention */
+        HASH_INTERVAL = 400 * 1000, /* a tree is hashed that often at most */
+        STORAGE_SLACK = 20000,      /* entries in memory beyond what is kept by intention */
 };
 
 void ledger_deinit(Ledger *ledger) {
@@ -104,13 +104,13 @@ static void check_completeness(World *world, Server *server, uint64_t term) {
         last--;
         if (raft_last_index(replica_raft(server->replica)) < last)
                 world_violate(world,
-                              "leader completeness: server %" PRIu64 " leads in term %" PRIu64 " with a log up to %" PRIu64
-                              ", but entry %zu was committed",
+                              "leader completeness: server %" PRIu64 " leads in term %" PRIu64
+                              " with a log up to %" PRIu64 ", but entry %zu was committed",
                               server->id, term, raft_last_index(replica_raft(server->replica)), last);
         else if (raft_memory_storage_term(storage, last, &have) == 0 && have != world->ledger.entries[last].term)
                 world_violate(world,
-                              "leader completeness: server %" PRIu64 " leads in term %" PRIu64 " with entry %zu of term %" PRIu64
-                              ", but that of term %" PRIu64 " was committed",
+                              "leader completeness: server %" PRIu64 " leads in term %" PRIu64
+                              " with entry %zu of term %" PRIu64 ", but that of term %" PRIu64 " was committed",
                               server->id, term, last, have, world->ledger.entries[last].term);
 }
 
@@ -134,7 +134,9 @@ static void observe_leader(World *world, Server *server) {
         ledger->leaders = table_reserve(ledger->leaders, &ledger->leaders_length, sizeof(*ledger->leaders), term);
         if (ledger->leaders[term].id != 0 &&
             (ledger->leaders[term].id != server->id || ledger->leaders[term].life != server->life)) {
-                world_violate(world, "election safety: in term %" PRIu64 " server %" PRIu64 " led already, and now server %" PRIu64,
+                world_violate(world,
+                              "election safety: in term %" PRIu64 " server %" PRIu64
+                              " led already, and now server %" PRIu64,
                               term, ledger->leaders[term].id, server->id);
                 return;
         }
@@ -174,8 +176,8 @@ static void observe_entry(World *world, Server *server, const RaftEntry *entry) 
         }
         if (known->term != entry->term || known->digest != digest)
                 world_violate(world,
-                              "state machine safety: entry %" PRIu64 " was committed in term %" PRIu64 ", but server %" PRIu64
-                              " applies another of term %" PRIu64,
+                              "state machine safety: entry %" PRIu64 " was committed in term %" PRIu64
+                              ", but server %" PRIu64 " applies another of term %" PRIu64,
                               entry->index, known->term, server->id, entry->term);
 }
 
@@ -185,8 +187,8 @@ static void observe_log(World *world, Server *server, uint64_t applied) {
         uint64_t index = max_of(view->log_index, storage->base_index);
 
         if (applied < view->applied) {
-                world_violate(world, "server %" PRIu64 " went back from entry %" PRIu64 " to %" PRIu64, server->id, view->applied,
-                              applied);
+                world_violate(world, "server %" PRIu64 " went back from entry %" PRIu64 " to %" PRIu64, server->id,
+                              view->applied, applied);
                 return;
         }
         view->applied = applied;
@@ -196,20 +198,21 @@ static void observe_log(World *world, Server *server, uint64_t applied) {
         }
         view->log_index = max_of(index, applied);
         if (storage->entries.length > world->plan.snapshot_entries * 4 + world->plan.keep_entries + STORAGE_SLACK)
-                world_violate(world, "server %" PRIu64 " keeps %zu entries in memory", server->id, storage->entries.length);
+                world_violate(world, "server %" PRIu64 " keeps %zu entries in memory", server->id,
+                              storage->entries.length);
 }
 
 /* ---- the tree ---- */
 
 static bool sides_equal(const EventNode *a, const EventNode *b) {
-        return slice_equals(value_slice(a->value), value_slice(b->value)) && a->has_value == b->has_value && a->dir == b->dir &&
-               a->has_expiry == b->has_expiry && (!a->has_expiry || a->expiry == b->expiry) && a->created == b->created &&
-               a->modified == b->modified;
+        return slice_equals(value_slice(a->value), value_slice(b->value)) && a->has_value == b->has_value &&
+               a->dir == b->dir && a->has_expiry == b->has_expiry && (!a->has_expiry || a->expiry == b->expiry) &&
+               a->created == b->created && a->modified == b->modified;
 }
 
 static bool events_equal(const Event *a, const Event *b) {
-        return a->action == b->action && a->refresh == b->refresh && a->has_previous == b->has_previous && a->time == b->time &&
-               slice_equals(event_path(a), event_path(b)) && sides_equal(&a->node, &b->node) &&
+        return a->action == b->action && a->refresh == b->refresh && a->has_previous == b->has_previous &&
+               a->time == b->time && slice_equals(event_path(a), event_path(b)) && sides_equal(&a->node, &b->node) &&
                (!a->has_previous || sides_equal(&a->previous, &b->previous));
 }
 
@@ -239,11 +242,10 @@ static void observe_event(World *world, Server *server, Event *event) {
                 return;
         }
         if (!events_equal(ledger->events[index], event))
-                world_violate(world,
-                              "change %" PRIu64 " was '%s %.*s', but is '%s %.*s' (or else) on server %" PRIu64, index,
-                              event_action_name(ledger->events[index]->action), (int)ledger->events[index]->path_length,
-                              ledger->events[index]->path, event_action_name(event->action), (int)event->path_length,
-                              event->path, server->id);
+                world_violate(world, "change %" PRIu64 " was '%s %.*s', but is '%s %.*s' (or else) on server %" PRIu64,
+                              index, event_action_name(ledger->events[index]->action),
+                              (int)ledger->events[index]->path_length, ledger->events[index]->path,
+                              event_action_name(event->action), (int)event->path_length, event->path, server->id);
 }
 
 static void observe_tree(World *world, Server *server) {
@@ -272,7 +274,9 @@ static void observe_hash(World *world, Server *server, uint64_t applied) {
         if (known->tree_index == UINT64_MAX) {
                 known->tree_index = tree->index;
         } else if (known->tree_index != tree->index) {
-                world_violate(world, "after entry %" PRIu64 " the tree was at %" PRIu64 ", but on server %" PRIu64 " at %" PRIu64,
+                world_violate(world,
+                              "after entry %" PRIu64 " the tree was at %" PRIu64 ", but on server %" PRIu64
+                              " at %" PRIu64,
                               applied, known->tree_index, server->id, tree->index);
                 return;
         }
@@ -287,8 +291,8 @@ static void observe_hash(World *world, Server *server, uint64_t applied) {
         }
         world_count(world, COUNT_TREES_COMPARED, 1);
         if (known->tree_hash != hash)
-                world_violate(world, "the tree of server %" PRIu64 " is not what others had after entry %" PRIu64, server->id,
-                              applied);
+                world_violate(world, "the tree of server %" PRIu64 " is not what others had after entry %" PRIu64,
+                              server->id, applied);
 }
 
 /* ---- answers ---- */
@@ -315,8 +319,9 @@ static void check_answers(World *world, Server *server) {
 
                 if (answer->raft_index < ledger->entries_length && ledger->entries[answer->raft_index].term != 0 &&
                     ledger->entries[answer->raft_index].term != answer->raft_term)
-                        world_violate(world, "server %" PRIu64 " acknowledged a write as entry %" PRIu64 " of term %" PRIu64
-                                             ", but that of term %" PRIu64 " was committed",
+                        world_violate(world,
+                                      "server %" PRIu64 " acknowledged a write as entry %" PRIu64 " of term %" PRIu64
+                                      ", but that of term %" PRIu64 " was committed",
                                       server->id, answer->raft_index, answer->raft_term,
                                       ledger->entries[answer->raft_index].term);
         }

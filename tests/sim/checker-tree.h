@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What all servers must agree on: the committed log, the changes of the tree, the leaders. The ledger holds what was seen
- * first; every server is held to it at each step of its way, over all crashes.
+ * What all servers must agree on: the committed log, the changes of the tree, the leaders. The ledger holds what was
+ * seen first; every server is held to it at each step of its way, over all crashes.
  */
 #include "base/map.h"
 #include "store/tree/tree.h"
@@ -24,20 +24,20 @@ typedef struct LedgerAnswer {
 typedef struct Ledger {
         LedgerEntry *entries; /* by log index */
         size_t entries_length;
-        Event **events;       /* by tree index; NULL: not seen */
+        Event **events; /* by tree index; NULL: not seen */
         size_t events_length;
         struct {
                 uint64_t id;
                 unsigned life;
-        } *leaders;           /* by term; id 0: none seen */
+        } * leaders; /* by term; id 0: none seen */
         size_t leaders_length;
-        uint64_t top_term;    /* highest that had a leader */
+        uint64_t top_term;       /* highest that had a leader */
         uint64_t answered_index; /* highest log index of an acknowledged write */
         uint64_t answered_tree;  /* highest tree index that any client has been told of */
-        WallUsec wall_top;    /* latest time that any server's clock has shown */
+        WallUsec wall_top;       /* latest time that any server's clock has shown */
         LedgerAnswer *answers;
         size_t answers_length, answers_capacity;
-        uint64_t *values;     /* written in the tree, sorted once the run is over */
+        uint64_t *values; /* written in the tree, sorted once the run is over */
         size_t values_length, values_capacity;
         bool values_sorted;
 } Ledger;
@@ -48,8 +48,8 @@ typedef struct ServerView {
         uint64_t tree_index; /* events */
         bool leading;
         uint64_t leading_term;
-        uint64_t applied;    /* never goes back within a life */
-        uint64_t hash_at;    /* log index at which the tree was last hashed */
+        uint64_t applied; /* never goes back within a life */
+        uint64_t hash_at; /* log index at which the tree was last hashed */
         Usec hash_next;
 } ServerView;
 

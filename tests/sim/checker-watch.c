@@ -13,9 +13,9 @@ struct Watch {
         Timer timer;
         const char *path;
         Server *server;
-        Watcher *watcher;   /* NULL: not watching at present */
-        uint64_t next;      /* index of the first change not seen; 0: begins with what comes */
-        uint64_t told[TOLD_MAX]; /* changes that came, not compared yet */
+        Watcher *watcher;      /* NULL: not watching at present */
+        uint64_t next;         /* index of the first change not seen; 0: begins with what comes */
+        Event *told[TOLD_MAX]; /* changes that came, not compared yet; owned */
         size_t told_length;
         uint64_t twice;     /* the last one that rightly came twice */
         WatcherState state; /* as last looked at */
@@ -34,24 +34,27 @@ static void on_watch_ready(Watcher *watcher, void *userdata) {
         Event *event;
 
         while ((event = watcher_take(watcher))) {
-                if (watch->told_length == TOLD_MAX)
-                        world_violate(watch->world, "a watcher of %s gets more changes at once than its queue holds", watch->path);
-                else
-                        watch->told[watch->told_length++] = event_index(event);
+                if (watch->told_length < TOLD_MAX) {
+                        watch->told[watch->told_length++] = event;
+                        continue;
+                }
                 event_unref(event);
+                world_violate(watch->world, "a watcher of %s gets more changes at once than its queue holds",
+                              watch->path);
         }
         watch->state = watcher_state(watcher);
+}
+
+static void watch_forget(Watch *watch) {
+        for (size_t i = 0; i < watch->told_length; i++)
+                event_unref(watch->told[i]);
+        watch->told_length = 0;
 }
 
 static bool watch_sees(const Watch *watch, const Event *event) {
         Slice watched = slice_from(watch->path), path = event_path(event);
 
-        if (event->refresh)
-                return false;
-        if (path_is_within(path, watched))
-                return !path_is_hidden_from(watched, path);
-        /* a directory above goes, and the watched path with it */
-        return false;
+        return !event->refresh && path_is_within(path, watched) && !path_is_hidden_from(watched, path);
 }
 
 /* No change between the last one seen and `until` may have been left out. */
@@ -60,7 +63,8 @@ static void check_gap(Watch *watch, uint64_t until) {
                 const Event *event = ledger_event(&watch->world->ledger, index);
 
                 if (event && watch_sees(watch, event))
-                        world_violate(watch->world, "a watcher of %s on server %" PRIu64 " misses change %" PRIu64 ", '%s %.*s'",
+                        world_violate(watch->world,
+                                      "a watcher of %s on server %" PRIu64 " misses change %" PRIu64 ", '%s %.*s'",
                                       watch->path, watch->server->id, index, event_action_name(event->action),
                                       (int)event->path_length, event->path);
         }
@@ -68,38 +72,37 @@ static void check_gap(Watch *watch, uint64_t until) {
 
 /* As in etcd whoever streams a key itself gets its end twice: once as a change, once because it goes. */
 static bool is_told_twice(const Watch *watch, const Event *event) {
-        bool ends = event->action == EVENT_DELETE || event->action == EVENT_COMPARE_AND_DELETE || event->action == EVENT_EXPIRE;
+        bool ends = event->action == EVENT_DELETE || event->action == EVENT_COMPARE_AND_DELETE ||
+                    event->action == EVENT_EXPIRE;
 
         return ends && event_index(event) + 1 == watch->next && event_index(event) != watch->twice &&
                slice_equals(event_path(event), slice_from(watch->path));
 }
 
-static void watch_compare(Watch *watch) {
+/* The ledger may lack what a server applied in one great step: what came is judged by itself. */
+static void watch_compare_one(Watch *watch, const Event *event) {
         World *world = watch->world;
+        uint64_t index = event_index(event);
 
-        for (size_t i = 0; i < watch->told_length && !world->failed; i++) {
-                uint64_t index = watch->told[i];
-                const Event *event = ledger_event(&world->ledger, index);
-
-                if (event && is_told_twice(watch, event)) {
-                        watch->twice = index;
-                        continue;
-                }
-                if (watch->next != 0 && index < watch->next) {
-                        world_violate(world, "a watcher of %s on server %" PRIu64 " gets change %" PRIu64 " again, or too late",
-                                      watch->path, watch->server->id, index);
-                        return;
-                }
-                if (event && !watch_sees(watch, event)) {
-                        world_violate(world, "a watcher of %s gets change %" PRIu64 ", which is not there", watch->path, index);
-                        return;
-                }
+        if (is_told_twice(watch, event)) {
+                watch->twice = index;
+        } else if (watch->next != 0 && index < watch->next) {
+                world_violate(world, "a watcher of %s on server %" PRIu64 " gets change %" PRIu64 " again, or too late",
+                              watch->path, watch->server->id, index);
+        } else if (!watch_sees(watch, event)) {
+                world_violate(world, "a watcher of %s gets change %" PRIu64 ", which is not there", watch->path, index);
+        } else {
                 if (watch->next != 0)
                         check_gap(watch, index);
                 watch->next = index + 1;
                 world_count(world, COUNT_WATCH_EVENTS, 1);
         }
-        watch->told_length = 0;
+}
+
+static void watch_compare(Watch *watch) {
+        for (size_t i = 0; i < watch->told_length && !watch->world->failed; i++)
+                watch_compare_one(watch, watch->told[i]);
+        watch_forget(watch);
 }
 
 /* Told that changes are lost: that must be true. */
@@ -109,13 +112,14 @@ static void watch_reset(Watch *watch, bool checked) {
 
         if (checked && watch->next >= oldest && watch->next != 0) {
                 world_violate(watch->world,
-                              "a watcher of %s on server %" PRIu64 " is told that change %" PRIu64 " is gone, but the history "
+                              "a watcher of %s on server %" PRIu64 " is told that change %" PRIu64
+                              " is gone, but the history "
                               "begins at %" PRIu64,
                               watch->path, watch->server->id, watch->next, oldest);
                 return;
         }
-        world_trace(watch->world, watch->server, "a watcher of %s is told that changes from %" PRIu64 " on are lost", watch->path,
-                    watch->next);
+        world_trace(watch->world, watch->server, "a watcher of %s is told that changes from %" PRIu64 " on are lost",
+                    watch->path, watch->next);
         world_count(watch->world, COUNT_WATCHES_RESET, 1);
         watch->next = tree->index + 1;
 }
@@ -229,6 +233,7 @@ void watches_deinit(World *world) {
                         continue;
                 world_cancel(world, &watch->timer);
                 watch->watcher = watcher_free(watch->watcher);
+                watch_forget(watch);
                 free(watch);
                 world->watches[i] = NULL;
         }

@@ -17,7 +17,7 @@ typedef enum Action {
         ACTION_COMPARE_DELETE,
         ACTION_READ_QUORUM,
         ACTION_READ_LOCAL,
-        ACTION_IN_ORDER,      /* a key named by its index */
+        ACTION_IN_ORDER, /* a key named by its index */
         ACTION_TTL_SET,
         ACTION_TTL_REFRESH,
         ACTION_DIRECTORY_SET, /* a key in a directory that goes now and then with all that is in it */
@@ -26,9 +26,18 @@ typedef enum Action {
 } Action;
 
 static const unsigned action_weights[ACTION_KINDS] = {
-        [ACTION_SET] = 20,        [ACTION_CREATE] = 8,       [ACTION_SWAP_VALUE] = 10,     [ACTION_SWAP_INDEX] = 8,
-        [ACTION_DELETE] = 4,      [ACTION_COMPARE_DELETE] = 4, [ACTION_READ_QUORUM] = 20,  [ACTION_READ_LOCAL] = 10,
-        [ACTION_IN_ORDER] = 2,    [ACTION_TTL_SET] = 6,      [ACTION_TTL_REFRESH] = 4,     [ACTION_DIRECTORY_SET] = 8,
+        [ACTION_SET] = 20,
+        [ACTION_CREATE] = 8,
+        [ACTION_SWAP_VALUE] = 10,
+        [ACTION_SWAP_INDEX] = 8,
+        [ACTION_DELETE] = 4,
+        [ACTION_COMPARE_DELETE] = 4,
+        [ACTION_READ_QUORUM] = 20,
+        [ACTION_READ_LOCAL] = 10,
+        [ACTION_IN_ORDER] = 2,
+        [ACTION_TTL_SET] = 6,
+        [ACTION_TTL_REFRESH] = 4,
+        [ACTION_DIRECTORY_SET] = 8,
         [ACTION_DIRECTORY_DELETE] = 1,
 };
 
@@ -63,7 +72,7 @@ struct Client {
         Action action;
         size_t operation; /* in the history of its key, or NO_OPERATION */
         uint32_t key;
-        uint64_t floor;   /* tree index that someone had been told of when this one was called */
+        uint64_t floor; /* tree index that someone had been told of when this one was called */
         char path[PATH_ROOM], value[VALUE_ROOM];
         Seen seen[REGISTERS_MAX];
         uint64_t read_index; /* of local reads at this server, in this life */
@@ -82,8 +91,7 @@ static void client_move(Client *client) {
 static void client_rest(Client *client) {
         World *world = client->world;
 
-        if (!world->ending || !world->healed || client->next.fire)
-                world_schedule(world, &client->next, world->now + world_draw_time(chance_of(client), world->plan.think));
+        world_schedule(world, &client->next, world->now + world_draw_time(chance_of(client), world->plan.think));
 }
 
 /* ---- answers ---- */
@@ -129,8 +137,8 @@ static void on_write_done(Client *client, const ReplicaResult *result) {
         if ((!named_by_index && !slice_equals(path, slice_from(client->path))) ||
             (has_value && !slice_equals(value, slice_from(client->value)))) {
                 world_violate(client->world, "client %zu's %s of %s was answered with %.*s = %.*s", client->number,
-                              action_names[client->action], client->path, (int)path.length, path.data, (int)value.length,
-                              value.data);
+                              action_names[client->action], client->path, (int)path.length, path.data,
+                              (int)value.length, value.data);
                 return;
         }
         if (operation) {
@@ -265,10 +273,14 @@ static void _printf_(2, 3) client_name_path(Client *client, const char *format, 
 static Operation client_call(Client *client, OperationKind kind) {
         client->key = (uint32_t)random_below(chance_of(client), client->world->plan.registers);
         client_name_path(client, "/1/r%u", client->key);
-        return (Operation){.key = client->key, .kind = kind, .called = client->world->sequence, .value = client->world->next_value};
+        return (Operation){.key = client->key,
+                           .kind = kind,
+                           .called = client->world->sequence,
+                           .value = client->world->next_value};
 }
 
-static void client_expect(Client *client, Operation *operation, Command *command, char *room, size_t size, bool by_index) {
+static void client_expect(Client *client, Operation *operation, Command *command, char *room, size_t size,
+                          bool by_index) {
         const Seen *seen = &client->seen[client->key];
 
         operation->expected = seen->value;
@@ -405,15 +417,17 @@ static void client_read_local(Client *client) {
         client_name_path(client, "/1/r%" PRIu64, random_below(chance_of(client), world->plan.registers));
         world_count(world, COUNT_READS_LOCAL, 1);
         if (client->read_life == client->server->life && tree->index < client->read_index)
-                world_violate(world, "server %" PRIu64 "'s tree went back from %" PRIu64 " to %" PRIu64, client->server->id,
-                              client->read_index, tree->index);
+                world_violate(world, "server %" PRIu64 "'s tree went back from %" PRIu64 " to %" PRIu64,
+                              client->server->id, client->read_index, tree->index);
         client->read_life = client->server->life;
         client->read_index = tree->index;
         if (tree_get(tree, slice_from(client->path), &node, NULL) == 0) {
                 event = ledger_event(&world->ledger, node->modified);
                 if (event && (!slice_equals(event_path(event), slice_from(client->path)) ||
                               !slice_equals(value_slice(event->node.value), value_slice(node->value))))
-                        world_violate(world, "server %" PRIu64 " reads %s as of change %" PRIu64 ", which wrote something else",
+                        world_violate(world,
+                                      "server %" PRIu64 " reads %s as of change %" PRIu64
+                                      ", which wrote something else",
                                       client->server->id, client->path, node->modified);
         }
         client_rest(client);
@@ -504,7 +518,8 @@ static void on_probe_done(void *userdata, const ReplicaResult *result) {
 }
 
 void client_probe(Server *server, Probe *probe) {
-        const Command command = {.kind = COMMAND_SET, .time = server_wall(server), .path = slice_from("/1/probe"), .value = {"x", 1}};
+        const Command command = {
+                .kind = COMMAND_SET, .time = server_wall(server), .path = slice_from("/1/probe"), .value = {"x", 1}};
 
         if (probe->done || probe->under_way || !server->replica)
                 return;

@@ -5,14 +5,14 @@
 
 typedef enum FaultKind {
         FAULT_CRASH,
-        FAULT_CRASH_ARMED,     /* at the next moment of some kind */
+        FAULT_CRASH_ARMED, /* at the next moment of some kind */
         FAULT_CRASH_LEADER,
         FAULT_CRASH_ALL,
         FAULT_PAUSE,
         FAULT_PARTITION,
         FAULT_PARTITION_ONE_WAY,
         FAULT_ISOLATE_LEADER,
-        FAULT_STORM,           /* one leader after the other is cut off just after its election */
+        FAULT_STORM, /* one leader after the other is cut off just after its election */
         FAULT_LOSS,
         FAULT_DELAY,
         FAULT_SLOW_DISK,
@@ -168,7 +168,8 @@ static void cut(World *world, size_t from, size_t to) {
 static void partition(World *world, uint64_t side, bool one_way) {
         size_t count = world->plan.servers;
 
-        world_trace(world, NULL, "%s of servers %" PRIx64 " (by bits)", one_way ? "partition in one direction" : "partition", side);
+        world_trace(world, NULL, "%s of servers %" PRIx64 " (by bits)",
+                    one_way ? "partition in one direction" : "partition", side);
         world_count(world, one_way ? COUNT_PARTITIONS_ONE_WAY : COUNT_PARTITIONS, 1);
         for (size_t i = 0; i < count; i++)
                 for (size_t j = 0; j < count; j++)
@@ -198,7 +199,9 @@ static void disk_fails(World *world, FaultKind kind, Server *server) {
         uint32_t rate = 1000 + (uint32_t)random_below(&world->chance, 100000);
 
         world_trace(world, server, "its disk %s",
-                    kind == FAULT_SLOW_DISK ? "is slow" : kind == FAULT_FULL_DISK ? "is full" : "fails now and then");
+                    kind == FAULT_SLOW_DISK   ? "is slow"
+                    : kind == FAULT_FULL_DISK ? "is full"
+                                              : "fails now and then");
         if (kind == FAULT_SLOW_DISK) {
                 world_count(world, COUNT_SLOW_DISKS, 1);
                 server->disk_delay = 1 + random_below(&world->chance, 2 * USEC_PER_SEC);
@@ -215,7 +218,7 @@ static void disk_fails(World *world, FaultKind kind, Server *server) {
 /* The clock that people see; a few seconds mostly, sometimes minutes. */
 static void clock_jumps(World *world, Server *server) {
         WallUsec by = (WallUsec)random_below(&world->chance, random_chance(&world->chance, 1, 4) ? 300 * USEC_PER_SEC
-                                                                                                : 10 * USEC_PER_SEC);
+                                                                                                 : 10 * USEC_PER_SEC);
         bool back = random_chance(&world->chance, 1, 2);
 
         world_trace(world, server, "its clock is set %s by %.3f s", back ? "back" : "forward", (double)by / 1e6);
@@ -256,7 +259,8 @@ void faults_elected(Server *leader) {
                 recover_later(world, FAULT_PARTITION, NULL, 2 * USEC_PER_SEC);
         world->cut_next = leader;
         world_schedule(world, &world->storm_cut,
-                       world->now + world->plan.delay + random_below(&world->chance, 4 * world->jitter + 10 * USEC_PER_MSEC));
+                       world->now + world->plan.delay +
+                               random_below(&world->chance, 4 * world->jitter + 10 * USEC_PER_MSEC));
 }
 
 static void strike(World *world, FaultKind kind) {
@@ -340,7 +344,7 @@ void faults_heal(World *world) {
         world->healed = true;
         world_cancel(world, &world->fault);
         world_cancel(world, &world->storm_cut);
-        list_foreach(&world->recoveries, node)
+        list_foreach (&world->recoveries, node)
                 on_recovery(world, &container_of(node, Recovery, link)->timer);
         links_mend(world);
         world->loss = 0;
@@ -358,7 +362,7 @@ void faults_heal(World *world) {
 }
 
 void faults_deinit(World *world) {
-        list_foreach(&world->recoveries, node)
+        list_foreach (&world->recoveries, node)
                 recovery_free(world, container_of(node, Recovery, link));
         world_cancel(world, &world->fault);
         world_cancel(world, &world->storm_cut);

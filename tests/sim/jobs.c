@@ -69,7 +69,7 @@ static void job_run_partly(Server *server, Job *job) {
 void jobs_crash(Server *server) {
         World *world = server->world;
 
-        list_foreach(&server->jobs, node) {
+        list_foreach (&server->jobs, node) {
                 Job *job = container_of(node, Job, link);
 
                 if (!job->done) {

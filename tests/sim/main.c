@@ -51,8 +51,8 @@ static void run_seed(uint64_t seed, bool trace, Report *report) {
 }
 
 static void print_failure(const Report *report) {
-        printf("seed %" PRIu64 ": %s\n    replay it: sim-store --seed %" PRIu64 " --trace\n", report->seed, report->violation,
-               report->seed);
+        printf("seed %" PRIu64 ": %s\n    replay it: sim-store --seed %" PRIu64 " --trace\n", report->seed,
+               report->violation, report->seed);
 }
 
 /* ---- one seed ---- */
@@ -67,7 +67,8 @@ static int run_one(const Arguments *arguments) {
         if (report.failed)
                 print_failure(&report);
         else
-                printf("seed %" PRIu64 ": no violation in %.0f virtual seconds\n", report.seed, (double)report.time / 1e6);
+                printf("seed %" PRIu64 ": no violation in %.0f virtual seconds\n", report.seed,
+                       (double)report.time / 1e6);
         return report.failed ? 1 : 0;
 }
 
@@ -83,10 +84,12 @@ static void check_replay(Report *report) {
         Report again;
 
         run_seed(report->seed, false, &again);
-        if (report->failed || (again.digest == report->digest && memcmp(again.counts, report->counts, sizeof(again.counts)) == 0))
+        if (report->failed ||
+            (again.digest == report->digest && memcmp(again.counts, report->counts, sizeof(again.counts)) == 0))
                 return;
         report->failed = true;
-        (void)snprintf(report->violation, sizeof(report->violation), "replay: the same seed went another way the second time");
+        (void)snprintf(report->violation, sizeof(report->violation),
+                       "replay: the same seed went another way the second time");
 }
 
 static void worker_run(int pipe, const Arguments *arguments, uint64_t place) {
@@ -136,7 +139,8 @@ static void worker_ended(Worker *worker, Totals *totals) {
                 printf("seed %" PRIu64 ": takes more than %d seconds\n", worker->seed, SEED_SECONDS_MAX);
         else
                 printf("seed %" PRIu64 ": the process ended by %s %d (an assertion, or damaged memory)\n", worker->seed,
-                       WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+                       WIFSIGNALED(status) ? "signal" : "status",
+                       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
         printf("    replay it: sim-store --seed %" PRIu64 " --trace\n", worker->seed);
 }
 
@@ -190,7 +194,8 @@ static void workers_collect(Worker *workers, size_t count, const Arguments *argu
                         worker_report(&workers[at], &report, totals);
                 } while (report.begun);
                 if (terminal)
-                        fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds", totals->seeds, arguments->to - arguments->from + 1);
+                        fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds", totals->seeds,
+                                arguments->to - arguments->from + 1);
                 if (totals->failures > 0)
                         break;
         }
@@ -235,9 +240,11 @@ static int parse_range(Arguments *arguments, Error *error) {
         Slice rest = slice_from(arguments->seeds), from, to;
 
         if (!slice_split(&rest, '-', &from) || !slice_split(&rest, '-', &to) || rest.data ||
-            str_parse_u64(from, UINT32_MAX, &arguments->from) < 0 || str_parse_u64(to, UINT32_MAX, &arguments->to) < 0 ||
-            arguments->from == 0 || arguments->to < arguments->from)
-                return error_set(error, -EINVAL, "--seeds wants two numbers from 1 on, such as 1-200, not '%s'", arguments->seeds);
+            str_parse_u64(from, UINT32_MAX, &arguments->from) < 0 ||
+            str_parse_u64(to, UINT32_MAX, &arguments->to) < 0 || arguments->from == 0 ||
+            arguments->to < arguments->from)
+                return error_set(error, -EINVAL, "--seeds wants two numbers from 1 on, such as 1-200, not '%s'",
+                                 arguments->seeds);
         return 0;
 }
 
@@ -266,11 +273,24 @@ int main(int argc, char **argv) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         Arguments arguments = {.jobs = cores > 0 ? (uint64_t)min_of(cores, (long)JOBS_MAX) : 1};
         const Option options[] = {
-                {.name = "seeds", .type = OPTION_STRING, .argument = "FROM-TO", .help = "runs each of these seeds",
+                {.name = "seeds",
+                 .type = OPTION_STRING,
+                 .argument = "FROM-TO",
+                 .help = "runs each of these seeds",
                  .target = &arguments.seeds},
-                {.name = "seed", .type = OPTION_U64, .argument = "N", .help = "runs one seed", .target = &arguments.seed},
-                {.name = "trace", .type = OPTION_SWITCH, .help = "prints what happens, by virtual time", .target = &arguments.trace},
-                {.name = "jobs", .type = OPTION_U64, .argument = "N", .help = "processes (default: one for each core)",
+                {.name = "seed",
+                 .type = OPTION_U64,
+                 .argument = "N",
+                 .help = "runs one seed",
+                 .target = &arguments.seed},
+                {.name = "trace",
+                 .type = OPTION_SWITCH,
+                 .help = "prints what happens, by virtual time",
+                 .target = &arguments.trace},
+                {.name = "jobs",
+                 .type = OPTION_U64,
+                 .argument = "N",
+                 .help = "processes (default: one for each core)",
                  .target = &arguments.jobs},
                 {.name = "help", .type = OPTION_SWITCH, .help = "prints this", .target = &arguments.help},
                 {.name = NULL},

@@ -88,7 +88,8 @@ static void note_promise(Server *from, const RaftMessage *message) {
         if (message->type == RAFT_MESSAGE_VOTE_RESPONSE) {
                 if (message->term == promise->term && message->to != promise->vote)
                         world_violate(from->world,
-                                      "server %" PRIu64 " votes for %" PRIu64 " in term %" PRIu64 ", after a vote for %" PRIu64,
+                                      "server %" PRIu64 " votes for %" PRIu64 " in term %" PRIu64
+                                      ", after a vote for %" PRIu64,
                                       from->id, message->to, message->term, promise->vote);
                 if (message->term >= promise->term) {
                         promise->term = message->term;
@@ -141,11 +142,12 @@ void network_send(Server *from, uint64_t id, bool bulk, Slice frame) {
         network_post(from, to, payload, draw_delay(world, bulk, frame.length));
         if (repeatable && !world->healed && random_chance(chance, world->plan.twice, 1000000)) {
                 world_count(world, COUNT_MESSAGES_TWICE, 1);
-                network_post(from, to, payload, draw_delay(world, bulk, frame.length) + random_below(chance, USEC_PER_SEC));
+                network_post(from, to, payload,
+                             draw_delay(world, bulk, frame.length) + random_below(chance, USEC_PER_SEC));
         }
 }
 
 void network_deinit(World *world) {
-        list_foreach(&world->parcels, node)
+        list_foreach (&world->parcels, node)
                 parcel_free(world, container_of(node, Parcel, link));
 }

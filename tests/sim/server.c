@@ -9,8 +9,8 @@
 enum {
         TICK = 100 * 1000,
         ELECTION_TICKS = 10,
-        DRIFT_MAX = 20000,        /* 2 %: worse than any quartz */
-        RUN_DELAY = 150,          /* input of so many microseconds is carried out together */
+        DRIFT_MAX = 20000, /* 2 %: worse than any quartz */
+        RUN_DELAY = 150,   /* input of so many microseconds is carried out together */
         RESTART_RETRY = 300 * 1000,
         CLUSTER = 7,
 };
@@ -82,8 +82,8 @@ static void server_failed(Server *server) {
         int r = replica_failure(server->replica, &error);
 
         if (!disk_was_bad(server)) {
-                world_violate(world, "server %" PRIu64 " stopped by itself although its disk was well: %s (%d)", server->id,
-                              error.text, r);
+                world_violate(world, "server %" PRIu64 " stopped by itself although its disk was well: %s (%d)",
+                              server->id, error.text, r);
                 return;
         }
         world_trace(world, server, "stopped: %s", error.text);
@@ -163,11 +163,13 @@ static void check_promise(Server *server) {
 
         if (state.term < promise->term || state.term < promise->append_term)
                 world_violate(server->world,
-                              "server %" PRIu64 " has acted in term %" PRIu64 ", but after a restart knows only of term %" PRIu64,
+                              "server %" PRIu64 " has acted in term %" PRIu64
+                              ", but after a restart knows only of term %" PRIu64,
                               server->id, max_of(promise->term, promise->append_term), state.term);
         else if (state.term == promise->term && state.vote != promise->vote)
                 world_violate(server->world,
-                              "server %" PRIu64 " voted for %" PRIu64 " in term %" PRIu64 ", but after a restart for %" PRIu64,
+                              "server %" PRIu64 " voted for %" PRIu64 " in term %" PRIu64
+                              ", but after a restart for %" PRIu64,
                               server->id, promise->vote, promise->term, state.vote);
         else if (state.term == promise->append_term && last < promise->append_index)
                 world_violate(server->world,
@@ -304,7 +306,8 @@ void server_init(Server *server, World *world, uint64_t id) {
                 .crash = TIMER_INIT(on_crash),
                 .clock_origin = random_below(&world->chance, 1000 * USEC_PER_SEC),
                 .drift = (int64_t)random_below(&world->chance, 2 * DRIFT_MAX) - DRIFT_MAX,
-                .wall_error = (WallUsec)random_below(&world->chance, 400 * USEC_PER_MSEC) - 200 * (WallUsec)USEC_PER_MSEC,
+                .wall_error =
+                        (WallUsec)random_below(&world->chance, 400 * USEC_PER_MSEC) - 200 * (WallUsec)USEC_PER_MSEC,
         };
         list_init(&server->jobs);
         random_seed(&random, random_u64(&world->disk_chance));

@@ -8,7 +8,7 @@
 #include "client.h"
 
 enum {
-        EVENTS_MAX = 20000000,     /* of one run: more means that something goes round in circles */
+        EVENTS_MAX = 20000000, /* of one run: more means that something goes round in circles */
         TRACE_TEXT_MAX = 512,
 };
 
@@ -125,8 +125,8 @@ static void world_init(World *world, uint64_t seed, bool trace) {
         list_init(&world->parcels);
         for (size_t i = 0; i < world->plan.servers; i++)
                 server_init(&world->servers[i], world, i + 1);
-        world_trace(world, NULL, "seed %" PRIu64 ": %zu servers, %zu clients on %u keys, faults of kinds %x for %.0f s", seed,
-                    world->plan.servers, world->plan.clients, world->plan.registers, world->plan.fault_kinds,
+        world_trace(world, NULL, "seed %" PRIu64 ": %zu servers, %zu clients on %u keys, faults of kinds %x for %.0f s",
+                    seed, world->plan.servers, world->plan.clients, world->plan.registers, world->plan.fault_kinds,
                     (double)world->plan.faulty / 1e6);
 }
 
@@ -188,8 +188,8 @@ static void check_all_write(World *world) {
         for (size_t i = 0; i < world->plan.servers && !world->failed; i++)
                 if (!probes[i].done)
                         world_violate(world,
-                                      "liveness: %.0f s after the last fault server %zu%s has not carried out a write (%" PRIu64
-                                      " attempts; %s leader)",
+                                      "liveness: %.0f s after the last fault server %zu%s has not carried out a write "
+                                      "(%" PRIu64 " attempts; %s leader)",
                                       (double)TIME_TO_RECOVER / 1e6, i + 1, world->servers[i].replica ? "" : " (down)",
                                       probes[i].attempts, world_leader(world) ? "there is a" : "there is no");
         /* none may be called back when the probes are gone */
@@ -206,11 +206,13 @@ static void check_trees_equal(World *world) {
         for (size_t i = 1; i < world->plan.servers && !world->failed; i++) {
                 Server *other = &world->servers[i];
                 _cleanup_free_ char *where = NULL;
-                uint64_t a = replica_counts(first->replica).applied_index, b = replica_counts(other->replica).applied_index;
+                uint64_t a = replica_counts(first->replica).applied_index,
+                         b = replica_counts(other->replica).applied_index;
 
                 world_count(world, COUNT_TREES_COMPARED, 1);
                 if (a != b)
-                        world_violate(world, "at the end server 1 has applied %" PRIu64 " and server %zu %" PRIu64, a, i + 1, b);
+                        world_violate(world, "at the end server 1 has applied %" PRIu64 " and server %zu %" PRIu64, a,
+                                      i + 1, b);
                 else if (!tree_equal(replica_tree(first->replica), replica_tree(other->replica), &where))
                         world_violate(world, "at the end the trees of servers 1 and %zu differ at %s", i + 1,
                                       where ? where : "?");
@@ -273,7 +275,8 @@ static void trace_key(World *world, uint32_t key) {
                 const Event *event = ledger_event(&world->ledger, index);
 
                 if (event && slice_equals(event_path(event), slice_from(path)))
-                        world_trace(world, NULL, "change %" PRIu64 ": %s, value v%" PRIu64, index, event_action_name(event->action),
+                        world_trace(world, NULL, "change %" PRIu64 ": %s, value v%" PRIu64, index,
+                                    event_action_name(event->action),
                                     ledger_parse_value(value_slice(event->node.value)));
         }
         for (size_t i = 0; i < world->linear.length; i++) {
@@ -293,16 +296,18 @@ static void check_linear(World *world) {
 
         for (uint32_t key = 0; key < world->plan.registers && !world->failed; key++) {
                 const Operation *stuck;
-                LinearVerdict verdict = linear_check(&world->linear, key, complete ? took_effect : may_have_taken_effect,
-                                                     world, &stuck);
+                LinearVerdict verdict = linear_check(&world->linear, key,
+                                                     complete ? took_effect : may_have_taken_effect, world, &stuck);
 
                 world_count(world, COUNT_HISTORIES, 1);
                 if (verdict == LINEAR_UNDECIDED)
                         world_count(world, COUNT_HISTORIES_UNDECIDED, 1);
                 else if (verdict == LINEAR_NO) {
-                        world_violate(world, "linearizability: no order of the operations on /1/r%u explains what clients saw: "
-                                             "not operation %" PRIu64 "-%" PRIu64 " (--trace lists them)",
-                                      key, stuck->called, stuck->returned);
+                        world_violate(
+                                world,
+                                "linearizability: no order of the operations on /1/r%u explains what clients saw: "
+                                "not operation %" PRIu64 "-%" PRIu64 " (--trace lists them)",
+                                key, stuck->called, stuck->returned);
                         trace_key(world, key);
                 }
         }

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * One simulated cluster: whole store servers on virtual time. The world owns everything; each part has a file of its own:
- * server.c (life and death of a server, its clocks), network.c, jobs.c (the disk's speed), faults.c, client.c, and the
- * checkers. All chance comes from the seed, so that a seed replays exactly.
+ * One simulated cluster: whole store servers on virtual time. The world owns everything; each part has a file of its
+ * own: server.c (life and death of a server, its clocks), network.c, jobs.c (the disk's speed), faults.c, client.c, and
+ * the checkers. All chance comes from the seed, so that a seed replays exactly.
  */
 #include "base/heap.h"
 #include "base/list.h"
@@ -32,19 +32,19 @@ struct Timer {
 /* What the seed decides before anything runs. */
 typedef struct Plan {
         size_t servers, clients, watches;
-        uint32_t registers;        /* keys that clients compete for */
-        Usec faulty;               /* faults come for so long, then all is healed */
-        Usec fault_interval;       /* mean time between faults */
-        uint32_t fault_kinds;      /* a bit for each FaultKind that may come */
+        uint32_t registers;   /* keys that clients compete for */
+        Usec faulty;          /* faults come for so long, then all is healed */
+        Usec fault_interval;  /* mean time between faults */
+        uint32_t fault_kinds; /* a bit for each FaultKind that may come */
         Usec request_timeout;
         uint64_t snapshot_entries, keep_entries, segment_size, message_size;
-        size_t history;            /* events that a tree keeps */
-        Usec think;                /* mean pause of a client between two operations */
-        Usec delay;                /* least of a message */
-        Usec jitter;               /* mean of what comes on top */
+        size_t history;             /* events that a tree keeps */
+        Usec think;                 /* mean pause of a client between two operations */
+        Usec delay;                 /* least of a message */
+        Usec jitter;                /* mean of what comes on top */
         uint32_t loss, twice, late; /* chances of a message, out of a million */
-        Usec disk;                 /* mean time of a disk job */
-        uint32_t flips;            /* FakeDiskFaults.read_flips_bit while servers run */
+        Usec disk;                  /* mean time of a disk job */
+        uint32_t flips;             /* FakeDiskFaults.read_flips_bit while servers run */
 } Plan;
 
 typedef struct Link {
@@ -54,7 +54,7 @@ typedef struct Link {
 
 /* What a server told others, and must still know after a crash. */
 typedef struct Promise {
-        uint64_t term, vote;            /* granted */
+        uint64_t term, vote;                /* granted */
         uint64_t append_term, append_index; /* acknowledged to the leader of that term */
 } Promise;
 
@@ -62,11 +62,11 @@ typedef struct Promise {
 typedef enum Moment {
         MOMENT_NONE,
         MOMENT_JOB_BEGUN,
-        MOMENT_JOB_DONE,     /* the disk has done it, the server does not know yet */
+        MOMENT_JOB_DONE, /* the disk has done it, the server does not know yet */
         MOMENT_JOB_REPORTED,
         MOMENT_VOTED,
-        MOMENT_APPENDED,     /* an append was acknowledged */
-        MOMENT_BULK,         /* a piece of a snapshot was sent, or answered */
+        MOMENT_APPENDED, /* an append was acknowledged */
+        MOMENT_BULK,     /* a piece of a snapshot was sent, or answered */
         MOMENT_ELECTED,
         MOMENT_KINDS,
 } Moment;
@@ -75,15 +75,15 @@ struct Server {
         World *world;
         uint64_t id;
         Disk *disk;
-        Replica *replica;    /* NULL: down */
+        Replica *replica; /* NULL: down */
         unsigned life;
         Timer tick, run, start, crash;
         Usec paused_until;
         List jobs;
-        Usec clock_origin;   /* of its monotonic clock */
-        int64_t drift;       /* of its rate, out of a million */
-        WallUsec wall_error; /* of its wall clock */
-        Usec disk_delay;     /* extra, while its disk is slow */
+        Usec clock_origin;         /* of its monotonic clock */
+        int64_t drift;             /* of its rate, out of a million */
+        WallUsec wall_error;       /* of its wall clock */
+        Usec disk_delay;           /* extra, while its disk is slow */
         FakeDiskCounts disk_seen;  /* counted already */
         FakeDiskCounts disk_begun; /* as this life began */
         Moment armed;
@@ -97,10 +97,10 @@ struct World {
         uint64_t seed;
         Plan plan;
         Usec now;
-        uint64_t sequence;   /* of all that happens */
+        uint64_t sequence; /* of all that happens */
         uint64_t tie;
         Heap timers;
-        Random chance;       /* of the plan, the servers and the faults */
+        Random chance; /* of the plan, the servers and the faults */
         Random network_chance, disk_chance, client_chance;
         bool trace, failed, healed, ending;
         char violation[VIOLATION_MAX];
@@ -109,18 +109,18 @@ struct World {
         Client *clients[CLIENTS_MAX];
         Watch *watches[WATCHES_MAX];
         Timer fault;
-        unsigned storm;      /* that many leaders to come are cut off shortly after their election … */
-        Server *cut_next;    /* … by `storm_cut` */
+        unsigned storm;   /* that many leaders to come are cut off shortly after their election … */
+        Server *cut_next; /* … by `storm_cut` */
         Timer storm_cut;
-        List recoveries;     /* faults that end later */
-        uint32_t loss;       /* at present */
+        List recoveries; /* faults that end later */
+        uint32_t loss;   /* at present */
         Usec jitter;
         List parcels;
         Ledger ledger;
         Linear linear;
         uint64_t next_value; /* that a client writes: no two alike */
         uint64_t counts[COUNT_KINDS];
-        uint64_t digest;     /* of all that happened */
+        uint64_t digest; /* of all that happened */
 };
 
 #define WORLD_WALL_START ((WallUsec)1767225600 * 1000000)
@@ -148,8 +148,8 @@ WallUsec world_wall(const World *world);
 /* ---- server.c ---- */
 void server_init(Server *server, World *world, uint64_t id);
 void server_deinit(Server *server);
-void server_begin(Server *server); /* the first start */
-void server_wake(Server *server);  /* there is input: it runs soon */
+void server_begin(Server *server);            /* the first start */
+void server_wake(Server *server);             /* there is input: it runs soon */
 void server_stop(Server *server, bool power); /* at once, in the midst of everything */
 void server_start_after(Server *server, Usec delay);
 void server_count_disk(Server *server);

@@ -447,7 +447,7 @@ static int purge_run(DiskJob *job) {
 
         r = purge->disk->ops->list(purge->disk, &all);
         for (size_t i = 0; r >= 0 && i < all.length; i++)
-                if (snapshot_parse_name(all.items[i], &index, &term) >= 0)
+                if (snapshot_parse_name(all.items[i], &index, &term) >= 0 && index <= purge->newest)
                         r = string_list_add(&names, all.items[i]);
         if (names.length > 1)
                 qsort(names.items, names.length, sizeof(char *), compare_names_down);
@@ -456,6 +456,6 @@ static int purge_run(DiskJob *job) {
         return r < 0 ? r : purge->disk->ops->sync_names(purge->disk);
 }
 
-void snapshot_purge_init(SnapshotPurge *purge, Disk *disk, size_t keep) {
-        *purge = (SnapshotPurge){.job = {purge_run}, .disk = disk, .keep = keep};
+void snapshot_purge_init(SnapshotPurge *purge, Disk *disk, uint64_t newest, size_t keep) {
+        *purge = (SnapshotPurge){.job = {purge_run}, .disk = disk, .newest = newest, .keep = keep};
 }

@@ -79,11 +79,13 @@ typedef struct SnapshotRead {
 
 void snapshot_read_init(SnapshotRead *read, Disk *disk, const char *name, uint64_t offset, size_t length);
 
-/* Removes all but the `keep` newest. A job. */
+/* Of the snapshots up to index `newest` removes all but the `keep` newest; those above, which may have been received and
+ * wait to be installed, are not looked at. A job. */
 typedef struct SnapshotPurge {
         DiskJob job;
         Disk *disk;
+        uint64_t newest;
         size_t keep;
 } SnapshotPurge;
 
-void snapshot_purge_init(SnapshotPurge *purge, Disk *disk, size_t keep);
+void snapshot_purge_init(SnapshotPurge *purge, Disk *disk, uint64_t newest, size_t keep);

@@ -287,7 +287,7 @@ static void test_the_newest_are_kept_and_listed_first(void **state) {
         disk_close(file);
         assert_int_equal(disk_open(disk, "snapshot-7-3", true, &file), 0); /* no name of ours */
         disk_close(file);
-        snapshot_purge_init(&purge, disk, 2);
+        snapshot_purge_init(&purge, disk, 2000, 2);
         assert_int_equal(purge.job.run(&purge.job), 0);
         assert_int_equal(snapshot_list(disk, &names), 0);
         assert_int_equal(names.length, 2);
@@ -296,6 +296,26 @@ static void test_the_newest_are_kept_and_listed_first(void **state) {
         snapshot_name(1850, 3, name);
         assert_string_equal(names.items[1], name);
         assert_int_equal(disk_open(disk, "unfinished-0000000000000007", false, &file), -ENOENT);
+        fake_disk_free(disk);
+}
+
+static void test_what_waits_to_be_installed_is_not_removed(void **state) {
+        _cleanup_buffer_ Buffer payload = BUFFER_INIT;
+        _cleanup_string_list_ StringList names = {0};
+        Disk *disk = new_disk(1);
+        char name[SNAPSHOT_NAME_MAX];
+        SnapshotPurge purge;
+
+        (void)state;
+        fill(&payload, 100, 1);
+        for (uint64_t index = 1; index <= 7; index++)
+                assert_int_equal(write_snapshot(disk, index, &payload, 1), 0);
+        snapshot_purge_init(&purge, disk, 4, 2);
+        assert_int_equal(purge.job.run(&purge.job), 0);
+        assert_int_equal(snapshot_list(disk, &names), 0);
+        assert_int_equal(names.length, 5); /* 3 and 4, and all behind 4 */
+        snapshot_name(3, 3, name);
+        assert_string_equal(names.items[4], name);
         fake_disk_free(disk);
 }
 
@@ -326,6 +346,7 @@ int main(void) {
                 cmocka_unit_test(test_one_made_here_and_one_received_at_the_same_index_do_not_mix),
                 cmocka_unit_test(test_a_failed_write_spoils_the_writer_only),
                 cmocka_unit_test(test_the_newest_are_kept_and_listed_first),
+                cmocka_unit_test(test_what_waits_to_be_installed_is_not_removed),
                 cmocka_unit_test(test_a_real_directory_keeps_a_snapshot),
         };
 

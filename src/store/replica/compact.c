@@ -105,7 +105,7 @@ bool compact_run(Replica *replica) {
 void compact_purge(Replica *replica) {
         if (replica->purging || replica->failure || transfer_is_sending(replica))
                 return;
-        snapshot_purge_init(&replica->purge, replica->disk, REPLICA_SNAPSHOTS_KEPT);
+        snapshot_purge_init(&replica->purge, replica->disk, last_snapshot_index(replica), REPLICA_SNAPSHOTS_KEPT);
         replica->purging = true;
         replica->ops->run_job(replica->userdata, &replica->purge.job);
 }
