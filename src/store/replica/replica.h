@@ -5,7 +5,8 @@
  * clusters of these.
  *
  * The owner feeds inputs (tick, receive, propose, read, job_done) and then calls replica_run(), which carries everything
- * out in the one order that is safe. Callbacks come only from replica_run() and replica_free().
+ * out in the one order that is safe. Requests are answered from replica_run(), replica_tick() and replica_free() alone;
+ * `send` and `run_job` may be called from any input.
  *
  * When the disk or the core fails the replica stops for good: replica_failure(). The owner ends the server; a restart
  * recovers from what is safe.
@@ -49,8 +50,8 @@ typedef struct ReplicaOps {
          * independent: any number may run side by side. */
         void (*run_job)(void *userdata, DiskJob *job);
 
-        /* Sends a frame (borrowed) to a member; it may be lost, late or come twice. `bulk`: pieces of snapshots, which must not
-         * hold up the others. */
+        /* Sends a frame (borrowed) to a member; it may be lost or come late, but must not come twice: a forwarded proposal
+         * would be carried out twice. `bulk`: pieces of snapshots, which must not hold up the others. */
         void (*send)(void *userdata, uint64_t to, bool bulk, Slice frame);
 
         /* The configuration or a member's addresses have changed: see the tree below TREE_SYSTEM. May be NULL. */
