@@ -510,7 +510,8 @@ static void test_thousands_of_long_polls_are_held_and_answered(void **state) {
                 if (i % 100 == 0)
                         bench_turn(bench, 1);
         }
-        bench_turn(bench, 50);
+        for (int turn = 0; turn < BENCH_TURNS_MAX && bench->held_count < count; turn++)
+                (void)uv_run(&bench->loop, UV_RUN_NOWAIT);
         assert_int_equal(bench->held_count, count);
         for (size_t i = 0; i < count; i++)
                 http_respond_text(bench->held[i], 200, "event");
