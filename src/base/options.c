@@ -219,6 +219,13 @@ int options_set(const Option *options, const char *name, const char *value, Erro
         return 0;
 }
 
+int option_default(char **target, const char *value) {
+        if (*target)
+                return 0;
+        *target = strdup(value);
+        return *target ? 0 : -ENOMEM;
+}
+
 int options_format_help(const Option *options, const char *dashes, Buffer *buffer) {
         size_t width = 0;
 

@@ -47,5 +47,8 @@ int options_parse(const Option *options, OptionsFlags flags, int argc, char *con
 /* Applies one value as if it stood on the command line: for configuration files. -ENOENT: no such option. */
 int options_set(const Option *options, const char *name, const char *value, Error *error);
 
+/* Gives an OPTION_STRING's target a copy of `value` if nothing did. -ENOMEM. */
+int option_default(char **target, const char *value);
+
 /* The table as aligned text for --help, without a heading. `dashes`: "--" or "-". */
 int options_format_help(const Option *options, const char *dashes, Buffer *buffer);

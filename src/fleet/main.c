@@ -8,34 +8,14 @@
 #include "fleet/server.h"
 #include "host/embedded-supervisor.h"
 #include "host/systemd-supervisor.h"
+#include "net/stop-signals.h"
 
 /* Exit codes, documented in the manual page. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-typedef struct Signals {
-        uv_signal_t handles[2];
-        FleetServer *server;
-} Signals;
-
-static void on_signal(uv_signal_t *handle, int number) {
-        Signals *signals = handle->data;
-
-        log_info("%s: unloading this machine's units and leaving", number == SIGINT ? "interrupted" : "asked to end");
-        for (size_t i = 0; i < ARRAY_SIZE(signals->handles); i++)
-                uv_close((uv_handle_t *)&signals->handles[i], NULL);
-        fleet_server_stop(signals->server);
-}
-
-static void signals_init(Signals *signals, uv_loop_t *loop, FleetServer *server) {
-        static const int numbers[] = {SIGTERM, SIGINT};
-
-        signals->server = server;
-        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-                (void)uv_signal_init(loop, &signals->handles[i]);
-                signals->handles[i].data = signals;
-                (void)uv_signal_start(&signals->handles[i], on_signal, numbers[i]);
-                uv_unref((uv_handle_t *)&signals->handles[i]);
-        }
+static void on_stop(void *userdata, bool interrupted) {
+        log_info("%s: unloading this machine's units and leaving", interrupted ? "interrupted" : "asked to end");
+        fleet_server_stop(userdata);
 }
 
 static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetServer *server, Supervisor **ret, Error *error) {
@@ -70,7 +50,7 @@ static int run(const FleetSettings *settings) {
         Supervisor *supervisor = NULL;
         FleetServer *server = NULL;
         Error error = ERROR_NONE;
-        Signals signals;
+        StopSignals signals;
         uv_loop_t loop;
         int r;
 
@@ -86,9 +66,10 @@ static int run(const FleetSettings *settings) {
                 fleet_server_free(server);
                 return EXIT_FAILED;
         }
-        signals_init(&signals, &loop, server);
+        stop_signals_init(&signals, &loop, on_stop, server);
         log_info("machine %s at %s, supervisor %s", settings->machine.id, settings->machine.address, supervisor->ops->name);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
+        stop_signals_close(&signals);
         fleet_server_free(server);
         (void)uv_loop_close(&loop);
         return EXIT_OK;

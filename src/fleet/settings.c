@@ -5,10 +5,10 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "base/encode.h"
 #include "base/random.h"
+#include "host/file.h"
 #include "net/address.h"
 
 #define CONFIG_DEFAULT "/etc/fleet/fleet.conf"
@@ -211,22 +211,6 @@ static int read_instance(const char *state_dir, char **ret_instance, Error *erro
         return *ret_instance ? 0 : -ENOMEM;
 }
 
-static int make_state_dir(const char *path, Error *error) {
-        _cleanup_free_ char *part = strdup(path);
-
-        if (!part)
-                return -ENOMEM;
-        for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
-                if (slash)
-                        *slash = '\0';
-                if (mkdir(part, 0755) < 0 && errno != EEXIST)
-                        return error_set_errno(error, -errno, "cannot make the directory %s", part);
-                if (!slash)
-                        return 0;
-                *slash = '/';
-        }
-}
-
 static int settle_machine(FleetSettings *s, Error *error) {
         MachineRecord *machine = &s->machine;
         int r;
@@ -244,17 +228,10 @@ static int settle_machine(FleetSettings *s, Error *error) {
         if (r >= 0)
                 r = parse_metadata(s->metadata, machine, error);
         if (r >= 0)
-                r = make_state_dir(s->state_dir, error);
+                r = file_make_folder(s->state_dir, 0755, error);
         if (r >= 0)
                 r = read_instance(s->state_dir, &machine->instance, error);
         return r;
-}
-
-static int set_default(char **target, const char *value) {
-        if (*target)
-                return 0;
-        *target = strdup(value);
-        return *target ? 0 : -ENOMEM;
 }
 
 static int settle(FleetSettings *s, Error *error) {
@@ -262,21 +239,21 @@ static int settle(FleetSettings *s, Error *error) {
 
         if (s->agent_ttl < AGENT_TTL_SEC_MIN * USEC_PER_SEC)
                 return error_set(error, -EINVAL, "agent_ttl must be at least %d seconds", AGENT_TTL_SEC_MIN);
-        r = set_default(&s->state_dir, "/var/lib/faering/fleet");
+        r = option_default(&s->state_dir, "/var/lib/faering/fleet");
         if (r >= 0)
-                r = set_default(&s->listen, "unix:///run/faering/fleet.sock");
+                r = option_default(&s->listen, "unix:///run/faering/fleet.sock");
         if (r >= 0)
-                r = set_default(&s->supervisor, "");
+                r = option_default(&s->supervisor, "");
         if (r >= 0)
-                r = set_default(&s->etcd_servers, "http://127.0.0.1:2379,http://127.0.0.1:4001");
+                r = option_default(&s->etcd_servers, "http://127.0.0.1:2379,http://127.0.0.1:4001");
         if (r >= 0)
-                r = set_default(&s->etcd_key_prefix, "/_coreos.com/fleet/");
+                r = option_default(&s->etcd_key_prefix, "/_coreos.com/fleet/");
         if (r >= 0)
-                r = set_default(&s->public_ip, "");
+                r = option_default(&s->public_ip, "");
         if (r >= 0)
-                r = set_default(&s->metadata, "");
+                r = option_default(&s->metadata, "");
         if (r >= 0)
-                r = set_default(&s->machine_id, "");
+                r = option_default(&s->machine_id, "");
         if (r >= 0)
                 r = url_parse_list(s->etcd_servers, 2379, &s->servers, &s->server_count, error);
         if (r >= 0)

@@ -5,35 +5,15 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "net/stop-signals.h"
 #include "store/server.h"
 
 /* Exit codes, documented in the manual page. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-typedef struct Signals {
-        uv_signal_t handles[2];
-        Server *server;
-} Signals;
-
-static void on_signal(uv_signal_t *handle, int number) {
-        Signals *signals = handle->data;
-
-        log_info("%s: stopping", number == SIGINT ? "interrupted" : "asked to end");
-        for (size_t i = 0; i < ARRAY_SIZE(signals->handles); i++)
-                uv_close((uv_handle_t *)&signals->handles[i], NULL);
-        server_stop(signals->server);
-}
-
-static void signals_init(Signals *signals, uv_loop_t *loop, Server *server) {
-        static const int numbers[] = {SIGTERM, SIGINT};
-
-        signals->server = server;
-        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-                (void)uv_signal_init(loop, &signals->handles[i]);
-                signals->handles[i].data = signals;
-                (void)uv_signal_start(&signals->handles[i], on_signal, numbers[i]);
-                uv_unref((uv_handle_t *)&signals->handles[i]);
-        }
+static void on_stop(void *userdata, bool interrupted) {
+        log_info("%s: stopping", interrupted ? "interrupted" : "asked to end");
+        server_stop(userdata);
 }
 
 /* Each client is a file descriptor. */
@@ -57,7 +37,7 @@ static int print_help(void) {
 
 static int run(const Settings *settings) {
         Error error = ERROR_NONE;
-        Signals signals;
+        StopSignals signals;
         Server *server;
         uv_loop_t loop;
         int r;
@@ -69,14 +49,12 @@ static int run(const Settings *settings) {
                 log_error("%s", error.text[0] ? error.text : "out of memory");
                 return EXIT_FAILED;
         }
-        signals_init(&signals, &loop, server);
+        stop_signals_init(&signals, &loop, on_stop, server);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
         r = server_free(server, &error);
         if (r < 0)
                 log_error("%s", error.text);
-        for (size_t i = 0; i < ARRAY_SIZE(signals.handles); i++)
-                if (!uv_is_closing((uv_handle_t *)&signals.handles[i]))
-                        uv_close((uv_handle_t *)&signals.handles[i], NULL);
+        stop_signals_close(&signals);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&loop);
         return r < 0 ? EXIT_FAILED : EXIT_OK;

@@ -8,7 +8,6 @@ typedef struct AgentUnit {
         Agent *agent;
         char *name;
         UnitHash hash;
-        bool has_hash;
         bool loaded;          /* the supervisor has it */
         bool start_asked;
         TaskKind in_flight;
@@ -28,7 +27,7 @@ struct Agent {
         void *userdata;
         Supervisor *supervisor;
         Map units; /* name → AgentUnit */
-        bool listing, listed;
+        bool listed;
         bool leaving;
         void (*left)(void *userdata);
         size_t tasks; /* under way */
@@ -220,7 +219,6 @@ static void on_reread(void *userdata, int r, const Error *error) {
 static void agent_load(Agent *agent, AgentUnit *unit, const RegistryUnit *wanted) {
         if (unit_hash_from_hex(slice_from(wanted->hash), &unit->hash) < 0)
                 return;
-        unit->has_hash = true;
         unit->loaded = true;
         unit->start_asked = false;
         unit->in_flight = TASK_LOAD;
@@ -375,14 +373,13 @@ static void on_listed_unit(void *userdata, const SupervisorUnit *found) {
         unit->loaded = true;
         unit->start_asked = found->start_asked;
         unit->state = found->state;
-        unit->has_hash = unit_hash_from_hex(slice_from(found->tag), &unit->hash) >= 0;
+        (void)unit_hash_from_hex(slice_from(found->tag), &unit->hash); /* without one it differs from any text */
         unit->state_dirty = true;
 }
 
 static void on_listed(void *userdata, int r, const Error *error) {
         Agent *agent = userdata;
 
-        agent->listing = false;
         agent->listed = true;
         if (r < 0)
                 agent_note(agent, "cannot list the units that are there: %s", error->text);
@@ -391,7 +388,6 @@ static void on_listed(void *userdata, int r, const Error *error) {
 
 void agent_start(Agent *agent, Supervisor *supervisor) {
         agent->supervisor = supervisor;
-        agent->listing = true;
         supervisor_list(supervisor, on_listed_unit, on_listed, agent);
 }
 
