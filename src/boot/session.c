@@ -47,6 +47,16 @@ static int take_environment(BootSession *session, Error *error) {
         return r;
 }
 
+static int take_update_conf(BootSession *session, Error *error) {
+        static const char *const paths[] = {"/etc/coreos/update.conf", "/usr/share/coreos/update.conf"};
+        int r = -ENOENT;
+
+        for (size_t i = 0; i < ARRAY_SIZE(paths) && r == -ENOENT; i++)
+                r = root_files_read(&session->files, paths[i], FILE_SMALL_MAX, &session->update_conf, error);
+        session->has_update_conf = r >= 0;
+        return r == -ENOENT ? 0 : r;
+}
+
 static int take_hostname(BootSession *session) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         Slice name = {"localhost", 9};
@@ -70,6 +80,8 @@ int boot_session_open(const char *root, BootSession *session, Error *error) {
         if (r >= 0)
                 r = take_environment(session, error);
         if (r >= 0)
+                r = take_update_conf(session, error);
+        if (r >= 0)
                 r = take_hostname(session);
         random_secret(&number, sizeof(number));
         (void)snprintf(session->script_name, sizeof(session->script_name), "%u", number);
@@ -81,6 +93,7 @@ void boot_session_close(BootSession *session) {
         free(session->source);
         buffer_deinit(&session->user_data);
         buffer_deinit(&session->environment);
+        buffer_deinit(&session->update_conf);
         addresses_deinit(&session->addresses);
         boot_plan_deinit(&session->plan);
 }
@@ -111,6 +124,7 @@ int boot_session_plan(BootSession *session, const char *workspace, Error *error)
                 .addresses = session->addresses,
                 .hostname = session->hostname,
                 .environment_file = session->has_environment ? buffer_slice(&session->environment) : (Slice){NULL, 0},
+                .update_conf = session->has_update_conf ? buffer_slice(&session->update_conf) : (Slice){NULL, 0},
                 .script_name = session->script_name,
                 .workspace = workspace,
         };

@@ -20,6 +20,8 @@ typedef struct BootSession {
         char script_name[24];
         Buffer environment;
         bool has_environment;  /* /etc/environment is there */
+        Buffer update_conf;
+        bool has_update_conf;
         BootPlan plan;
 } BootSession;
 

@@ -2,6 +2,7 @@
 #include <libgen.h>
 #include <signal.h>
 
+#include "cli/boot.h"
 #include "cli/fleet.h"
 #include "cli/store.h"
 
@@ -16,6 +17,7 @@ typedef struct Group {
 static const Group groups[] = {
         {"store", "faering store", "etcdctl", "keys and members of the replicated store", store_group_main},
         {"fleet", "faering fleet", "fleetctl", "units on all machines", fleet_group_main},
+        {"boot", "faering boot", "coreos-cloudinit", "a machine's cloud-config", boot_group_main},
 };
 
 static int print_help(void) {

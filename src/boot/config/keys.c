@@ -36,15 +36,8 @@ static const ConfigKey coreos_keys[] = {
         {"fleet", KEY_SECTION, .keys = fleet_keys, .deprecated = "fleet is no longer shipped in Container Linux", .shipped_here = true},
         {"locksmith", KEY_SECTION, .keys = locksmith_keys},
         {"oem", KEY_SECTION, .keys = oem_keys},
-        {"update", KEY_SECTION, .keys = update_keys, .not_carried_out = true},
+        {"update", KEY_SECTION, .keys = update_keys},
         {"units", KEY_SECTIONS, .keys = unit_keys},
-        {0},
-};
-
-const ConfigKey update_keys[] = {
-        {"reboot_strategy", KEY_STRING, .variable = "REBOOT_STRATEGY", .pattern = "^(etcd-lock|reboot|off)$"},
-        {"group", KEY_STRING, .variable = "GROUP"},
-        {"server", KEY_STRING, .variable = "SERVER"},
         {0},
 };
 

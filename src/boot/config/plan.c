@@ -94,7 +94,7 @@ static int warn_of_idle_keys(Planner *planner, const ConfigKey *keys, const Conf
 
 static int plan_cloud_config(Planner *planner) {
         static int (*const sections[])(Planner *) = {
-                plan_hostname, plan_write_files, plan_oem, plan_etc_hosts, plan_flannel, plan_environment_file, plan_units,
+                plan_hostname, plan_write_files, plan_oem, plan_update, plan_etc_hosts, plan_flannel, plan_environment_file, plan_units,
         };
         int r = warn_of_idle_keys(planner, cloud_config_keys, planner->root);
 

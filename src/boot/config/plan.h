@@ -1,8 +1,8 @@
 #pragma once
 /*
  * From a user-data and what is known of the machine to the list of all that is to be done, in coreos-cloudinit's order:
- * host name, files (write_files in order, then those of oem, manage_etc_hosts, flannel), /etc/environment, the files of
- * the units, one reload, the units' commands. Pure: an error means that nothing has been touched.
+ * host name, files (write_files in order, then those of oem, update, manage_etc_hosts,
+ * flannel), /etc/environment, the files of the units, one reload, the units' commands. Pure: an error means that nothing has been touched.
  *
  * A BootPlan owns its steps.
  */
@@ -18,6 +18,7 @@ typedef struct BootFacts {
         Addresses addresses;
         const char *hostname;      /* the machine's, before */
         Slice environment_file;    /* /etc/environment; data NULL: there is none */
+        Slice update_conf;         /* of /etc/coreos, else of /usr/share/coreos; data NULL: there is none */
         const char *script_name;   /* names a script's file and unit: new in each run */
         const char *workspace;     /* where scripts go */
 } BootFacts;
@@ -89,11 +90,18 @@ int planner_add_file(Planner *planner, unsigned line, const char *path, char *te
 
 int planner_warn(Planner *planner, const char *format, ...) _printf_(2, 3);
 
+/* A mask of the unit, or with `mask` false and `runtime` true the end of one. */
+int plan_mask(Planner *planner, unsigned line, const char *name, bool mask, bool runtime);
+int plan_command(Planner *planner, unsigned line, const char *unit, const char *action, bool wait);
+
 int plan_hostname(Planner *planner);
 int plan_write_files(Planner *planner);
 int plan_oem(Planner *planner);
 int plan_etc_hosts(Planner *planner);
 int plan_flannel(Planner *planner);
 int plan_environment_file(Planner *planner);
+int plan_update(Planner *planner);
+int plan_update_units(Planner *planner);
+int plan_update_commands(Planner *planner);
 int plan_units(Planner *planner);
 int plan_script(Planner *planner, Slice script);

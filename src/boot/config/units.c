@@ -87,9 +87,8 @@ static int plan_drop_ins(Planner *planner, const ConfigNode *unit, const char *n
         return r;
 }
 
-/* A unit that is to be masked until the next boot, and one that is not, differ from those that stay: /run may hold a mask
- * of an earlier run in this boot. */
-static int plan_mask(Planner *planner, unsigned line, const char *name, bool mask, bool runtime) {
+/* Of units that hold until the next boot, /run may have a mask by an earlier run in this boot. */
+int plan_mask(Planner *planner, unsigned line, const char *name, bool mask, bool runtime) {
         Step step = {.kind = mask ? STEP_MASK : STEP_UNMASK, .line = line};
 
         if (!mask && !runtime)
@@ -139,13 +138,13 @@ static int plan_service(Planner *planner, const ServiceSection *service) {
 
 /* ---- commands ---- */
 
-static int add_command(Planner *planner, unsigned line, const char *unit, const char *action, bool wait) {
+int plan_command(Planner *planner, unsigned line, const char *unit, const char *action, bool wait) {
         Step step = {.kind = STEP_COMMAND, .line = line, .unit = strdup(unit), .action = strdup(action), .wait = wait};
 
         return planner_add(planner, step, step.unit && step.action);
 }
 
-static int plan_command(Planner *planner, const ConfigNode *unit, const char *name) {
+static int plan_unit_command(Planner *planner, const ConfigNode *unit, const char *name) {
         Slice command = config_string(unit, "command");
 
         if (command.length == 0 || is_network_name(name))
@@ -154,7 +153,7 @@ static int plan_command(Planner *planner, const ConfigNode *unit, const char *na
                 return error_set(planner->error, -EINVAL, "line %u: command \"%s\" of %s is unknown: start, stop, restart, reload, "
                                                           "try-restart, reload-or-restart and reload-or-try-restart are known",
                                  unit->line, command.data, name);
-        return add_command(planner, unit->line, name, command.data, true);
+        return plan_command(planner, unit->line, name, command.data, true);
 }
 
 static int add_reload(Planner *planner) {
@@ -191,10 +190,14 @@ int plan_units(Planner *planner) {
         for (size_t i = 0; i < ARRAY_SIZE(services) && r >= 0; i++)
                 r = plan_service(planner, &services[i]);
         if (r >= 0)
+                r = plan_update_units(planner);
+        if (r >= 0)
                 r = add_reload(planner);
         if (r >= 0 && planner->network)
-                r = add_command(planner, 0, NETWORK_SERVICE, "restart", true);
-        return r < 0 ? r : for_each_unit(planner, plan_command);
+                r = plan_command(planner, 0, NETWORK_SERVICE, "restart", true);
+        if (r >= 0)
+                r = for_each_unit(planner, plan_unit_command);
+        return r < 0 ? r : plan_update_commands(planner);
 }
 
 /* A script is kept, and run by a unit of its own that nobody waits for. bash runs it whatever its first line says. */
@@ -221,5 +224,5 @@ int plan_script(Planner *planner, Slice script) {
                 r = planner_add_file(planner, 1, note, take_ptr(unit));
         if (r >= 0)
                 r = add_reload(planner);
-        return r < 0 ? r : add_command(planner, 1, strrchr(unit_file, '/') + 1, "start", false);
+        return r < 0 ? r : plan_command(planner, 1, strrchr(unit_file, '/') + 1, "start", false);
 }
