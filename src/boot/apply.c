@@ -17,12 +17,14 @@ static int find_owners(const BootPlan *plan, BootFiles *files, FileOwner *owners
         return 0;
 }
 
-static int apply_step(const Step *step, FileOwner owner, BootFiles *files, UnitManager *units, Buffer *result, Error *error) {
+static int apply_step(const Step *step, FileOwner owner, BootFiles *files, UnitManager *units, Buffer *result,
+                      Error *error) {
         switch (step->kind) {
         case STEP_HOSTNAME:
                 return files->ops->set_hostname(files, step->text, error);
         case STEP_FILE:
-                return files->ops->write(files, step->path, (Slice){step->text, step->text_length}, step->mode, owner, error);
+                return files->ops->write(files, step->path, (Slice){step->text, step->text_length}, step->mode, owner,
+                                         error);
         case STEP_MASK:
                 return files->ops->mask(files, step->path, error);
         case STEP_UNMASK:
@@ -47,7 +49,8 @@ static int explain(const Step *step, int r, Error *error) {
         text = buffer_string(&what) ?: "go on";
         if (error && !error->text[0])
                 (void)error_set_errno(error, r, "failed");
-        return step->line ? error_prefix(error, r, "line %u: cannot %s", step->line, text) : error_prefix(error, r, "cannot %s", text);
+        return step->line ? error_prefix(error, r, "line %u: cannot %s", step->line, text)
+                          : error_prefix(error, r, "cannot %s", text);
 }
 
 int boot_apply(const BootPlan *plan, BootFiles *files, UnitManager *units, const ApplyEvents *events, void *userdata,

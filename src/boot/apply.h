@@ -8,7 +8,7 @@ typedef struct ApplyEvents {
         void (*done)(void *userdata, const Step *step, int r, const char *result);
 } ApplyEvents;
 
-/* Finds all owners first, so that a name which nobody has changes nothing. *ret_done (may be NULL) is the number of steps
- * that were done, also on failure; `error` names the step. */
+/* Finds all owners first, so that a name which nobody has changes nothing. *ret_done (may be NULL) is the number of
+ * steps that were done, also on failure; `error` names the step. */
 int boot_apply(const BootPlan *plan, BootFiles *files, UnitManager *units, const ApplyEvents *events, void *userdata,
                size_t *ret_done, Error *error);

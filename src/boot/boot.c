@@ -26,29 +26,39 @@ static void settings_deinit(BootSettings *settings) {
 static int refuse_source(void *target, const char *value, Error *error) {
         (void)target;
         (void)value;
-        return error_set(error, -EOPNOTSUPP, "this version has no such datasource; put the user-data into a file and give -from-file FILE");
+        return error_set(error, -EOPNOTSUPP,
+                         "this version has no such datasource; put the user-data into a file and give -from-file FILE");
 }
 
 static int refuse_oem(void *target, const char *value, Error *error) {
         (void)target;
-        return error_set(error, -EOPNOTSUPP, "\"%s\" stands for datasources that this version does not have; put the user-data into a file "
-                                             "and give -from-file FILE", value);
+        return error_set(error, -EOPNOTSUPP,
+                         "\"%s\" stands for datasources that this version does not have; put the user-data into a file "
+                         "and give -from-file FILE",
+                         value);
 }
 
 static int refuse_netconf(void *target, const char *value, Error *error) {
         (void)target;
-        return error_set(error, -EOPNOTSUPP, "this version does not convert \"%s\"; write the network's units into the cloud-config", value);
+        return error_set(error, -EOPNOTSUPP,
+                         "this version does not convert \"%s\"; write the network's units into the cloud-config",
+                         value);
 }
 
-#define REFUSED(name, call) {name, 0, OPTION_CALL, "VALUE", NULL, NULL, NULL, call}
+#define REFUSED(name, call)                                                                                            \
+        { name, 0, OPTION_CALL, "VALUE", NULL, NULL, NULL, call }
 
 static int parse_options(BootSettings *s, const char *program, int argc, char **argv, Buffer *help, Error *error) {
         const Option options[] = {
                 {"from-file", 0, OPTION_STRING, "FILE", NULL, "apply the user-data in FILE", &s->from_file, NULL},
-                {"validate", 0, OPTION_SWITCH, NULL, NULL, "only report what is wrong with it; exit code 1 if anything is", &s->validate, NULL},
-                {"root", 0, OPTION_STRING, "DIR", NULL, "write everything below DIR, and start nothing (default: /)", &s->root, NULL},
-                {"workspace", 0, OPTION_STRING, "DIR", NULL, "where scripts are kept (default: " BOOT_WORKSPACE ")", &s->workspace, NULL},
-                {"ignore-failure", 0, OPTION_SWITCH, NULL, NULL, "exit with 0 also when the user-data cannot be used", &s->ignore_failure, NULL},
+                {"validate", 0, OPTION_SWITCH, NULL, NULL,
+                 "only report what is wrong with it; exit code 1 if anything is", &s->validate, NULL},
+                {"root", 0, OPTION_STRING, "DIR", NULL, "write everything below DIR, and start nothing (default: /)",
+                 &s->root, NULL},
+                {"workspace", 0, OPTION_STRING, "DIR", NULL, "where scripts are kept (default: " BOOT_WORKSPACE ")",
+                 &s->workspace, NULL},
+                {"ignore-failure", 0, OPTION_SWITCH, NULL, NULL, "exit with 0 also when the user-data cannot be used",
+                 &s->ignore_failure, NULL},
                 {"ssh-key-name", 0, OPTION_STRING, "NAME", NULL, NULL, &s->ssh_key_name, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
@@ -74,11 +84,15 @@ static int parse_options(BootSettings *s, const char *program, int argc, char **
         if (r < 0)
                 return r;
         if (arguments.length > 0)
-                return error_set(error, -EINVAL, "\"%s\" is no flag; did you mean -from-file %s?", arguments.items[0], arguments.items[0]);
+                return error_set(error, -EINVAL, "\"%s\" is no flag; did you mean -from-file %s?", arguments.items[0],
+                                 arguments.items[0]);
         if (option_default(&s->root, "/") < 0 || option_default(&s->workspace, BOOT_WORKSPACE) < 0)
                 return -ENOMEM;
-        (void)buffer_printf(help, "Usage: %s -from-file FILE [FLAGS]\n\nApplies a machine's user-data, a #cloud-config or a script, as "
-                                  "coreos-cloudinit does.\n\n", program);
+        (void)buffer_printf(
+                help,
+                "Usage: %s -from-file FILE [FLAGS]\n\nApplies a machine's user-data, a #cloud-config or a script, as "
+                "coreos-cloudinit does.\n\n",
+                program);
         return options_format_help(options, "-", help);
 }
 
@@ -147,7 +161,8 @@ static int run(const BootSettings *settings) {
         Error error = ERROR_NONE;
         size_t lines = 0;
 
-        if (boot_session_open(settings->root, &session, &error) < 0 || boot_session_read(&session, settings->from_file, &error) < 0) {
+        if (boot_session_open(settings->root, &session, &error) < 0 ||
+            boot_session_read(&session, settings->from_file, &error) < 0) {
                 log_error("%s", error_text(&error));
                 return EXIT_FAILED;
         }

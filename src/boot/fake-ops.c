@@ -23,8 +23,8 @@ static int fake_write(BootFiles *files, const char *path, Slice text, mode_t mod
 
         if (is(machine->unwritable, path))
                 return error_set_errno(error, -EROFS, "cannot write %s", path);
-        (void)buffer_printf(&machine->journal, "write %s %04o %d:%d %.*s\n", path, mode, (int)owner.user, (int)owner.group,
-                            (int)text.length, text.data);
+        (void)buffer_printf(&machine->journal, "write %s %04o %d:%d %.*s\n", path, mode, (int)owner.user,
+                            (int)owner.group, (int)text.length, text.data);
         return 0;
 }
 
@@ -61,7 +61,8 @@ static int fake_reload(UnitManager *units, Error *error) {
         return 0;
 }
 
-static int fake_command(UnitManager *units, const char *unit, const char *action, bool wait, Buffer *result, Error *error) {
+static int fake_command(UnitManager *units, const char *unit, const char *action, bool wait, Buffer *result,
+                        Error *error) {
         FakeMachine *machine = OF_UNITS(units);
 
         if (is(machine->missing, unit))

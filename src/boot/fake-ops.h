@@ -5,11 +5,11 @@
 typedef struct FakeMachine {
         BootFiles files;
         UnitManager units;
-        Buffer journal;          /* a line for each operation: "write /etc/motd 0644 1000:1000 text" */
-        const char *missing;     /* a unit that nobody has: -ENOENT */
-        const char *failing;     /* a unit whose commands fail */
-        const char *unwritable;  /* a path that cannot be written: -EROFS */
-        const char *not_masked;  /* a path that is a real file */
+        Buffer journal;         /* a line for each operation: "write /etc/motd 0644 1000:1000 text" */
+        const char *missing;    /* a unit that nobody has: -ENOENT */
+        const char *failing;    /* a unit whose commands fail */
+        const char *unwritable; /* a path that cannot be written: -EROFS */
+        const char *not_masked; /* a path that is a real file */
 } FakeMachine;
 
 void fake_machine_init(FakeMachine *machine);

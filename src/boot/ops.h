@@ -17,8 +17,8 @@ typedef struct FileOwner {
 typedef struct BootFiles BootFiles;
 
 typedef struct BootFilesOps {
-        /* "user", "user:group", by name or number, as the machine's own files know them. Called before the first change.
-         * -ENOENT: there is no such user or group. */
+        /* "user", "user:group", by name or number, as the machine's own files know them. Called before the first
+         * change. -ENOENT: there is no such user or group. */
         int (*find_owner)(BootFiles *files, const char *owner, FileOwner *ret, Error *error);
 
         /* Puts the file in place at once; makes the folders above it. `path` is absolute and clean. */
@@ -51,11 +51,12 @@ typedef struct UnitManagerOps {
         int (*reload)(UnitManager *manager, Error *error);
 
         /*
-         * Does `action` (start, stop, …) and waits for its end if `wait`. What came of it is appended to `result` in a word:
-         * "done", "failed: …". UNIT_COMMAND_FAILED: it was tried, and failed. UNIT_COMMAND_SKIPPED: nobody is here to do
-         * it. < 0: it could not be tried; -ENOENT: no such unit.
+         * Does `action` (start, stop, …) and waits for its end if `wait`. What came of it is appended to `result`:
+         * "done", "failed: …". UNIT_COMMAND_FAILED: it was tried, and failed. UNIT_COMMAND_SKIPPED: nobody is here
+         * to do it. < 0: it could not be tried; -ENOENT: no such unit.
          */
-        int (*command)(UnitManager *manager, const char *unit, const char *action, bool wait, Buffer *result, Error *error);
+        int (*command)(UnitManager *manager, const char *unit, const char *action, bool wait, Buffer *result,
+                       Error *error);
 
         void (*free)(UnitManager *manager);
 } UnitManagerOps;

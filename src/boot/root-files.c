@@ -13,7 +13,8 @@
 #define TEMPORARY_NAME ".faering-boot.new~"
 
 static int open_below(int root, const char *path, int flags) {
-        const struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+        const struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
+                                     .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
         long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 
         return fd < 0 ? -errno : (int)fd;
@@ -106,7 +107,8 @@ static int write_all(int fd, Slice text) {
 static int fill(int fd, Slice text, mode_t mode, FileOwner owner) {
         int r = write_all(fd, text);
 
-        if (r >= 0 && (owner.user != BOOT_FILE_KEEP || owner.group != (gid_t)BOOT_FILE_KEEP) && fchown(fd, owner.user, owner.group) < 0)
+        if (r >= 0 && (owner.user != BOOT_FILE_KEEP || owner.group != (gid_t)BOOT_FILE_KEEP) &&
+            fchown(fd, owner.user, owner.group) < 0)
                 r = -errno;
         if (r >= 0 && fchmod(fd, mode) < 0)
                 r = -errno;
@@ -163,7 +165,8 @@ static bool is_mask(int folder, const char *name, const struct stat *status) {
 
         if (S_ISREG(status->st_mode))
                 return status->st_size == 0;
-        return S_ISLNK(status->st_mode) && readlinkat(folder, name, target, sizeof(target) - 1) > 0 && str_equals(target, "/dev/null");
+        return S_ISLNK(status->st_mode) && readlinkat(folder, name, target, sizeof(target) - 1) > 0 &&
+               str_equals(target, "/dev/null");
 }
 
 static int files_unmask(BootFiles *base, const char *path, Error *error) {
@@ -262,7 +265,8 @@ static int files_set_hostname(BootFiles *base, const char *name, Error *error) {
 
         if (!line)
                 return -ENOMEM;
-        r = files_write(base, "/etc/hostname", slice_from(line), 0644, (FileOwner){BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP}, error);
+        r = files_write(base, "/etc/hostname", slice_from(line), 0644,
+                        (FileOwner){BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP}, error);
         if (r < 0 || !files->is_machine)
                 return r;
         return sethostname(name, strlen(name)) < 0 ? error_set_errno(error, -errno, "cannot set the host name") : 0;

@@ -7,7 +7,7 @@
 
 typedef struct RootFiles {
         BootFiles base;
-        int fd; /* the root */
+        int fd;          /* the root */
         bool is_machine; /* the root is "/" */
 } RootFiles;
 

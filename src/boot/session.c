@@ -34,7 +34,8 @@ static int take_environment_file(BootSession *session, Error *error) {
                         size_t length = strlen(address_variable(one));
 
                         if (str_starts_with(list.items[i], address_variable(one)) && list.items[i][length] == '=')
-                                r = addresses_set(&session->addresses, one, slice_from(list.items[i] + length + 1), error);
+                                r = addresses_set(&session->addresses, one, slice_from(list.items[i] + length + 1),
+                                                  error);
                 }
         return r;
 }
@@ -63,9 +64,11 @@ static int take_hostname(BootSession *session) {
 
         if (session->files.is_machine && gethostname(session->hostname, sizeof(session->hostname)) == 0)
                 return 0;
-        if (root_files_read(&session->files, "/etc/hostname", BOOT_STATE_MAX, &text, NULL) >= 0 && buffer_length(&text) > 0)
+        if (root_files_read(&session->files, "/etc/hostname", BOOT_STATE_MAX, &text, NULL) >= 0 &&
+            buffer_length(&text) > 0)
                 name = slice_trim(buffer_slice(&text));
-        (void)snprintf(session->hostname, sizeof(session->hostname), "%.*s", (int)min_of(name.length, (size_t)64), name.data);
+        (void)snprintf(session->hostname, sizeof(session->hostname), "%.*s", (int)min_of(name.length, (size_t)64),
+                       name.data);
         return 0;
 }
 
@@ -134,7 +137,8 @@ int boot_session_plan(BootSession *session, const char *workspace, Error *error)
 
 /* ---- the note of what happened ---- */
 
-static int write_state(BootSession *session, const char *outcome, const char *manager, size_t done, const char *why, Error *error) {
+static int write_state(BootSession *session, const char *outcome, const char *manager, size_t done, const char *why,
+                       Error *error) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         JsonWriter json = json_writer(&text);
         time_t now = time(NULL);

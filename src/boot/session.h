@@ -13,20 +13,20 @@
 
 typedef struct BootSession {
         RootFiles files;
-        char *source;          /* the file that the user-data came from */
-        Buffer user_data;      /* unpacked, addresses not put in */
+        char *source;     /* the file that the user-data came from */
+        Buffer user_data; /* unpacked, addresses not put in */
         Addresses addresses;
         char hostname[65];
         char script_name[24];
         Buffer environment;
-        bool has_environment;  /* /etc/environment is there */
+        bool has_environment; /* /etc/environment is there */
         Buffer update_conf;
         bool has_update_conf;
         BootPlan plan;
 } BootSession;
 
-/* Opens the root, and reads what is known of the machine there: $COREOS_PUBLIC_IPV4 and so on, which stand before those of
- * /etc/environment; and the host name. */
+/* Opens the root, and reads what is known of the machine there: the addresses, from $COREOS_PUBLIC_IPV4 and so on, else
+ * from /etc/environment; and the host name. */
 int boot_session_open(const char *root, BootSession *session, Error *error);
 void boot_session_close(BootSession *session);
 #define _cleanup_boot_session_ _cleanup_(boot_session_close)

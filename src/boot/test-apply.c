@@ -73,7 +73,9 @@ static void test_unknown_owner_changes_nothing(void **state) {
 
         (void)state;
         fake_machine_init(&machine);
-        assert_int_equal(apply(&machine, "#cloud-config\nhostname: h\nwrite_files:\n  - {path: /a, owner: nobody-here}\n", &seen, &done, &error),
+        assert_int_equal(apply(&machine,
+                               "#cloud-config\nhostname: h\nwrite_files:\n  - {path: /a, owner: nobody-here}\n", &seen,
+                               &done, &error),
                          -ENOENT);
         assert_string_equal(error.text, "line 4: owner of /a: there is no user \"nobody-here\"");
         assert_int_equal(done, 0);
@@ -91,7 +93,8 @@ static void test_first_failure_ends_it_and_names_the_step(void **state) {
         machine.unwritable = "/b";
         assert_int_equal(apply(&machine, config, &seen, &done, &error), -EROFS);
         assert_int_equal(done, 2);
-        assert_string_equal(error.text, "line 5: cannot write /b (3 bytes, mode 0644): cannot write /b: Read-only file system");
+        assert_string_equal(error.text,
+                            "line 5: cannot write /b (3 bytes, mode 0644): cannot write /b: Read-only file system");
         assert_string_equal(buffer_string(&machine.journal), "hostname h\nwrite /a 0644 500:500 one\n");
 }
 

@@ -166,7 +166,10 @@ static void test_enabling_makes_the_links_of_install(void **state) {
 
         assert_int_equal(root_files_enable(&fixture->files, "a@1.service", false, NULL), -ENOENT);
         assert_int_equal(put(fixture, "/usr/lib/systemd/system/a@.service",
-                             "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target x.target\nAlias=b@1.service\n", 0644), 0);
+                             "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target "
+                             "x.target\nAlias=b@1.service\n",
+                             0644),
+                         0);
         assert_int_equal(root_files_enable(&fixture->files, "a@1.service", false, NULL), 0);
         assert_true(readlink(wants, target, sizeof(target) - 1) > 0);
         assert_string_equal(target, "/usr/lib/systemd/system/a@.service");

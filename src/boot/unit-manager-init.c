@@ -56,7 +56,8 @@ static const char *answer_text(const Answer *answer, const char *key) {
 }
 
 static const char *answer_message(const Answer *answer) {
-        return json_string_value(json_object_get(json_object_get(answer->json, "error"), "message")) ?: "it does not say why";
+        return json_string_value(json_object_get(json_object_get(answer->json, "error"), "message"))
+                       ?: "it does not say why";
 }
 
 static int init_enable(UnitManager *base, const char *unit, bool runtime, Error *error) {
@@ -95,7 +96,8 @@ static int judge(const Answer *answer, const char *unit, bool wait, Buffer *resu
         }
 }
 
-static int init_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result, Error *error) {
+static int init_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result,
+                        Error *error) {
         InitUnitManager *manager = container_of(base, InitUnitManager, base);
         _cleanup_buffer_ Buffer target = BUFFER_INIT;
         Answer answer = {0};

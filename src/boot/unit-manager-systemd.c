@@ -58,8 +58,8 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
 static int systemd_enable(UnitManager *base, const char *unit, bool runtime, Error *error) {
         SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
         sd_bus_error bus_error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "EnableUnitFiles", &bus_error, NULL,
-                                   "asbb", 1, unit, (int)runtime, 1);
+        int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "EnableUnitFiles",
+                                   &bus_error, NULL, "asbb", 1, unit, (int)runtime, 1);
 
         return r < 0 ? bus_failed(r, &bus_error, error) : 0;
 }
@@ -67,7 +67,8 @@ static int systemd_enable(UnitManager *base, const char *unit, bool runtime, Err
 static int systemd_reload(UnitManager *base, Error *error) {
         SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
         sd_bus_error bus_error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "Reload", &bus_error, NULL, NULL);
+        int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "Reload", &bus_error,
+                                   NULL, NULL);
 
         return r < 0 ? bus_failed(r, &bus_error, error) : 0;
 }
@@ -89,8 +90,8 @@ static int ask_for_job(SystemdUnitManager *manager, const char *method, const ch
         sd_bus_error bus_error = SD_BUS_ERROR_NULL;
         sd_bus_message *reply = NULL;
         const char *path;
-        int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, method, &bus_error, &reply, "ss", unit,
-                                   "replace");
+        int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, method, &bus_error,
+                                   &reply, "ss", unit, "replace");
 
         if (r < 0)
                 return bus_failed(r, &bus_error, error);
@@ -109,7 +110,8 @@ static void forget_job(SystemdUnitManager *manager) {
         manager->job = manager->result = NULL;
 }
 
-static int systemd_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result, Error *error) {
+static int systemd_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result,
+                           Error *error) {
         SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
         const char *method = NULL;
         int r;
@@ -147,11 +149,12 @@ static const UnitManagerOps systemd_ops = {
 };
 
 static int subscribe(SystemdUnitManager *manager) {
-        int r = sd_bus_match_signal(manager->bus, NULL, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved", on_job_removed,
-                                    manager);
+        int r = sd_bus_match_signal(manager->bus, NULL, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved",
+                                    on_job_removed, manager);
 
         if (r >= 0)
-                r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "Subscribe", NULL, NULL, NULL);
+                r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "Subscribe", NULL,
+                                       NULL, NULL);
         return r;
 }
 

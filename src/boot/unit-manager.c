@@ -19,7 +19,8 @@ static int offline_reload(UnitManager *base, Error *error) {
         return 0;
 }
 
-static int offline_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result, Error *error) {
+static int offline_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result,
+                           Error *error) {
         (void)base;
         (void)unit;
         (void)action;

@@ -1,4 +1,4 @@
-/* The verbs of `faering boot`. All go through one session: open the root, read the file, and then what the verb is for. */
+/* The verbs of `faering boot`. All go through one session: open the root, read the file, do what the verb is for. */
 #include "boot/session.h"
 
 #include <errno.h>
@@ -32,7 +32,8 @@ static int parse(const BootGroup *group, const char *name, const Option *options
                 return -1;
         if (arguments->files.length == wanted)
                 return 0;
-        cli_complain(group->program, "%s takes %s; see \"%s %s --help\"", name, wanted ? "one FILE" : "no arguments", group->program, name);
+        cli_complain(group->program, "%s takes %s; see \"%s %s --help\"", name, wanted ? "one FILE" : "no arguments",
+                     group->program, name);
         *ret_exit = CLI_USAGE;
         return -1;
 }
@@ -108,7 +109,8 @@ int boot_verb_plan(void *userdata, int argc, char **argv) {
         _cleanup_arguments_ BootArguments arguments = {0};
         _cleanup_boot_session_ BootSession session = {.files.fd = -1};
         const Option options[] = {
-                {"root", 0, OPTION_STRING, "DIR", NULL, "the machine whose files lie below DIR (default: /)", &arguments.root, NULL},
+                {"root", 0, OPTION_STRING, "DIR", NULL, "the machine whose files lie below DIR (default: /)",
+                 &arguments.root, NULL},
                 {"output", 'o', OPTION_STRING, "FORMAT", NULL, "text or json (default: text)", &arguments.output, NULL},
                 {0},
         };
@@ -149,7 +151,8 @@ int boot_verb_apply(void *userdata, int argc, char **argv) {
         _cleanup_arguments_ BootArguments arguments = {0};
         _cleanup_boot_session_ BootSession session = {.files.fd = -1};
         const Option options[] = {
-                {"root", 0, OPTION_STRING, "DIR", NULL, "write everything below DIR, and start nothing (default: /)", &arguments.root, NULL},
+                {"root", 0, OPTION_STRING, "DIR", NULL, "write everything below DIR, and start nothing (default: /)",
+                 &arguments.root, NULL},
                 {0},
         };
         Error error = ERROR_NONE;
@@ -172,12 +175,13 @@ static int print_status(const BootGroup *group, json_t *state) {
         const char *when, *source, *outcome, *why, *manager;
         json_int_t steps, done;
 
-        if (json_unpack(state, "{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "when", &when, "source", &source, "outcome", &outcome, "error", &why,
-                        "unitManager", &manager, "steps", &steps, "done", &done) < 0) {
+        if (json_unpack(state, "{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "when", &when, "source", &source, "outcome",
+                        &outcome, "error", &why, "unitManager", &manager, "steps", &steps, "done", &done) < 0) {
                 cli_complain(group->program, "%s is damaged; the next run writes it anew", BOOT_STATE_PATH);
                 return CLI_FAILED;
         }
-        printf("outcome  %s\nwhen     %s\nsource   %s\nsteps    %lld of %lld\n", outcome, when, source, (long long)done, (long long)steps);
+        printf("outcome  %s\nwhen     %s\nsource   %s\nsteps    %lld of %lld\n", outcome, when, source, (long long)done,
+               (long long)steps);
         if (*manager)
                 printf("units    %s\n", manager);
         if (*why)
@@ -191,7 +195,8 @@ int boot_verb_status(void *userdata, int argc, char **argv) {
         _cleanup_root_files_ RootFiles files = {.fd = -1};
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         const Option options[] = {
-                {"root", 0, OPTION_STRING, "DIR", NULL, "the machine whose files lie below DIR (default: /)", &arguments.root, NULL},
+                {"root", 0, OPTION_STRING, "DIR", NULL, "the machine whose files lie below DIR (default: /)",
+                 &arguments.root, NULL},
                 {0},
         };
         Error error = ERROR_NONE;

@@ -17,7 +17,8 @@ int boot_group_main(const char *program, int argc, char **argv) {
         if (str_equals(program, "coreos-cloudinit"))
                 return boot_main(program, argc, argv);
         if (argc < 2 || str_equals(argv[1], "--help") || str_equals(argv[1], "-h") || str_equals(argv[1], "help")) {
-                verb_print_group_help(boot_verbs, program, "A machine's cloud-config. faering-boot applies it when the machine starts.",
+                verb_print_group_help(boot_verbs, program,
+                                      "A machine's cloud-config. faering-boot applies it when the machine starts.",
                                       NULL);
                 return CLI_OK;
         }

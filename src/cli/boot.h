@@ -1,5 +1,5 @@
 #pragma once
-/* `faering boot`: a machine's cloud-config, seen and applied by hand. Under the name coreos-cloudinit: faering-boot itself. */
+/* `faering boot`: a machine's cloud-config, seen and applied by hand. As coreos-cloudinit it is faering-boot itself. */
 #include "cli/verb.h"
 
 typedef struct BootGroup {

@@ -22,8 +22,12 @@ static void check_step(const Step *step) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         char address[] = "10.0.0.1";
-        const BootFacts facts = {.hostname = "h", .script_name = "1", .workspace = "/w", .environment_file = {"A=1", 3},
-                                 .update_conf = {"GROUP=a\n", 8}, .addresses = {.values = {[ADDRESS_PRIVATE_IPV4] = address}}};
+        const BootFacts facts = {.hostname = "h",
+                                 .script_name = "1",
+                                 .workspace = "/w",
+                                 .environment_file = {"A=1", 3},
+                                 .update_conf = {"GROUP=a\n", 8},
+                                 .addresses = {.values = {[ADDRESS_PRIVATE_IPV4] = address}}};
         const Slice text = {length ? (const char *)bytes : "", length};
         _cleanup_report_ Report report = {0};
         _cleanup_boot_plan_ BootPlan plan = {0};

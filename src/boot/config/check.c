@@ -19,8 +19,8 @@ typedef struct Place {
 static int check_map(Report *report, const ConfigKey *keys, const ConfigNode *map);
 
 static int wrong_type(Report *report, const Place *place, KeyType type) {
-        return report_add(report, REPORT_WARNING, REPORT_BOTH, place->line, place->column, "incorrect type for \"%s\" (want %s)",
-                          place->name, config_key_type_name(type));
+        return report_add(report, REPORT_WARNING, REPORT_BOTH, place->line, place->column,
+                          "incorrect type for \"%s\" (want %s)", place->name, config_key_type_name(type));
 }
 
 static int check_elements(Report *report, const ConfigKey *key, const ConfigNode *sequence) {
@@ -54,7 +54,8 @@ static int check_value(Report *report, const ConfigKey *key, const ConfigEntry *
         if (value->kind == CONFIG_SEQUENCE)
                 return check_elements(report, key, value);
         if (!config_key_matches(key, value->text))
-                return report_add(report, REPORT_ERROR, REPORT_BOTH, place.line, place.column, "invalid value %s", value->text.data);
+                return report_add(report, REPORT_ERROR, REPORT_BOTH, place.line, place.column, "invalid value %s",
+                                  value->text.data);
         return 0;
 }
 
@@ -66,10 +67,11 @@ static int check_entry(Report *report, const ConfigKey *keys, const ConfigEntry 
                 return report_add(report, REPORT_WARNING, REPORT_OURS, entry->line, entry->column,
                                   "key \"%s\" stands here and again below; only the last one counts", entry->name);
         if (!key)
-                return report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column, "unrecognized key \"%s\"", entry->name);
+                return report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column,
+                                  "unrecognized key \"%s\"", entry->name);
         if (key->deprecated)
-                r = report_add(report, REPORT_WARNING, key->shipped_here ? REPORT_THEIRS : REPORT_BOTH, entry->line, entry->column,
-                               "deprecated key \"%s\" (%s)", key->name, key->deprecated);
+                r = report_add(report, REPORT_WARNING, key->shipped_here ? REPORT_THEIRS : REPORT_BOTH, entry->line,
+                               entry->column, "deprecated key \"%s\" (%s)", key->name, key->deprecated);
         if (r >= 0 && key->not_carried_out)
                 r = report_add(report, REPORT_WARNING, REPORT_OURS, entry->line, entry->column,
                                "\"%s\" is not carried out by this version", key->name);
@@ -94,7 +96,8 @@ static bool is_request_uri(Slice text) {
                 return false;
         if (text.data[0] == '/')
                 return true;
-        while (at < text.length && (isalnum((unsigned char)text.data[at]) || (at > 0 && strchr("+-.", text.data[at]) && text.data[at])))
+        while (at < text.length &&
+               (isalnum((unsigned char)text.data[at]) || (at > 0 && strchr("+-.", text.data[at]) && text.data[at])))
                 at++;
         return at > 0 && isalpha((unsigned char)text.data[0]) && at < text.length && text.data[at] == ':';
 }
@@ -104,7 +107,8 @@ static int check_discovery(Report *report, const ConfigNode *coreos) {
 
         if (!entry || (entry->value->kind == CONFIG_SCALAR && is_request_uri(entry->value->text)))
                 return 0;
-        return report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column, "discovery URL is not valid");
+        return report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column,
+                          "discovery URL is not valid");
 }
 
 static int check_content(Report *report, const ConfigNode *file) {
@@ -118,8 +122,8 @@ static int check_content(Report *report, const ConfigNode *file) {
         r = content_decode(config_string(file, "content"), encoding, &decoded, NULL);
         if (r >= 0 || r == -ENOMEM)
                 return r < 0 ? r : 0;
-        return report_add(report, REPORT_ERROR, REPORT_BOTH, content->line, content->column, "content cannot be decoded as \"%s\"",
-                          encoding.data);
+        return report_add(report, REPORT_ERROR, REPORT_BOTH, content->line, content->column,
+                          "content cannot be decoded as \"%s\"", encoding.data);
 }
 
 /* As in coreos-cloudinit by the folder's name alone: /usr is read-only there, whatever the machine. */
@@ -151,7 +155,8 @@ static int check_files(Report *report, const ConfigNode *files) {
 static int check_misplaced_files(Report *report, const ConfigNode *coreos) {
         const ConfigEntry *entry = config_entry(coreos, "write_files");
 
-        return entry ? report_add(report, REPORT_INFO, REPORT_BOTH, entry->line, entry->column, "write_files doesn't belong under coreos")
+        return entry ? report_add(report, REPORT_INFO, REPORT_BOTH, entry->line, entry->column,
+                                  "write_files doesn't belong under coreos")
                      : 0;
 }
 
@@ -188,7 +193,8 @@ static int report_yaml_problem(Report *report, const YamlProblem *problem, const
         if (r >= 0)
                 r = report_add(report, REPORT_WARNING, REPORT_THEIRS, 0, 0, "incorrect type for \"\" (want struct)");
         if (r >= 0)
-                r = report_add(report, REPORT_ERROR, REPORT_OURS, problem->line + 1, problem->column + 1, "%s", problem->text ?: why->text);
+                r = report_add(report, REPORT_ERROR, REPORT_OURS, problem->line + 1, problem->column + 1, "%s",
+                               problem->text ?: why->text);
         return r;
 }
 
@@ -211,7 +217,8 @@ int report_check(Slice user_data, Report *report) {
                 r = check_cloud_config(user_data, report);
                 break;
         case USER_DATA_UNKNOWN:
-                r = report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1, "must be \"#cloud-config\" or begin with \"#!\"");
+                r = report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1,
+                               "must be \"#cloud-config\" or begin with \"#!\"");
                 break;
         case USER_DATA_EMPTY:
         case USER_DATA_SCRIPT:

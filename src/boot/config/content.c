@@ -52,7 +52,8 @@ char *path_clean(Slice path) {
                 if (part.length == 0 || slice_equals(part, slice_from(".")))
                         continue;
                 if (slice_equals(part, slice_from(".."))) {
-                        const char *slash = buffer_length(&clean) ? memrchr(buffer_data(&clean), '/', buffer_length(&clean)) : NULL;
+                        const char *slash =
+                                buffer_length(&clean) ? memrchr(buffer_data(&clean), '/', buffer_length(&clean)) : NULL;
 
                         buffer_truncate(&clean, slash ? (size_t)(slash - buffer_data(&clean)) : 0);
                         continue;

@@ -3,7 +3,8 @@
 
 const ConfigKey etcd2_keys[] = {
         {"advertise_client_urls", KEY_STRING, .variable = "ETCD_ADVERTISE_CLIENT_URLS"},
-        {"ca_file", KEY_STRING, .variable = "ETCD_CA_FILE", .deprecated = "ca_file obsoleted by trusted_ca_file and client_cert_auth"},
+        {"ca_file", KEY_STRING, .variable = "ETCD_CA_FILE",
+         .deprecated = "ca_file obsoleted by trusted_ca_file and client_cert_auth"},
         {"cert_file", KEY_STRING, .variable = "ETCD_CERT_FILE"},
         {"client_cert_auth", KEY_BOOL, .variable = "ETCD_CLIENT_CERT_AUTH"},
         {"cors", KEY_STRING, .variable = "ETCD_CORS"},
@@ -28,7 +29,8 @@ const ConfigKey etcd2_keys[] = {
         {"max_snapshots", KEY_INT, .variable = "ETCD_MAX_SNAPSHOTS"},
         {"max_wals", KEY_INT, .variable = "ETCD_MAX_WALS"},
         {"name", KEY_STRING, .variable = "ETCD_NAME"},
-        {"peer_ca_file", KEY_STRING, .variable = "ETCD_PEER_CA_FILE", .deprecated = "peer_ca_file obsoleted peer_trusted_ca_file and peer_client_cert_auth"},
+        {"peer_ca_file", KEY_STRING, .variable = "ETCD_PEER_CA_FILE",
+         .deprecated = "peer_ca_file obsoleted peer_trusted_ca_file and peer_client_cert_auth"},
         {"peer_cert_file", KEY_STRING, .variable = "ETCD_PEER_CERT_FILE"},
         {"peer_key_file", KEY_STRING, .variable = "ETCD_PEER_KEY_FILE"},
         {"peer_client_cert_auth", KEY_BOOL, .variable = "ETCD_PEER_CLIENT_CERT_AUTH"},

@@ -8,7 +8,8 @@
 
 enum { PATTERN_VALUE_MAX = 256 }; /* longer ones match no pattern */
 
-static const char import_deprecated[] = "trying to fetch from a remote endpoint introduces too many intermittent errors";
+static const char import_deprecated[] =
+        "trying to fetch from a remote endpoint introduces too many intermittent errors";
 
 static const ConfigKey user_keys[] = {
         {"name", .type = KEY_STRING},
@@ -31,9 +32,11 @@ static const ConfigKey user_keys[] = {
 
 static const ConfigKey coreos_keys[] = {
         {"etcd", KEY_SECTION, .keys = etcd_keys, .deprecated = "etcd is no longer shipped in Container Linux"},
-        {"etcd2", KEY_SECTION, .keys = etcd2_keys, .deprecated = "etcd2 is no longer shipped in Container Linux", .shipped_here = true},
+        {"etcd2", KEY_SECTION, .keys = etcd2_keys, .deprecated = "etcd2 is no longer shipped in Container Linux",
+         .shipped_here = true},
         {"flannel", KEY_SECTION, .keys = flannel_keys},
-        {"fleet", KEY_SECTION, .keys = fleet_keys, .deprecated = "fleet is no longer shipped in Container Linux", .shipped_here = true},
+        {"fleet", KEY_SECTION, .keys = fleet_keys, .deprecated = "fleet is no longer shipped in Container Linux",
+         .shipped_here = true},
         {"locksmith", KEY_SECTION, .keys = locksmith_keys},
         {"oem", KEY_SECTION, .keys = oem_keys},
         {"update", KEY_SECTION, .keys = update_keys},
@@ -142,7 +145,8 @@ static int variable_text(KeyType type, const ConfigNode *node, char **ret_text) 
                 *ret_text = strdup("true");
         else if (type == KEY_INT && scalar_parse_int(node->text, &whole) >= 0 && whole != 0)
                 *ret_text = str_printf("%" PRId64, whole);
-        else if (type == KEY_FLOAT && node->type == SCALAR_INT && scalar_parse_int(node->text, &whole) >= 0 && whole != 0)
+        else if (type == KEY_FLOAT && node->type == SCALAR_INT && scalar_parse_int(node->text, &whole) >= 0 &&
+                 whole != 0)
                 *ret_text = format_float((double)whole);
         else if (type == KEY_FLOAT && node->type == SCALAR_FLOAT && scalar_parse_float(node->text, &number) >= 0 &&
                  fpclassify(number) != FP_ZERO)

@@ -33,10 +33,10 @@ typedef enum ScalarType {
 typedef struct ConfigNode ConfigNode;
 
 typedef struct ConfigEntry {
-        const char *name; /* of a mapping: the key, normalised; of a sequence: NULL */
+        const char *name;      /* of a mapping: the key, normalised; of a sequence: NULL */
         unsigned line, column; /* of the key, or of the sequence's element */
-        bool merged;      /* came by a merge key: gives way to a key of the mapping itself */
-        bool hidden;      /* an entry of the same name behind it counts instead */
+        bool merged;           /* came by a merge key: gives way to a key of the mapping itself */
+        bool hidden;           /* an entry of the same name behind it counts instead */
         ConfigNode *value;
 } ConfigEntry;
 
@@ -44,12 +44,12 @@ struct ConfigNode {
         ConfigKind kind;
         ScalarType type; /* of a scalar */
         unsigned line, column;
-        Slice text;      /* of a scalar, NUL-terminated; a !!binary one is decoded */
+        Slice text; /* of a scalar, NUL-terminated; a !!binary one is decoded */
         ConfigEntry *entries;
         size_t length, capacity;
-        size_t weight;   /* nodes that can be reached from here, itself included */
-        size_t height;   /* of the tree below; 1 for a scalar */
-        bool complete;   /* while reading: its end has been seen */
+        size_t weight; /* nodes that can be reached from here, itself included */
+        size_t height; /* of the tree below; 1 for a scalar */
+        bool complete; /* while reading: its end has been seen */
 };
 
 typedef struct ConfigTree {

@@ -29,10 +29,11 @@ static int add_step(Planner *planner, const Step *step) {
         BootPlan *plan = planner->plan;
 
         if (plan->length == PLAN_STEPS_MAX)
-                return error_set(planner->error, -EMSGSIZE, "line %u: more than %zu things to do", step->line, PLAN_STEPS_MAX);
+                return error_set(planner->error, -EMSGSIZE, "line %u: more than %zu things to do", step->line,
+                                 PLAN_STEPS_MAX);
         if (size_add_overflows(plan->content, step->text_length, &plan->content) || plan->content > PLAN_CONTENT_MAX)
-                return error_set(planner->error, -EMSGSIZE, "line %u: the files have more than %zu bytes together", step->line,
-                                 PLAN_CONTENT_MAX);
+                return error_set(planner->error, -EMSGSIZE, "line %u: the files have more than %zu bytes together",
+                                 step->line, PLAN_CONTENT_MAX);
         if (plan->length == plan->capacity) {
                 size_t wanted = plan->capacity ? plan->capacity * 2 : 16;
                 Step *more = reallocarray(plan->steps, wanted, sizeof(*more));
@@ -55,7 +56,11 @@ int planner_add(Planner *planner, Step step, bool complete) {
 }
 
 int planner_add_file(Planner *planner, unsigned line, const char *path, char *text) {
-        const Step step = {.kind = STEP_FILE, .line = line, .path = strdup(path), .text = text, .text_length = text ? strlen(text) : 0,
+        const Step step = {.kind = STEP_FILE,
+                           .line = line,
+                           .path = strdup(path),
+                           .text = text,
+                           .text_length = text ? strlen(text) : 0,
                            .mode = 0644};
 
         return planner_add(planner, step, step.path && text);
@@ -83,7 +88,8 @@ static int warn_of_idle_keys(Planner *planner, const ConfigKey *keys, const Conf
                 int r = 0;
 
                 if (entry && key->not_carried_out)
-                        r = planner_warn(planner, "line %u: \"%s\" is not carried out by this version", entry->line, key->name);
+                        r = planner_warn(planner, "line %u: \"%s\" is not carried out by this version", entry->line,
+                                         key->name);
                 else if (entry && key->type == KEY_SECTION && key->keys)
                         r = warn_of_idle_keys(planner, key->keys, entry->value);
                 if (r < 0)
@@ -94,7 +100,8 @@ static int warn_of_idle_keys(Planner *planner, const ConfigKey *keys, const Conf
 
 static int plan_cloud_config(Planner *planner) {
         static int (*const sections[])(Planner *) = {
-                plan_hostname, plan_write_files, plan_oem, plan_update, plan_etc_hosts, plan_flannel, plan_environment_file, plan_units,
+                plan_hostname, plan_write_files,      plan_oem,   plan_update, plan_etc_hosts,
+                plan_flannel,  plan_environment_file, plan_units,
         };
         int r = warn_of_idle_keys(planner, cloud_config_keys, planner->root);
 
@@ -112,7 +119,8 @@ static int plan_tree(Planner *planner, Slice text) {
         if (tree.root && tree.root->kind == CONFIG_MAP)
                 planner->root = tree.root;
         else if (tree.root && !(tree.root->kind == CONFIG_SCALAR && tree.root->type == SCALAR_NULL))
-                return error_set(planner->error, -EINVAL, "line %u: the cloud-config is no mapping of keys to values", tree.root->line);
+                return error_set(planner->error, -EINVAL, "line %u: the cloud-config is no mapping of keys to values",
+                                 tree.root->line);
         r = plan_cloud_config(planner);
         planner->root = NULL;
         return r;
@@ -123,8 +131,8 @@ static int warn_of_missing(Planner *planner, unsigned missing) {
 
         for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
                 if (missing & 1U << one)
-                        r = planner_warn(planner, "%s is used but not known, and becomes nothing: set %s", address_name(one),
-                                         address_variable(one));
+                        r = planner_warn(planner, "%s is used but not known, and becomes nothing: set %s",
+                                         address_name(one), address_variable(one));
         return r;
 }
 
@@ -135,7 +143,8 @@ static int plan_user_data(Planner *planner, Slice user_data) {
         Slice whole;
 
         if (r == -EMSGSIZE)
-                return error_set(planner->error, r, "the user-data has more than %zu bytes with its addresses put in", CONFIG_TEXT_MAX);
+                return error_set(planner->error, r, "the user-data has more than %zu bytes with its addresses put in",
+                                 CONFIG_TEXT_MAX);
         if (r >= 0)
                 r = warn_of_missing(planner, missing);
         if (r < 0)
@@ -154,8 +163,9 @@ static int plan_user_data(Planner *planner, Slice user_data) {
                 return 0;
         case USER_DATA_UNKNOWN:
         default:
-                return error_set(planner->error, -EINVAL, "the user-data is neither a cloud-config nor a script: its first line must be "
-                                                          "#cloud-config, or begin with #!");
+                return error_set(planner->error, -EINVAL,
+                                 "the user-data is neither a cloud-config nor a script: its first line must be "
+                                 "#cloud-config, or begin with #!");
         }
 }
 
@@ -175,8 +185,8 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
         case STEP_HOSTNAME:
                 return buffer_printf(to, "set the host name to %s", step->text);
         case STEP_FILE:
-                return buffer_printf(to, "write %s (%zu bytes, mode %04o%s%s)", step->path, step->text_length, step->mode,
-                                     step->owner ? ", owner " : "", step->owner ?: "");
+                return buffer_printf(to, "write %s (%zu bytes, mode %04o%s%s)", step->path, step->text_length,
+                                     step->mode, step->owner ? ", owner " : "", step->owner ?: "");
         case STEP_MASK:
                 return buffer_printf(to, "mask %s", step->path);
         case STEP_UNMASK:
@@ -194,8 +204,9 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
 
 static void write_step(JsonWriter *json, const Step *step) {
         static const char *const names[] = {
-                [STEP_HOSTNAME] = "hostname", [STEP_FILE] = "file",     [STEP_MASK] = "mask",       [STEP_UNMASK] = "unmask",
-                [STEP_ENABLE] = "enable",     [STEP_RELOAD] = "reload", [STEP_COMMAND] = "command",
+                [STEP_HOSTNAME] = "hostname", [STEP_FILE] = "file",     [STEP_MASK] = "mask",
+                [STEP_UNMASK] = "unmask",     [STEP_ENABLE] = "enable", [STEP_RELOAD] = "reload",
+                [STEP_COMMAND] = "command",
         };
         char mode[8];
 

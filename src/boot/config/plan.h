@@ -1,8 +1,8 @@
 #pragma once
 /*
  * From a user-data and what is known of the machine to the list of all that is to be done, in coreos-cloudinit's order:
- * host name, files (write_files in order, then those of oem, update, manage_etc_hosts,
- * flannel), /etc/environment, the files of the units, one reload, the units' commands. Pure: an error means that nothing has been touched.
+ * host name, files (write_files in order, then those of oem, update, manage_etc_hosts and flannel), /etc/environment,
+ * the files of the units, one reload, the units' commands. Pure: an error means that nothing has been touched.
  *
  * A BootPlan owns its steps.
  */
@@ -16,21 +16,21 @@
 /* What the plan may depend on besides the user-data. Borrowed. */
 typedef struct BootFacts {
         Addresses addresses;
-        const char *hostname;      /* the machine's, before */
-        Slice environment_file;    /* /etc/environment; data NULL: there is none */
-        Slice update_conf;         /* of /etc/coreos, else of /usr/share/coreos; data NULL: there is none */
-        const char *script_name;   /* names a script's file and unit: new in each run */
-        const char *workspace;     /* where scripts go */
+        const char *hostname;    /* the machine's, before */
+        Slice environment_file;  /* /etc/environment; data NULL: there is none */
+        Slice update_conf;       /* of /etc/coreos, else of /usr/share/coreos; data NULL: there is none */
+        const char *script_name; /* names a script's file and unit: new in each run */
+        const char *workspace;   /* where scripts go */
 } BootFacts;
 
 typedef enum StepKind {
-        STEP_HOSTNAME,        /* text: the name */
-        STEP_FILE,            /* path, text, mode, owner */
-        STEP_MASK,            /* path: becomes a link to /dev/null */
-        STEP_UNMASK,          /* path: goes if it is empty or a link to /dev/null */
-        STEP_ENABLE,          /* unit, runtime */
+        STEP_HOSTNAME, /* text: the name */
+        STEP_FILE,     /* path, text, mode, owner */
+        STEP_MASK,     /* path: becomes a link to /dev/null */
+        STEP_UNMASK,   /* path: goes if it is empty or a link to /dev/null */
+        STEP_ENABLE,   /* unit, runtime */
         STEP_RELOAD,
-        STEP_COMMAND,         /* unit, action, wait */
+        STEP_COMMAND, /* unit, action, wait */
 } StepKind;
 
 typedef struct Step {
@@ -40,11 +40,11 @@ typedef struct Step {
         char *text;
         size_t text_length;
         mode_t mode;
-        char *owner;   /* "user", "user:group"; NULL: stays who writes it */
+        char *owner; /* "user", "user:group"; NULL: stays who writes it */
         char *unit;
         char *action;
-        bool runtime;  /* until the next boot: in /run */
-        bool wait;     /* for the end of the command */
+        bool runtime; /* until the next boot: in /run */
+        bool wait;    /* for the end of the command */
 } Step;
 
 typedef struct BootPlan {
@@ -60,7 +60,8 @@ void boot_plan_deinit(BootPlan *plan);
 
 /*
  * Makes the plan for user-data as it came, gzip aside: addresses are put in here. -EINVAL with `error`, -EMSGSIZE,
- * -ENOMEM: there is no plan, and `plan` stays empty. User-data that is empty, or for Ignition, gives a plan without steps.
+ * -ENOMEM: there is no plan, and `plan` stays empty. User-data for Ignition gives a plan without steps; one that is
+ * empty is as a cloud-config without keys.
  */
 int boot_plan_make(const BootFacts *facts, Slice user_data, BootPlan *plan, Error *error);
 
@@ -76,13 +77,13 @@ typedef struct Planner {
         const BootFacts *facts;
         const ConfigNode *root; /* the cloud-config's mapping; NULL: there is nothing in it */
         BootPlan *plan;
-        bool reload;            /* something was written that the unit manager has to read */
-        bool network;           /* a unit of the network is among the units: its daemon reads it when it starts */
+        bool reload;  /* something was written that the unit manager has to read */
+        bool network; /* a unit of the network is among the units: its daemon reads it when it starts */
         Error *error;
 } Planner;
 
-/* Adds `step`, whose strings it takes, also on failure. A string that is NULL for want of memory must be told by `complete`
- * = false. -ENOMEM, -EMSGSIZE. */
+/* Adds `step`, whose strings it takes, also on failure. `complete` is false when a string of it is NULL for want of
+ * memory. -ENOMEM, -EMSGSIZE. */
 int planner_add(Planner *planner, Step step, bool complete);
 
 /* A file of mode 0644 that root owns; takes `text` (NULL: -ENOMEM). */

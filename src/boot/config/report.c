@@ -57,7 +57,8 @@ void report_sort(Report *report) {
 }
 
 int report_format(const Report *report, ReportWho who, Buffer *to, size_t *ret_lines) {
-        static const char *const levels[] = {[REPORT_INFO] = "info", [REPORT_WARNING] = "warning", [REPORT_ERROR] = "error"};
+        static const char *const levels[] = {
+                [REPORT_INFO] = "info", [REPORT_WARNING] = "warning", [REPORT_ERROR] = "error"};
         size_t lines = 0;
 
         for (size_t i = 0; i < report->length; i++) {

@@ -37,7 +37,8 @@ void report_deinit(Report *report);
 #define _cleanup_report_ _cleanup_(report_deinit)
 
 /* -ENOMEM. */
-int report_add(Report *report, ReportLevel level, ReportWho who, size_t line, size_t column, const char *format, ...) _printf_(6, 7);
+int report_add(Report *report, ReportLevel level, ReportWho who, size_t line, size_t column, const char *format, ...)
+        _printf_(6, 7);
 
 /* By line, then column; what stands at one place keeps its order. */
 void report_sort(Report *report);

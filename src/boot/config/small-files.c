@@ -15,7 +15,8 @@ static bool hostname_is_valid(Slice name) {
         if (name.length > HOSTNAME_MAX || name.data[0] == '-' || name.data[0] == '.')
                 return false;
         for (size_t i = 0; i < name.length; i++)
-                if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", name.data[i]) || !name.data[i])
+                if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", name.data[i]) ||
+                    !name.data[i])
                         return false;
         return true;
 }
@@ -28,8 +29,10 @@ int plan_hostname(Planner *planner) {
         if (name.length == 0)
                 return 0;
         if (!hostname_is_valid(name))
-                return error_set(planner->error, -EINVAL, "line %u: hostname \"%s\" cannot be a host name: letters, digits, '-' and '.', at "
-                                                          "most %d", entry->line, name.data, HOSTNAME_MAX);
+                return error_set(planner->error, -EINVAL,
+                                 "line %u: hostname \"%s\" cannot be a host name: letters, digits, '-' and '.', at "
+                                 "most %d",
+                                 entry->line, name.data, HOSTNAME_MAX);
         step.line = entry->line;
         step.text = slice_dup(name);
         step.text_length = name.length;
@@ -43,7 +46,8 @@ int plan_etc_hosts(Planner *planner) {
         if (value.length == 0)
                 return 0;
         if (!slice_equals(value, slice_from("localhost")))
-                return error_set(planner->error, -EINVAL, "line %u: manage_etc_hosts is \"%s\": only \"localhost\" is known", entry->line,
+                return error_set(planner->error, -EINVAL,
+                                 "line %u: manage_etc_hosts is \"%s\": only \"localhost\" is known", entry->line,
                                  value.data);
         return planner_add_file(planner, entry->line, "/etc/hosts",
                                 str_printf("127.0.0.1 %s\n", name.length ? name.data : planner->facts->hostname));
@@ -126,7 +130,8 @@ static void merge_line(const Addresses *addresses, Slice line, unsigned *set, Bu
 }
 
 static void merge_lines(const Addresses *addresses, Slice before, Buffer *text) {
-        static const Address sorted[] = {ADDRESS_PRIVATE_IPV4, ADDRESS_PRIVATE_IPV6, ADDRESS_PUBLIC_IPV4, ADDRESS_PUBLIC_IPV6};
+        static const Address sorted[] = {ADDRESS_PRIVATE_IPV4, ADDRESS_PRIVATE_IPV6, ADDRESS_PUBLIC_IPV4,
+                                         ADDRESS_PUBLIC_IPV6};
         unsigned set = 0;
 
         while (before.length > 0) {
@@ -149,8 +154,8 @@ static bool is_written_already(const BootPlan *plan, const char *path) {
         return false;
 }
 
-/* The addresses stay known to units and to later runs. Other lines keep their place; a cloud-config that writes the file
- * itself has the last word. */
+/* The addresses stay known to units and to later runs. Other lines keep their place; a cloud-config that writes the
+ * file itself has the last word. */
 int plan_environment_file(Planner *planner) {
         const Addresses *addresses = &planner->facts->addresses;
         Slice before = planner->facts->environment_file;

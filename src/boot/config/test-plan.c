@@ -71,7 +71,8 @@ static void warning_is(const char *user_data, const char *expected) {
 }
 
 static void test_everything_has_its_order(void **state) {
-        const BootFacts about = {.hostname = "before", .addresses = {.values = {[ADDRESS_PRIVATE_IPV4] = (char[]){"10.0.0.1"}}}};
+        const BootFacts about = {.hostname = "before",
+                                 .addresses = {.values = {[ADDRESS_PRIVATE_IPV4] = (char[]){"10.0.0.1"}}}};
 
         (void)state;
         plan_is(&about,
@@ -79,7 +80,8 @@ static void test_everything_has_its_order(void **state) {
                 "coreos:\n"
                 "  units:\n"
                 "    - {name: b.service, command: start, enable: true, content: x}\n"
-                "    - {name: a.service, command: stop, runtime: true, drop-ins: [{name: 1.conf, content: y}, {name: no.conf}]}\n"
+                "    - {name: a.service, command: stop, runtime: true, drop-ins: [{name: 1.conf, content: y}, {name: "
+                "no.conf}]}\n"
                 "    - {command: start}\n"
                 "  etcd2: {name: n}\n"
                 "  flannel: {interface: eth0}\n"
@@ -98,8 +100,8 @@ static void test_everything_has_its_order(void **state) {
                 "enable b.service\n"
                 "write /run/systemd/system/a.service.d/1.conf (1 bytes, mode 0644)\n"
                 "unmask /run/systemd/system/a.service\n" ETCD
-                "write /run/systemd/system/etcd2.service.d/20-cloudinit.conf (36 bytes, mode 0644)\n" ETCD2 FLEET LOCKSMITH
-                "read the unit files anew\n"
+                "write /run/systemd/system/etcd2.service.d/20-cloudinit.conf (36 bytes, mode 0644)\n" ETCD2 FLEET
+                        LOCKSMITH "read the unit files anew\n"
                 "start b.service\n"
                 "stop a.service\n");
 }
@@ -129,30 +131,35 @@ static void test_network_units_restart_their_daemon_once_and_first(void **state)
 
         (void)state;
         plan_is(&about,
-                "#cloud-config\ncoreos:\n  units:\n    - {name: a.service, command: start}\n    - {name: 1.network, command: start, content: x}\n"
+                "#cloud-config\ncoreos:\n  units:\n    - {name: a.service, command: start}\n    - {name: 1.network, "
+                "command: start, content: x}\n"
                 "    - {name: 2.netdev, enable: true, runtime: true, content: y}\n",
                 "write /etc/systemd/network/1.network (1 bytes, mode 0644)\n"
                 "write /run/systemd/network/2.netdev (1 bytes, mode 0644)\n"
-                "unmask /run/systemd/network/2.netdev\n" ALWAYS
-                "read the unit files anew\n"
+                "unmask /run/systemd/network/2.netdev\n" ALWAYS "read the unit files anew\n"
                 "restart systemd-networkd.service\n"
                 "start a.service\n");
 }
 
 static void test_variables_are_written_as_go_prints_them(void **state) {
         (void)state;
-        content_is("#cloud-config\ncoreos: {fleet: {verbosity: 0x10, etcd-request-timeout: 2.50, engine_reconcile_interval: 3, "
-                   "verify-units: yes, disable-engine: no, token-limit: 0, public-ip: 1, metadata: \"\", agent-ttl: off}}\n",
+        content_is("#cloud-config\ncoreos: {fleet: {verbosity: 0x10, etcd-request-timeout: 2.50, "
+                   "engine_reconcile_interval: 3, "
+                   "verify-units: yes, disable-engine: no, token-limit: 0, public-ip: 1, metadata: \"\", agent-ttl: "
+                   "off}}\n",
                    "/run/systemd/system/fleet.service.d/20-cloudinit.conf",
                    "[Service]\nEnvironment=\"FLEET_AGENT_TTL=off\"\nEnvironment=\"FLEET_ENGINE_RECONCILE_INTERVAL=3\"\n"
-                   "Environment=\"FLEET_ETCD_REQUEST_TIMEOUT=2.5\"\nEnvironment=\"FLEET_PUBLIC_IP=1\"\nEnvironment=\"FLEET_VERBOSITY=16\"\n"
+                   "Environment=\"FLEET_ETCD_REQUEST_TIMEOUT=2.5\"\nEnvironment=\"FLEET_PUBLIC_IP=1\"\nEnvironment="
+                   "\"FLEET_VERBOSITY=16\"\n"
                    "Environment=\"FLEET_VERIFY_UNITS=true\"\n");
 }
 
 static void test_values_of_the_wrong_type_are_passed_over(void **state) {
         (void)state;
-        content_is("#cloud-config\ncoreos: {fleet: {verbosity: much, verify-units: \"true\", metadata: [a], public-ip: x}}\n",
-                   "/run/systemd/system/fleet.service.d/20-cloudinit.conf", "[Service]\nEnvironment=\"FLEET_PUBLIC_IP=x\"\n");
+        content_is("#cloud-config\ncoreos: {fleet: {verbosity: much, verify-units: \"true\", metadata: [a], public-ip: "
+                   "x}}\n",
+                   "/run/systemd/system/fleet.service.d/20-cloudinit.conf",
+                   "[Service]\nEnvironment=\"FLEET_PUBLIC_IP=x\"\n");
 }
 
 static void test_environment_file_keeps_its_lines(void **state) {
@@ -172,7 +179,8 @@ static void test_update_needs_a_file_to_rewrite(void **state) {
         BootFacts about = facts();
 
         (void)state;
-        warning_is(text, "line 3: coreos.update is left out: this machine has no update.conf in /etc/coreos or /usr/share/coreos, so nothing "
+        warning_is(text, "line 3: coreos.update is left out: this machine has no update.conf in /etc/coreos or "
+                         "/usr/share/coreos, so nothing "
                          "updates it");
         about.update_conf = slice_from("GROUP=stable\nX=1\n");
         plan_is(&about, text,
@@ -202,21 +210,27 @@ static void test_an_error_anywhere_leaves_no_plan(void **state) {
         refused("#cloud-config\n- a\n", "line 2: the cloud-config is no mapping");
         refused("#cloud-config\nhostname: a b\n", "line 2: hostname \"a b\" cannot be a host name");
         refused("#cloud-config\nmanage_etc_hosts: true\n", "line 2: manage_etc_hosts is \"true\"");
-        refused("#cloud-config\nwrite_files:\n  - {path: /a, content: b}\n  - {path: /c, encoding: b64, content: '@'}\n",
+        refused("#cloud-config\nwrite_files:\n  - {path: /a, content: b}\n  - {path: /c, encoding: b64, content: "
+                "'@'}\n",
                 "line 4: cannot make the content of /c: the content is not base64");
-        refused("#cloud-config\nwrite_files: [{path: /a, permissions: 493}]\n", "permissions \"493\" of /a are no octal number");
+        refused("#cloud-config\nwrite_files: [{path: /a, permissions: 493}]\n",
+                "permissions \"493\" of /a are no octal number");
         refused("#cloud-config\nwrite_files: [{content: a}]\n", "has no path");
-        refused("#cloud-config\ncoreos: {units: [{name: ../x, content: a}]}\n", "\"../x\" cannot be the name of a unit");
+        refused("#cloud-config\ncoreos: {units: [{name: ../x, content: a}]}\n",
+                "\"../x\" cannot be the name of a unit");
         refused("#cloud-config\ncoreos: {units: [{name: x.service, drop_ins: [{name: a/b, content: a}]}]}\n",
                 "\"a/b\" cannot be the name of a drop-in");
-        refused("#cloud-config\ncoreos: {units: [{name: x.service, command: go}]}\n", "command \"go\" of x.service is unknown");
+        refused("#cloud-config\ncoreos: {units: [{name: x.service, command: go}]}\n",
+                "command \"go\" of x.service is unknown");
 }
 
 static void test_what_is_left_out_is_told(void **state) {
         (void)state;
         warning_is("#cloud-config\nusers: [{name: a}]\n", "line 2: \"users\" is not carried out by this version");
-        warning_is("#cloud-config\n# $public_ipv4\n", "$public_ipv4 is used but not known, and becomes nothing: set COREOS_PUBLIC_IPV4");
-        warning_is("#cloud-config\nwrite_files: [{path: /a, permissions: \"4755\"}]\n", "line 2: of the permissions of /a only 0755 count");
+        warning_is("#cloud-config\n# $public_ipv4\n",
+                   "$public_ipv4 is used but not known, and becomes nothing: set COREOS_PUBLIC_IPV4");
+        warning_is("#cloud-config\nwrite_files: [{path: /a, permissions: \"4755\"}]\n",
+                   "line 2: of the permissions of /a only 0755 count");
 }
 
 static void test_contents_together_have_a_limit(void **state) {
@@ -240,10 +254,12 @@ static void test_plan_as_json(void **state) {
         (void)state;
         assert_int_equal(boot_plan_make(&about, slice_from("#!/bin/sh\n"), &plan, NULL), 0);
         assert_int_equal(boot_plan_format_json(&plan, &text), 0);
-        assert_non_null(strstr(buffer_string(&text), "{\"step\":\"file\",\"line\":1,\"path\":\"/w/scripts/7\",\"content\":\"#!/bin/sh\\n\","
-                                                     "\"mode\":\"0744\"}"));
-        assert_non_null(strstr(buffer_string(&text), "{\"step\":\"command\",\"line\":1,\"unit\":\"coreos-cloudinit-7.service\","
-                                                     "\"action\":\"start\"}"));
+        assert_non_null(strstr(buffer_string(&text),
+                               "{\"step\":\"file\",\"line\":1,\"path\":\"/w/scripts/7\",\"content\":\"#!/bin/sh\\n\","
+                               "\"mode\":\"0744\"}"));
+        assert_non_null(strstr(buffer_string(&text),
+                               "{\"step\":\"command\",\"line\":1,\"unit\":\"coreos-cloudinit-7.service\","
+                               "\"action\":\"start\"}"));
 }
 
 int main(void) {

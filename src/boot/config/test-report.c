@@ -27,7 +27,8 @@ static void test_keys_and_types(void **state) {
         both("#cloud-config\nhostname: [x]\n", "line 2: warning: incorrect type for \"hostname\" (want string)\n");
         both("#cloud-config\nhostname:\n", "line 2: warning: incorrect type for \"hostname\" (want string)\n");
         both("#cloud-config\nhostname: 7\n", "");
-        both("#cloud-config\ncoreos: {units: {name: x}}\n", "line 2: warning: incorrect type for \"units\" (want []struct)\n");
+        both("#cloud-config\ncoreos: {units: {name: x}}\n",
+             "line 2: warning: incorrect type for \"units\" (want []struct)\n");
         both("#cloud-config\ncoreos:\n  units:\n    - name: a\n      enable: \"yes\"\n    - b\n",
              "line 5: warning: incorrect type for \"enable\" (want bool)\n"
              "line 6: warning: incorrect type for \"units[1]\" (want struct)\n");
@@ -40,8 +41,10 @@ static void test_values(void **state) {
         both("#cloud-config\ncoreos:\n  update: {reboot-strategy: off}\n", "");
         both("#cloud-config\ncoreos:\n  units: [{name: a, command: go}]\n", "line 3: error: invalid value go\n");
         both("#cloud-config\ncoreos:\n  locksmith: {window-start: \"tHu 04:00\", window-length: 1h30m}\n", "");
-        both("#cloud-config\ncoreos:\n  locksmith: {window-start: \"24:00\"}\n", "line 3: error: invalid value 24:00\n");
-        both("#cloud-config\nwrite_files:\n  - {path: /a, permissions: \"0999\"}\n", "line 3: error: invalid value 0999\n");
+        both("#cloud-config\ncoreos:\n  locksmith: {window-start: \"24:00\"}\n",
+             "line 3: error: invalid value 24:00\n");
+        both("#cloud-config\nwrite_files:\n  - {path: /a, permissions: \"0999\"}\n",
+             "line 3: error: invalid value 0999\n");
         both("#cloud-config\nwrite_files:\n  - path: /a\n    encoding: b64\n    content: '@'\n",
              "line 5: error: content cannot be decoded as \"b64\"\n");
 }
@@ -58,7 +61,8 @@ static void test_what_is_part_of_this_system_is_not_deprecated(void **state) {
 
 static void test_what_is_not_carried_out_is_told(void **state) {
         (void)state;
-        report_is(REPORT_OURS, "#cloud-config\nusers: []\n", "line 2: warning: \"users\" is not carried out by this version\n");
+        report_is(REPORT_OURS, "#cloud-config\nusers: []\n",
+                  "line 2: warning: \"users\" is not carried out by this version\n");
         report_is(REPORT_THEIRS, "#cloud-config\nusers: []\n", "");
 }
 
@@ -66,7 +70,8 @@ static void test_equal_keys_are_told(void **state) {
         static const char text[] = "#cloud-config\nhostname: a\nhostname: b\n";
 
         (void)state;
-        report_is(REPORT_OURS, text, "line 2: warning: key \"hostname\" stands here and again below; only the last one counts\n");
+        report_is(REPORT_OURS, text,
+                  "line 2: warning: key \"hostname\" stands here and again below; only the last one counts\n");
         report_is(REPORT_THEIRS, text, "");
 }
 
@@ -75,8 +80,9 @@ static void test_yaml_errors_have_the_line_that_each_program_says(void **state) 
 
         (void)state;
         report_is(REPORT_OURS, text, "line 3: error: found character that cannot start any token\n");
-        report_is(REPORT_THEIRS, text, "line 0: warning: incorrect type for \"\" (want struct)\n"
-                                       "line 2: error: found character that cannot start any token\n");
+        report_is(REPORT_THEIRS, text,
+                  "line 0: warning: incorrect type for \"\" (want struct)\n"
+                  "line 2: error: found character that cannot start any token\n");
 }
 
 static void test_read_only_usr_is_their_rule(void **state) {

@@ -79,7 +79,8 @@ static void test_substitution_cannot_grow_without_end(void **state) {
         assert_int_equal(addresses_set(&addresses, ADDRESS_PUBLIC_IPV4, slice_from(address), NULL), 0);
         while (buffer_length(&text) < CONFIG_TEXT_MAX / 4)
                 assert_int_equal(buffer_append_string(&text, name), 0);
-        assert_int_equal(addresses_substitute(&addresses, (Slice){buffer_data(&text), buffer_length(&text)}, &to, NULL), -EMSGSIZE);
+        assert_int_equal(addresses_substitute(&addresses, (Slice){buffer_data(&text), buffer_length(&text)}, &to, NULL),
+                         -EMSGSIZE);
 }
 
 static void decode(const char *content, const char *encoding, int expected_r, const char *expected) {

@@ -68,9 +68,10 @@ static void test_types_are_those_of_yaml_1_1(void **state) {
                 const char *text;
                 ScalarType type;
         } cases[] = {
-                {"off", SCALAR_BOOL}, {"oFF", SCALAR_STRING},  {"~", SCALAR_NULL},   {"0644", SCALAR_INT},  {"0x1f", SCALAR_INT},
-                {"089", SCALAR_FLOAT}, {"1_000", SCALAR_INT},   {"2.5", SCALAR_FLOAT}, {"1e3", SCALAR_FLOAT}, {"1.2.3", SCALAR_STRING},
-                {"-7", SCALAR_INT},   {"--7", SCALAR_STRING},  {"", SCALAR_NULL},    {"0x", SCALAR_STRING}, {"6s", SCALAR_STRING},
+                {"off", SCALAR_BOOL},  {"oFF", SCALAR_STRING},   {"~", SCALAR_NULL},    {"0644", SCALAR_INT},
+                {"0x1f", SCALAR_INT},  {"089", SCALAR_FLOAT},    {"1_000", SCALAR_INT}, {"2.5", SCALAR_FLOAT},
+                {"1e3", SCALAR_FLOAT}, {"1.2.3", SCALAR_STRING}, {"-7", SCALAR_INT},    {"--7", SCALAR_STRING},
+                {"", SCALAR_NULL},     {"0x", SCALAR_STRING},    {"6s", SCALAR_STRING},
         };
         int64_t number;
 
@@ -113,8 +114,8 @@ static void test_billion_laughs_end_early(void **state) {
         (void)state;
         (void)buffer_append_string(&text, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for (int i = 1; i < 10; i++)
-                (void)buffer_printf(&text, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1,
-                                    i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+                (void)buffer_printf(&text, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i,
+                                    i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
         refuse(buffer_string(&text), -EMSGSIZE, "aliases counted each time");
 }
 

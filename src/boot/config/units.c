@@ -10,7 +10,8 @@
 #define DROP_IN_NAME "20-cloudinit.conf"
 #define NETWORK_SERVICE "systemd-networkd.service"
 
-static const char command_pattern[] = "^(start|stop|restart|reload|try-restart|reload-or-restart|reload-or-try-restart)$";
+static const char command_pattern[] =
+        "^(start|stop|restart|reload|try-restart|reload-or-restart|reload-or-try-restart)$";
 
 static const ConfigKey drop_in_keys[] = {
         {"name", .type = KEY_STRING},
@@ -48,18 +49,27 @@ static bool is_network_name(const char *name) {
 
 /* A name becomes part of a path, so it must not lead elsewhere. */
 static int check_name(Planner *planner, unsigned line, const char *what, Slice name) {
-        if (name.length > 255 || memchr(name.data, '/', name.length) || memchr(name.data, '\0', name.length) || name.data[0] == '.')
-                return error_set(planner->error, -EINVAL, "line %u: \"%s\" cannot be the name of a %s: no '/', no '.' in front, at most 255 "
-                                                          "bytes", line, name.data, what);
+        if (name.length > 255 || memchr(name.data, '/', name.length) || memchr(name.data, '\0', name.length) ||
+            name.data[0] == '.')
+                return error_set(planner->error, -EINVAL,
+                                 "line %u: \"%s\" cannot be the name of a %s: no '/', no '.' in front, at most 255 "
+                                 "bytes",
+                                 line, name.data, what);
         return 0;
 }
 
 static char *unit_path(const char *name, bool runtime) {
-        return str_printf("%s/systemd/%s/%s", runtime ? "/run" : "/etc", is_network_name(name) ? "network" : "system", name);
+        return str_printf("%s/systemd/%s/%s", runtime ? "/run" : "/etc", is_network_name(name) ? "network" : "system",
+                          name);
 }
 
 static int add_text(Planner *planner, unsigned line, char *path, Slice text) {
-        Step step = {.kind = STEP_FILE, .line = line, .path = path, .text = slice_dup(text), .text_length = text.length, .mode = 0644};
+        Step step = {.kind = STEP_FILE,
+                     .line = line,
+                     .path = path,
+                     .text = slice_dup(text),
+                     .text_length = text.length,
+                     .mode = 0644};
 
         planner->reload = true;
         return planner_add(planner, step, step.path && step.text);
@@ -150,8 +160,9 @@ static int plan_unit_command(Planner *planner, const ConfigNode *unit, const cha
         if (command.length == 0 || is_network_name(name))
                 return 0;
         if (!config_key_matches(config_key_find(unit_keys, "command"), command))
-                return error_set(planner->error, -EINVAL, "line %u: command \"%s\" of %s is unknown: start, stop, restart, reload, "
-                                                          "try-restart, reload-or-restart and reload-or-try-restart are known",
+                return error_set(planner->error, -EINVAL,
+                                 "line %u: command \"%s\" of %s is unknown: start, stop, restart, reload, "
+                                 "try-restart, reload-or-restart and reload-or-try-restart are known",
                                  unit->line, command.data, name);
         return plan_command(planner, unit->line, name, command.data, true);
 }
@@ -216,9 +227,11 @@ int plan_script(Planner *planner, Slice script) {
         step.text = slice_dup(script);
         r = planner_add(planner, step, step.path && step.text);
         if (r >= 0)
-                r = planner_add_file(planner, 1, unit_file,
-                                     str_printf("[Unit]\nDescription=The user-data script of this machine\n\n[Service]\n"
-                                                "Type=oneshot\nExecStart=/bin/bash %s\n", path));
+                r = planner_add_file(
+                        planner, 1, unit_file,
+                        str_printf("[Unit]\nDescription=The user-data script of this machine\n\n[Service]\n"
+                                   "Type=oneshot\nExecStart=/bin/bash %s\n",
+                                   path));
         planner->reload = true;
         if (r >= 0)
                 r = planner_add_file(planner, 1, note, take_ptr(unit));

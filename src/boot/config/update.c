@@ -57,12 +57,17 @@ int plan_update(Planner *planner) {
         if (r < 0 || variables.length == 0)
                 return r;
         if (!config_key_matches(config_key_find(update_keys, "reboot_strategy"), strategy))
-                return error_set(planner->error, -EINVAL, "line %u: reboot-strategy \"%s\" is unknown: etcd-lock, reboot and off are known",
+                return error_set(planner->error, -EINVAL,
+                                 "line %u: reboot-strategy \"%s\" is unknown: etcd-lock, reboot and off are known",
                                  entry->line, strategy.data);
         if (!planner->facts->update_conf.data)
-                return planner_warn(planner, "line %u: coreos.update is left out: this machine has no update.conf in /etc/coreos or "
-                                             "/usr/share/coreos, so nothing updates it", entry->line);
-        return planner_add_file(planner, entry->line, "/etc/coreos/update.conf", merge_file(planner->facts->update_conf, &variables));
+                return planner_warn(
+                        planner,
+                        "line %u: coreos.update is left out: this machine has no update.conf in /etc/coreos or "
+                        "/usr/share/coreos, so nothing updates it",
+                        entry->line);
+        return planner_add_file(planner, entry->line, "/etc/coreos/update.conf",
+                                merge_file(planner->facts->update_conf, &variables));
 }
 
 int plan_update_units(Planner *planner) {

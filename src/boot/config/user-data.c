@@ -84,7 +84,8 @@ int gzip_decode(Slice bytes, size_t max, Buffer *to, Error *error) {
         int r;
 
         if (bytes.length > CONFIG_TEXT_MAX)
-                return error_set(error, -EMSGSIZE, "the gzip data has %zu bytes, more than %zu", bytes.length, CONFIG_TEXT_MAX);
+                return error_set(error, -EMSGSIZE, "the gzip data has %zu bytes, more than %zu", bytes.length,
+                                 CONFIG_TEXT_MAX);
         if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK)
                 return -ENOMEM;
         r = inflate_all(&stream, max, to);
@@ -135,12 +136,12 @@ int addresses_set(Addresses *addresses, Address address, Slice value, Error *err
         if (value.length == 0)
                 return 0;
         if (value.length > ADDRESS_LENGTH_MAX)
-                return error_set(error, -EINVAL, "%s is longer than %d characters: it must be an address", variables[address],
-                                 ADDRESS_LENGTH_MAX);
+                return error_set(error, -EINVAL, "%s is longer than %d characters: it must be an address",
+                                 variables[address], ADDRESS_LENGTH_MAX);
         for (size_t i = 0; i < value.length; i++)
                 if ((unsigned char)value.data[i] <= ' ' || value.data[i] == 0x7f)
-                        return error_set(error, -EINVAL, "%s is \"%.*s\": it must be an address, without blanks", variables[address],
-                                         (int)value.length, value.data);
+                        return error_set(error, -EINVAL, "%s is \"%.*s\": it must be an address, without blanks",
+                                         variables[address], (int)value.length, value.data);
         copy = slice_dup(value);
         if (!copy)
                 return -ENOMEM;
@@ -153,7 +154,8 @@ int addresses_set(Addresses *addresses, Address address, Slice value, Error *err
 static Address name_at(Slice rest) {
         size_t i = 0;
 
-        while (i < ADDRESSES_COUNT && (rest.length < strlen(names[i]) || memcmp(rest.data, names[i], strlen(names[i])) != 0))
+        while (i < ADDRESSES_COUNT &&
+               (rest.length < strlen(names[i]) || memcmp(rest.data, names[i], strlen(names[i])) != 0))
                 i++;
         return (Address)i;
 }
@@ -163,7 +165,8 @@ int addresses_substitute(const Addresses *addresses, Slice text, Buffer *to, uns
         unsigned missing = 0;
 
         for (size_t at = 0; at < text.length;) {
-                Address which = text.data[at] == '$' ? name_at((Slice){text.data + at, text.length - at}) : ADDRESSES_COUNT;
+                Address which =
+                        text.data[at] == '$' ? name_at((Slice){text.data + at, text.length - at}) : ADDRESSES_COUNT;
                 bool escaped = at > 0 && text.data[at - 1] == '\\';
 
                 if (which == ADDRESSES_COUNT) {

@@ -20,16 +20,19 @@ static int read_mode(Planner *planner, const ConfigNode *file, const char *path,
         int r = permissions_parse(text, ret);
 
         if (r < 0)
-                return error_set(planner->error, r, "line %u: permissions \"%s\" of %s are no octal number such as \"0644\"", file->line,
+                return error_set(planner->error, r,
+                                 "line %u: permissions \"%s\" of %s are no octal number such as \"0644\"", file->line,
                                  text.data, path);
         if (*ret & 07000)
-                r = planner_warn(planner, "line %u: of the permissions of %s only %04o count", file->line, path, *ret & 0777U);
+                r = planner_warn(planner, "line %u: of the permissions of %s only %04o count", file->line, path,
+                                 *ret & 0777U);
         *ret &= 0777;
         return r;
 }
 
 static int read_content(Planner *planner, const ConfigNode *file, const char *path, Buffer *content) {
-        int r = content_decode(config_string(file, "content"), config_string(file, "encoding"), content, planner->error);
+        int r = content_decode(config_string(file, "content"), config_string(file, "encoding"), content,
+                               planner->error);
 
         if (r < 0 && r != -ENOMEM)
                 return error_prefix(planner->error, r, "line %u: cannot make the content of %s", file->line, path);

@@ -94,8 +94,8 @@ static int refuse(Reader *reader, unsigned line, const char *why) {
 
 static int count_nodes(Reader *reader, size_t weight, unsigned line) {
         if (size_add_overflows(reader->nodes, weight, &reader->nodes) || reader->nodes > CONFIG_NODES_MAX)
-                return error_set(reader->error, -EMSGSIZE, "line %u: more than %zu values, aliases counted each time", line,
-                                 CONFIG_NODES_MAX);
+                return error_set(reader->error, -EMSGSIZE, "line %u: more than %zu values, aliases counted each time",
+                                 line, CONFIG_NODES_MAX);
         return 0;
 }
 
@@ -146,7 +146,8 @@ static int merge_map(Reader *reader, ConfigNode *into, const ConfigNode *from) {
                 if (entry.hidden)
                         continue;
                 if (into->length == CONFIG_KEYS_MAX)
-                        return error_set(reader->error, -EMSGSIZE, "line %u: more than %zu keys in one mapping", into->line, CONFIG_KEYS_MAX);
+                        return error_set(reader->error, -EMSGSIZE, "line %u: more than %zu keys in one mapping",
+                                         into->line, CONFIG_KEYS_MAX);
                 entry.merged = true;
                 r = count_nodes(reader, entry.value->weight, into->line);
                 if (r >= 0)
@@ -166,7 +167,8 @@ static int merge(Reader *reader, ConfigNode *into, const ConfigNode *value) {
                         int r;
 
                         if (value->entries[i].value->kind != CONFIG_MAP)
-                                return refuse(reader, value->line, "map merge requires map or sequence of maps as the value");
+                                return refuse(reader, value->line,
+                                              "map merge requires map or sequence of maps as the value");
                         r = merge_map(reader, into, value->entries[i].value);
                         if (r < 0)
                                 return r;
@@ -198,9 +200,11 @@ static int place(Reader *reader, ConfigNode *value, unsigned line, unsigned colu
                         return merge(reader, frame->node, value);
         }
         if (value->height + reader->depth > CONFIG_DEPTH_MAX)
-                return error_set(reader->error, -EMSGSIZE, "line %u: nested deeper than %d levels", line, CONFIG_DEPTH_MAX);
+                return error_set(reader->error, -EMSGSIZE, "line %u: nested deeper than %d levels", line,
+                                 CONFIG_DEPTH_MAX);
         if (frame->node->kind == CONFIG_MAP && frame->node->length == CONFIG_KEYS_MAX)
-                return error_set(reader->error, -EMSGSIZE, "line %u: more than %zu keys in one mapping", line, CONFIG_KEYS_MAX);
+                return error_set(reader->error, -EMSGSIZE, "line %u: more than %zu keys in one mapping", line,
+                                 CONFIG_KEYS_MAX);
         return add_entry(frame->node, &entry);
 }
 
@@ -281,8 +285,8 @@ static int take_scalar(Reader *reader, const yaml_event_t *event) {
                 return r;
         node->text = (Slice){text, event->data.scalar.length};
         node->type = SCALAR_STRING;
-        if (tag_is(tag, YAML_INT_TAG) || tag_is(tag, YAML_FLOAT_TAG) || tag_is(tag, YAML_BOOL_TAG) || tag_is(tag, YAML_NULL_TAG) ||
-            event->data.scalar.plain_implicit)
+        if (tag_is(tag, YAML_INT_TAG) || tag_is(tag, YAML_FLOAT_TAG) || tag_is(tag, YAML_BOOL_TAG) ||
+            tag_is(tag, YAML_NULL_TAG) || event->data.scalar.plain_implicit)
                 node->type = scalar_type_of(node->text);
         if (tag_is(tag, "tag:yaml.org,2002:binary"))
                 r = decode_binary(reader, node);
@@ -292,7 +296,8 @@ static int take_scalar(Reader *reader, const yaml_event_t *event) {
 }
 
 static int open_collection(Reader *reader, ConfigKind kind, const yaml_event_t *event) {
-        const yaml_char_t *anchor = kind == CONFIG_MAP ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+        const yaml_char_t *anchor =
+                kind == CONFIG_MAP ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
         unsigned line = (unsigned)event->start_mark.line + 1;
         ConfigNode *node;
         int r;
@@ -300,7 +305,8 @@ static int open_collection(Reader *reader, ConfigKind kind, const yaml_event_t *
         if (wants_key(reader))
                 return refuse(reader, line, "the key of a mapping must be plain text");
         if (reader->depth == CONFIG_DEPTH_MAX)
-                return error_set(reader->error, -EMSGSIZE, "line %u: nested deeper than %d levels", line, CONFIG_DEPTH_MAX);
+                return error_set(reader->error, -EMSGSIZE, "line %u: nested deeper than %d levels", line,
+                                 CONFIG_DEPTH_MAX);
         r = new_node(reader, kind, event, &node);
         if (r >= 0)
                 r = remember_anchor(reader, anchor, node);
@@ -328,7 +334,8 @@ static int take_alias(Reader *reader, const yaml_event_t *event) {
                 if (!str_equals(reader->anchors[i].name, name))
                         continue;
                 if (!node->complete)
-                        return error_set(reader->error, -EINVAL, "line %u: anchor '%s' value contains itself", line, name);
+                        return error_set(reader->error, -EINVAL, "line %u: anchor '%s' value contains itself", line,
+                                         name);
                 r = count_nodes(reader, node->weight, line);
                 return r < 0 ? r : place(reader, node, line, (unsigned)event->start_mark.column + 1);
         }
@@ -393,7 +400,8 @@ int config_tree_parse(Slice text, ConfigTree *tree, YamlProblem *ret_problem, Er
         int r;
 
         if (text.length > CONFIG_TEXT_MAX)
-                return error_set(error, -EMSGSIZE, "the text has %zu bytes, more than %zu", text.length, CONFIG_TEXT_MAX);
+                return error_set(error, -EMSGSIZE, "the text has %zu bytes, more than %zu", text.length,
+                                 CONFIG_TEXT_MAX);
         reader = calloc(1, sizeof(*reader));
         if (!reader)
                 return -ENOMEM;
