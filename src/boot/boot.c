@@ -127,7 +127,7 @@ static int print_report(const BootSession *session, size_t *ret_lines) {
         if (r >= 0)
                 r = report_format(&report, REPORT_THEIRS, &text, ret_lines);
         if (r >= 0)
-                (void)fwrite(buffer_data(&text), 1, buffer_length(&text), stderr);
+                (void)fputs(buffer_string(&text) ?: "", stderr);
         return r;
 }
 

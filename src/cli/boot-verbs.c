@@ -75,7 +75,7 @@ int boot_verb_validate(void *userdata, int argc, char **argv) {
         if (open_session(&arguments, &session, &error) < 0 || boot_session_report(&session, &report) < 0 ||
             report_format(&report, REPORT_OURS, &text, &lines) < 0)
                 return complain(group, &error);
-        (void)fwrite(buffer_data(&text), 1, buffer_length(&text), stdout);
+        (void)fputs(buffer_string(&text) ?: "", stdout);
         if (!can_be_planned(&session, &report, &error))
                 return complain(group, &error);
         return lines > 0 ? CLI_FAILED : CLI_OK;
@@ -95,7 +95,7 @@ static int print_plan(const BootPlan *plan, bool json) {
                         r = buffer_append_byte(&text, '\n');
         }
         if (r >= 0)
-                (void)fwrite(buffer_data(&text), 1, buffer_length(&text), stdout);
+                (void)fputs(buffer_string(&text) ?: "", stdout);
         return r;
 }
 
