@@ -63,6 +63,8 @@ static int check_entry(Report *report, const ConfigKey *keys, const ConfigEntry 
         const ConfigKey *key = config_key_find(keys, entry->name);
         int r = 0;
 
+        if (entry->hidden && entry->merged)
+                return 0;
         if (entry->hidden)
                 return report_add(report, REPORT_WARNING, REPORT_OURS, entry->line, entry->column,
                                   "key \"%s\" stands here and again below; only the last one counts", entry->name);

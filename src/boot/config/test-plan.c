@@ -203,6 +203,19 @@ static void test_script_runs_in_a_unit_of_its_own(void **state) {
                 "start coreos-cloudinit-7.service, without waiting\n");
 }
 
+static void test_workspace_is_taken_from_the_root(void **state) {
+        BootFacts about = facts();
+
+        (void)state;
+        about.workspace = "a/../w";
+        plan_is(&about, "#!/bin/sh\n:\n",
+                "write /w/scripts/7 (12 bytes, mode 0744)\n"
+                "write /run/systemd/system/coreos-cloudinit-7.service (113 bytes, mode 0644)\n"
+                "write /w/scripts/unit-name (26 bytes, mode 0644)\n"
+                "read the unit files anew\n"
+                "start coreos-cloudinit-7.service, without waiting\n");
+}
+
 static void test_an_error_anywhere_leaves_no_plan(void **state) {
         (void)state;
         refused("hostname: x\n", "neither a cloud-config nor a script");
@@ -216,6 +229,7 @@ static void test_an_error_anywhere_leaves_no_plan(void **state) {
         refused("#cloud-config\nwrite_files: [{path: /a, permissions: 493}]\n",
                 "permissions \"493\" of /a are no octal number");
         refused("#cloud-config\nwrite_files: [{content: a}]\n", "has no path");
+        refused("#cloud-config\nwrite_files: [{path: !!binary L2EAYg==}]\n", "line 2: a path or owner has a NUL in it");
         refused("#cloud-config\ncoreos: {units: [{name: ../x, content: a}]}\n",
                 "\"../x\" cannot be the name of a unit");
         refused("#cloud-config\ncoreos: {units: [{name: x.service, drop_ins: [{name: a/b, content: a}]}]}\n",
@@ -273,6 +287,7 @@ int main(void) {
                 cmocka_unit_test(test_environment_file_keeps_its_lines),
                 cmocka_unit_test(test_update_needs_a_file_to_rewrite),
                 cmocka_unit_test(test_script_runs_in_a_unit_of_its_own),
+                cmocka_unit_test(test_workspace_is_taken_from_the_root),
                 cmocka_unit_test(test_an_error_anywhere_leaves_no_plan),
                 cmocka_unit_test(test_what_is_left_out_is_told),
                 cmocka_unit_test(test_contents_together_have_a_limit),

@@ -73,6 +73,7 @@ static void test_equal_keys_are_told(void **state) {
         report_is(REPORT_OURS, text,
                   "line 2: warning: key \"hostname\" stands here and again below; only the last one counts\n");
         report_is(REPORT_THEIRS, text, "");
+        both("#cloud-config\ncoreos:\n  update: &u {group: a}\n  locksmith: {<<: *u, group: b}\n", "");
 }
 
 static void test_yaml_errors_have_the_line_that_each_program_says(void **state) {

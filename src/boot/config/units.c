@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "boot/config/content.h"
 #include "boot/config/keys.h"
 #include "boot/config/plan.h"
 
@@ -213,7 +214,8 @@ int plan_units(Planner *planner) {
 
 /* A script is kept, and run by a unit of its own that nobody waits for. bash runs it whatever its first line says. */
 int plan_script(Planner *planner, Slice script) {
-        const char *workspace = planner->facts->workspace, *name = planner->facts->script_name;
+        const char *name = planner->facts->script_name;
+        _cleanup_free_ char *workspace = path_clean(slice_from(planner->facts->workspace));
         _cleanup_free_ char *path = str_printf("%s/scripts/%s", workspace, name);
         _cleanup_free_ char *unit = str_printf("coreos-cloudinit-%s.service", name);
         _cleanup_free_ char *note = str_printf("%s/scripts/unit-name", workspace);
@@ -221,7 +223,7 @@ int plan_script(Planner *planner, Slice script) {
         Step step = {.kind = STEP_FILE, .line = 1, .mode = 0744, .text_length = script.length};
         int r;
 
-        if (!path || !unit_file || !note)
+        if (!workspace || !path || !unit_file || !note)
                 return -ENOMEM;
         step.path = strdup(path);
         step.text = slice_dup(script);

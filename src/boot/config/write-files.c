@@ -39,6 +39,10 @@ static int read_content(Planner *planner, const ConfigNode *file, const char *pa
         return r;
 }
 
+static bool has_nul(Slice text) {
+        return text.length > 0 && memchr(text.data, '\0', text.length);
+}
+
 static int plan_file(Planner *planner, const ConfigNode *file) {
         _cleanup_free_ char *path = path_clean(config_string(file, "path"));
         _cleanup_buffer_ Buffer content = BUFFER_INIT;
@@ -50,6 +54,8 @@ static int plan_file(Planner *planner, const ConfigNode *file) {
                 return -ENOMEM;
         if (str_equals(path, "/"))
                 return error_set(planner->error, -EINVAL, "line %u: an element of write_files has no path", file->line);
+        if (has_nul(config_string(file, "path")) || has_nul(owner))
+                return error_set(planner->error, -EINVAL, "line %u: a path or owner has a NUL in it", file->line);
         r = read_mode(planner, file, path, &step.mode);
         if (r >= 0)
                 r = read_content(planner, file, path, &content);
