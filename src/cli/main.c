@@ -2,6 +2,7 @@
 #include <libgen.h>
 #include <signal.h>
 
+#include "cli/boot.h"
 #include "cli/containers.h"
 #include "cli/fleet.h"
 #include "cli/store.h"
@@ -18,6 +19,7 @@ static const Group groups[] = {
         {"store", "faering store", "etcdctl", "keys and members of the replicated store", store_group_main},
         {"fleet", "faering fleet", "fleetctl", "units on all machines", fleet_group_main},
         {"containers", "faering containers", "docker", "containers and images of this machine", containers_group_main},
+        {"boot", "faering boot", "coreos-cloudinit", "a machine's cloud-config", boot_group_main},
 };
 
 static int print_help(void) {
