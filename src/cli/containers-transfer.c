@@ -50,6 +50,7 @@ static void show_progress(Lines *lines, json_t *line) {
 static void show_line(Lines *lines, json_t *line) {
         const char *error = cli_text(line, "error"), *stream = cli_text(line, "stream"), *id = cli_text(line, "id");
 
+        (void)snprintf(lines->last_status, sizeof(lines->last_status), "%s", cli_text(line, "status"));
         if (*error) {
                 free(lines->failure);
                 lines->failure = strdup(error);
@@ -64,7 +65,6 @@ static void show_line(Lines *lines, json_t *line) {
                               cli_text(line, "status"));
         }
         (void)fflush(lines->out);
-        (void)snprintf(lines->last_status, sizeof(lines->last_status), "%s", cli_text(line, "status"));
 }
 
 static void on_piece(HttpCall *call, Slice bytes) {
