@@ -6,6 +6,7 @@
  * Names of links have 1 to 15 characters. Errors name the link and say what was tried. -EPERM without CAP_NET_ADMIN.
  */
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
