@@ -26,6 +26,7 @@ struct Machines {
         size_t n_forwards;
         HttpServer *http;
         List waits;
+        uv_timer_t later;
         bool down, keep_disks, closed;
 };
 
@@ -84,6 +85,7 @@ static void close_all(Machines *machines) {
         if (machines->http)
                 http_server_close(machines->http, NULL, NULL);
         machines->http = NULL;
+        uv_close((uv_handle_t *)&machines->later, NULL);
         if (machines->record)
                 groups_close(&machines->groups, machines->record);
         if (machines->down)
@@ -113,15 +115,22 @@ static void down_step(Machines *machines) {
         close_all(machines);
 }
 
+static void on_later(uv_timer_t *timer) {
+        Machines *machines = timer->data;
+
+        for (size_t i = 0; i < ARRAY_SIZE(machines->items); i++)
+                if (machines->items[i])
+                        machine_power_off(machines->items[i], !machines->keep_disks);
+        down_step(machines);
+}
+
+/* In the loop's next turn: who asked for it through the API gets the answer first. */
 void machines_down(Machines *machines, bool keep_disks) {
         if (machines->down)
                 return;
         machines->down = true;
         machines->keep_disks = keep_disks;
-        for (size_t i = 0; i < ARRAY_SIZE(machines->items); i++)
-                if (machines->items[i])
-                        machine_power_off(machines->items[i], !keep_disks);
-        down_step(machines);
+        (void)uv_timer_start(&machines->later, on_later, 1, 0);
 }
 
 static void on_changed(void *userdata, Machine *machine) {
@@ -325,6 +334,8 @@ int machines_new(uv_loop_t *loop, const MachinesOptions *options, Machines **ret
         machines->host = (MachineHost){
                 .loop = loop, .groups = &machines->groups, .network = -1, .changed = on_changed, .userdata = machines};
         list_init(&machines->waits);
+        (void)uv_timer_init(loop, &machines->later); /* cannot fail */
+        machines->later.data = machines;
         *ret = machines;
         r = prepare(machines, options, error);
         return r < 0 && error && !error->text[0] ? error_set_errno(error, r, "cannot begin") : r;
