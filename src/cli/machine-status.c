@@ -150,6 +150,13 @@ static void print_table(const json_t *machines, const Probe *probes, bool legend
         table_print(&table, TABLE_SPACES, legend);
 }
 
+/* Takes `object`. */
+static void print_object(json_t *object) {
+        (void)json_dumpf(object, stdout, JSON_INDENT(2));
+        (void)fputc('\n', stdout);
+        json_decref(object);
+}
+
 static void print_json(json_t *machines, const Probe *probes) {
         json_t *machine;
         size_t i;
@@ -161,8 +168,7 @@ static void print_json(json_t *machines, const Probe *probes) {
                 (void)json_object_set_new(machine, "units", units < 0 ? json_null() : json_integer(units));
                 (void)json_object_set_new(machine, "why", json_string(why_not(machine, &probes[i])));
         }
-        (void)json_dumpf(machines, stdout, JSON_INDENT(2));
-        (void)fputc('\n', stdout);
+        print_object(json_pack("{s:O}", "machines", machines));
 }
 
 static int print_machines(Status *status, const json_t *answer) {
@@ -210,9 +216,7 @@ static void print_host_json(const MachineCall *calls) {
         for (size_t i = 0; i < ARRAY_SIZE(daemons); i++)
                 (void)json_object_set_new(all, daemons[i].name,
                                           json_pack("{s:b, s:s}", "up", calls[i].r >= 0, "why", calls[i].r < 0 ? calls[i].error.text : ""));
-        (void)json_dumpf(all, stdout, JSON_INDENT(2));
-        (void)fputc('\n', stdout);
-        json_decref(all);
+        print_object(json_pack("{s:[], s:o}", "machines", "host", all));
 }
 
 static int print_host(Status *status) {

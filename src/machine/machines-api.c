@@ -327,8 +327,8 @@ void machines_api_handle(void *userdata, HttpRequest *request) {
         } else if (method == HTTP_METHOD_DELETE && cut_prefix(&path, "forwards/")) {
                 handle_remove_forward(machines, request, path);
         } else if (method == HTTP_METHOD_POST && slice_equals(path, slice_from("down"))) {
-                respond_empty(request);
                 machines_down(machines, query_says(request, "keepDisks", "1"));
+                respond_empty(request);
         } else {
                 fail(request, 404, "there is no such thing: machines, machines/NAME, forwards and down are served");
         }
