@@ -171,7 +171,7 @@ static int enter(Exec *exec, const json_t *machine) {
 
         if (pid <= 0) {
                 cli_complain(exec->group->program, "exec: %s is %s; \"faering up %s\" powers it on", exec->machine,
-                             machine_text(machine, "power"), exec->machine);
+                             cli_text(machine, "power"), exec->machine);
                 return CLI_FAILED;
         }
         r = open_groups(exec, machine, &error);

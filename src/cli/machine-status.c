@@ -22,7 +22,7 @@ typedef struct Probe {
 } Probe;
 
 static bool is_on(const json_t *machine) {
-        const char *power = machine_text(machine, "power");
+        const char *power = cli_text(machine, "power");
 
         return str_equals(power, "on") || str_equals(power, "starting");
 }
@@ -31,7 +31,7 @@ static bool is_on(const json_t *machine) {
 
 /* From here on this process is at the switch; sockets of the file system are reached from anywhere. */
 static int go_to_switch(const json_t *answer) {
-        _cleanup_close_ int network = open(machine_text(answer, "switch"), O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int network = open(cli_text(answer, "switch"), O_RDONLY | O_CLOEXEC);
 
         return network >= 0 && setns(network, CLONE_NEWNET) == 0 ? 0 : -errno;
 }
@@ -53,7 +53,7 @@ static void probe_machine(MachineGroup *group, const json_t *machine, Probe *pro
         _cleanup_free_ char *target = NULL;
 
         read_machine_id(pid, probe->id, sizeof(probe->id));
-        (void)snprintf(store.host, sizeof(store.host), "%s", machine_text(machine, "address"));
+        (void)snprintf(store.host, sizeof(store.host), "%s", cli_text(machine, "address"));
         (void)snprintf(fleet.host, sizeof(fleet.host), "/proc/%d/root/run/faering/fleet.sock", pid);
         target = str_printf("/fleet/v1/state?machineID=%s", probe->id);
         machine_call_url(group, &store, "/health", PROBE_TIMEOUT, &probe->store);
@@ -92,7 +92,7 @@ static int fleet_units(const Probe *probe) {
         if (!probe->fleet.done || probe->fleet.r < 0)
                 return -1;
         json_array_foreach(states, i, state)
-                count += str_equals(machine_text(state, "systemdActiveState"), "active");
+                count += str_equals(cli_text(state, "systemdActiveState"), "active");
         return count;
 }
 
@@ -111,7 +111,7 @@ static void format_age(WallUsec since, char *text, size_t size) {
 
 /* The reason that matters most: the machine's, then the store's. */
 static const char *why_not(const json_t *machine, const Probe *probe) {
-        const char *why = machine_text(machine, "why");
+        const char *why = cli_text(machine, "why");
 
         if (*why || !is_on(machine))
                 return why;
@@ -124,7 +124,7 @@ static int add_row(Table *table, const json_t *machine, const Probe *probe) {
         char pid[16], age[32], units[16];
         long long first = json_integer_value(json_object_get(machine, "pid"));
         int count = fleet_units(probe);
-        const char *cells[] = {machine_text(machine, "name"), machine_text(machine, "address"), machine_text(machine, "power"), pid,
+        const char *cells[] = {cli_text(machine, "name"), cli_text(machine, "address"), cli_text(machine, "power"), pid,
                                store_word(&probe->store), units, age, why_not(machine, probe)};
         int r = 0;
 

@@ -184,7 +184,7 @@ static int make_one(Up *up, size_t i, const json_t *machines) {
                 return CLI_FAILED;
         }
         up->made[i] = !known;
-        up->powered[i] = str_equals(machine_text(made.json, "power"), "off");
+        up->powered[i] = str_equals(cli_text(made.json, "power"), "off");
         if (machine_ask(up->group, "POST", on, (Slice){NULL, 0}, &powered) >= 0)
                 return 0;
         cli_complain(up->group->program, "up: %s", powered.error.text);
@@ -207,18 +207,18 @@ static int add_forwards(Up *up) {
 /* ---- waiting ---- */
 
 static void print_outcome(const MachineCall *call, const char *name) {
-        const char *why = machine_text(call->json, "why"), *power = machine_text(call->json, "power");
+        const char *why = cli_text(call->json, "why"), *power = cli_text(call->json, "power");
 
         if (call->r < 0)
                 printf("%-4s %s\n", name, call->error.text);
         else if (str_equals(power, "on"))
-                printf("%-4s %-12s up%s%s\n", name, machine_text(call->json, "address"), *why ? ", but: " : "", why);
+                printf("%-4s %-12s up%s%s\n", name, cli_text(call->json, "address"), *why ? ", but: " : "", why);
         else
-                printf("%-4s %-12s %s: %s\n", name, machine_text(call->json, "address"), power, why);
+                printf("%-4s %-12s %s: %s\n", name, cli_text(call->json, "address"), power, why);
 }
 
 static bool is_well(const MachineCall *call) {
-        return call->r >= 0 && str_equals(machine_text(call->json, "power"), "on") && !*machine_text(call->json, "why");
+        return call->r >= 0 && str_equals(cli_text(call->json, "power"), "on") && !*cli_text(call->json, "why");
 }
 
 static void print_progress(const Up *up, const MachineCall *calls) {

@@ -72,7 +72,7 @@ static void on_done(HttpCall *http, int r, const Error *error) {
         call->json = json_loadb(body.data ?: "", body.length, 0, NULL);
         if (call->status < 400)
                 return;
-        message = machine_text(json_object_get(call->json, "error"), "message");
+        message = cli_text(json_object_get(call->json, "error"), "message");
         call->r = *message ? error_set(&call->error, -EREMOTEIO, "%s", message)
                            : error_set(&call->error, -EREMOTEIO, "the answer was %u", call->status);
 }
@@ -132,7 +132,7 @@ json_t *machine_in(const json_t *answer, const char *name) {
         size_t i;
 
         json_array_foreach(list, i, machine)
-                if (str_equals(machine_text(machine, "name"), name))
+                if (str_equals(cli_text(machine, "name"), name))
                         return machine;
         return NULL;
 }

@@ -1,8 +1,6 @@
 #pragma once
 /* What the verbs for local machines share: the daemon of a directory, and calls to it and to the machines. */
-#include <jansson.h>
-#include <uv.h>
-
+#include "cli/request.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "machine/machines.h"
@@ -68,10 +66,6 @@ int machine_ask(MachineGroup *group, const char *method, const char *target, Sli
 
 /* Whether the answer (of machine_ask()) means that no daemon has this directory. */
 bool machine_is_nobody_there(int r);
-
-static inline const char *machine_text(const json_t *object, const char *key) {
-        return json_string_value(json_object_get(object, key)) ?: "";
-}
 
 /* The machine of that name in an answer to GET machines, or NULL. */
 json_t *machine_in(const json_t *answer, const char *name);

@@ -14,13 +14,17 @@
 
 int disk_check_directory(const char *directory, Error *error) {
         struct statfs system;
+        struct stat root, usr;
 
         if (strpbrk(directory, ",:\\\"") || directory[0] != '/')
                 return error_set(error, -EINVAL,
                                  "%s cannot hold machines' disks: its path must begin with / and have no comma, colon, backslash or "
                                  "quote; --dir names another place", directory);
-        if (statfs(directory, &system) < 0)
+        if (statfs(directory, &system) < 0 || stat("/", &root) < 0 || stat("/usr", &usr) < 0)
                 return error_set_errno(error, -errno, "cannot look at %s", directory);
+        if (root.st_dev != usr.st_dev)
+                return error_set(error, -EOPNOTSUPP, "/usr is a file system of its own on this host: a local machine shows only what "
+                                                     "lies on the host's root, and would be without programs");
         if ((unsigned long)system.f_type == OVERLAYFS_SUPER_MAGIC)
                 return error_set(error, -EINVAL,
                                  "%s lies on an overlay, as in a container, and an overlay cannot be the disk of another: name a "

@@ -30,11 +30,10 @@ int plan_initial_cluster(unsigned count, Buffer *to) {
         int r = 0;
 
         for (unsigned i = 1; r >= 0 && i <= count; i++) {
-                char name[PLAN_NAME_MAX], address[PLAN_ADDRESS_MAX];
+                char address[PLAN_ADDRESS_MAX];
 
-                plan_name(i, name);
                 plan_address(i, address);
-                r = buffer_printf(to, "%s%s=http://%s:%d", i > 1 ? "," : "", name, address, PEER_PORT);
+                r = buffer_printf(to, "%s%s=http://%s:%d", i > 1 ? "," : "", address, address, PEER_PORT);
         }
         return r;
 }

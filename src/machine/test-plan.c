@@ -37,7 +37,7 @@ static void test_initial_cluster_lists_all(void **state) {
 
         (void)state;
         assert_int_equal(plan_initial_cluster(2, &text), 0);
-        assert_string_equal(buffer_string(&text), "m1=http://10.66.0.11:2380,m2=http://10.66.0.12:2380");
+        assert_string_equal(buffer_string(&text), "10.66.0.11=http://10.66.0.11:2380,10.66.0.12=http://10.66.0.12:2380");
 }
 
 static void test_forward_takes_name_or_address(void **state) {
