@@ -40,15 +40,29 @@ static int wait_for_cable(const Enter *enter, Error *error) {
         return 0;
 }
 
+/* Back from a chroot to the root of the own mount namespace: entering a mount namespace does that, also the own one. */
+static int leave_chroot(Error *error) {
+        _cleanup_close_ int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+        return own < 0 || setns(own, CLONE_NEWNS) < 0 ? error_set_errno(error, -errno, "cannot enter the own mount namespace anew") : 0;
+}
+
+/* The machine's root becomes that of the namespace, and not only of this process: whoever enters the namespace later (exec,
+ * container runtimes) must find the machine there, also when all this began in a chroot. */
 static int change_root(const char *root, Error *error) {
-        if (chdir(root) < 0)
+        _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        if (fd < 0)
+                return error_set_errno(error, -errno, "cannot open %s", root);
+        r = leave_chroot(error);
+        if (r < 0)
+                return r;
+        if (fchdir(fd) < 0)
                 return error_set_errno(error, -errno, "cannot enter %s", root);
         /* with the old root on top of the new one, from where it is taken away: no folder is needed for it */
         if (syscall(SYS_pivot_root, ".", ".") < 0)
-                return error_set_errno(error, -errno,
-                                       "cannot make %s the root%s", root,
-                                       errno == EINVAL ? " (in a chroot: its root must be a mount point, \"mount --bind R R\" makes it "
-                                                         "one)" : "");
+                return error_set_errno(error, -errno, "cannot make %s the root", root);
         if (umount2(".", MNT_DETACH) < 0)
                 return error_set_errno(error, -errno, "cannot let go of the host's root");
         return chdir("/") < 0 ? error_set_errno(error, -errno, "cannot enter the machine's root") : 0;
