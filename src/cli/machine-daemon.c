@@ -14,7 +14,8 @@ enum { STARTER_FD = 3, LOG_MAX = 64 * 1024 };
 
 /* Beside us in a build tree, or in the installation's sbin. */
 static int find_program(char path[static PATH_MAX], Error *error) {
-        static const char *const places[] = {"/../machine/faering-machines", "/../sbin/faering-machines", "/faering-machines"};
+        static const char *const places[] = {"/../machine/faering-machines", "/../sbin/faering-machines",
+                                             "/faering-machines"};
         char own[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
         char *slash;
@@ -28,17 +29,20 @@ static int find_program(char path[static PATH_MAX], Error *error) {
         for (size_t i = 0; i < ARRAY_SIZE(places); i++)
                 if (snprintf(path, PATH_MAX, "%s%s", own, places[i]) < PATH_MAX && access(path, X_OK) == 0)
                         return 0;
-        return error_set(error, -ENOENT, "faering-machines is not there: it should be in %s/../sbin; is the package whole?", own);
+        return error_set(error, -ENOENT,
+                         "faering-machines is not there: it should be in %s/../sbin; is the package whole?", own);
 }
 
 /* In the child's child: nothing of the terminal but the socket. */
 _Noreturn static void become_daemon(const char *path, char *const *argv, int log, int socket) {
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         /* above the numbers that are given out */
-        int lifted = fcntl(socket, F_DUPFD_CLOEXEC, STARTER_FD + 1), lifted_log = fcntl(log, F_DUPFD_CLOEXEC, STARTER_FD + 1);
+        int lifted = fcntl(socket, F_DUPFD_CLOEXEC, STARTER_FD + 1),
+            lifted_log = fcntl(log, F_DUPFD_CLOEXEC, STARTER_FD + 1);
 
-        if (null >= 0 && lifted >= 0 && lifted_log >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(lifted_log, STDOUT_FILENO) >= 0 &&
-            dup2(lifted_log, STDERR_FILENO) >= 0 && dup2(lifted, STARTER_FD) >= 0 && chdir("/") == 0)
+        if (null >= 0 && lifted >= 0 && lifted_log >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+            dup2(lifted_log, STDOUT_FILENO) >= 0 && dup2(lifted_log, STDERR_FILENO) >= 0 &&
+            dup2(lifted, STARTER_FD) >= 0 && chdir("/") == 0)
                 (void)execv(path, argv);
         _exit(CHAR_MAX);
 }
@@ -60,7 +64,8 @@ static int launch(const char *path, char *const *argv, int log, int socket, Erro
         while (waitpid(child, &status, 0) < 0)
                 if (errno != EINTR)
                         return error_set_errno(error, -errno, "cannot start faering-machines");
-        return status == 0 ? 0 : error_set(error, -EAGAIN, "cannot start faering-machines: there are too many processes");
+        return status == 0 ? 0
+                           : error_set(error, -EAGAIN, "cannot start faering-machines: there are too many processes");
 }
 
 /* The daemon's last words, of its log. */
@@ -97,7 +102,9 @@ static int start(const char *directory, const char *programs, const char *log_pa
         _cleanup_close_ int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
         _cleanup_close_ int ours = -1, theirs = -1;
         char path[PATH_MAX];
-        const char *argv[8] = {"faering-machines", "--dir", directory, "--starter-fd", "3", programs ? "--programs" : NULL, programs, NULL};
+        const char *argv[8] = {"faering-machines", "--dir", directory,
+                               "--starter-fd",     "3",     programs ? "--programs" : NULL,
+                               programs,           NULL};
         int pair[2], r;
 
         if (log < 0)

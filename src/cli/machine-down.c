@@ -19,7 +19,8 @@ static int wait_for_end(const MachineGroup *group, pid_t pid, int pidfd) {
         while (n < 0 && errno == EINTR);
         if (n > 0)
                 return CLI_OK;
-        cli_complain(group->program, "down: the daemon (process %d) has not ended within %d s; %s/machines.log may say why", pid,
+        cli_complain(group->program,
+                     "down: the daemon (process %d) has not ended within %d s; %s/machines.log may say why", pid,
                      DOWN_WAIT_MSEC / 1000, group->directory);
         return CLI_FAILED;
 }
@@ -78,8 +79,9 @@ static int down_named(MachineGroup *group, const StringList *names, bool plug) {
         for (size_t i = 0; i < names->length; i++) {
                 if (calls[i].r < 0) {
                         cli_complain(group->program, "down: %s: %s", names->items[i],
-                                     machine_is_nobody_there(calls[i].r) ? "there are no local machines; \"faering up\" makes them"
-                                                                         : calls[i].error.text);
+                                     machine_is_nobody_there(calls[i].r)
+                                             ? "there are no local machines; \"faering up\" makes them"
+                                             : calls[i].error.text);
                         code = CLI_FAILED;
                 }
                 machine_call_deinit(&calls[i]);
@@ -109,8 +111,10 @@ int machine_verb_down(void *userdata, int argc, char **argv) {
         bool plug = false, keep_disks = false;
         const Option options[] = {
                 MACHINE_DIRECTORY_OPTION(group),
-                {"plug", 0, OPTION_SWITCH, NULL, NULL, "pull the plug of the named machines: kill their first process", &plug, NULL},
-                {"keep-disks", 0, OPTION_SWITCH, NULL, NULL, "power all off, but keep their disks for the next \"up\"", &keep_disks, NULL},
+                {"plug", 0, OPTION_SWITCH, NULL, NULL, "pull the plug of the named machines: kill their first process",
+                 &plug, NULL},
+                {"keep-disks", 0, OPTION_SWITCH, NULL, NULL, "power all off, but keep their disks for the next \"up\"",
+                 &keep_disks, NULL},
                 {0},
         };
         int code;
@@ -118,11 +122,13 @@ int machine_verb_down(void *userdata, int argc, char **argv) {
         if (verb_parse(group->verb, group->program, options, OPTIONS_GNU, argc, argv, &names, &code) < 0)
                 return code;
         if (plug && names.length == 0) {
-                cli_complain(group->program, "down: --plug goes with names of machines; without names everything is removed anyway");
+                cli_complain(group->program,
+                             "down: --plug goes with names of machines; without names everything is removed anyway");
                 return CLI_USAGE;
         }
         if (keep_disks && names.length > 0) {
-                cli_complain(group->program, "down: --keep-disks goes without names: named machines keep their disks always");
+                cli_complain(group->program,
+                             "down: --keep-disks goes without names: named machines keep their disks always");
                 return CLI_USAGE;
         }
         code = check_names(group, &names);

@@ -36,7 +36,8 @@ static void exec_deinit(Exec *exec) {
 }
 
 static int complain(const Exec *exec, const Error *error) {
-        cli_complain(exec->group->program, "exec: %s: %s", exec->machine, error->text[0] ? error->text : "out of memory");
+        cli_complain(exec->group->program, "exec: %s: %s", exec->machine,
+                     error->text[0] ? error->text : "out of memory");
         return CLI_FAILED;
 }
 
@@ -44,7 +45,8 @@ static int complain(const Exec *exec, const Error *error) {
 
 /* Under version 2 the top of a machine's groups holds no process: init's own group does. */
 static int open_group(const char *path) {
-        _cleanup_free_ char *of_init = str_printf("%s/init.scope/cgroup.procs", path), *top = str_printf("%s/cgroup.procs", path);
+        _cleanup_free_ char *of_init = str_printf("%s/init.scope/cgroup.procs", path),
+                            *top = str_printf("%s/cgroup.procs", path);
         int fd = of_init ? open(of_init, O_WRONLY | O_CLOEXEC) : -1;
 
         return fd >= 0 || !top ? fd : open(top, O_WRONLY | O_CLOEXEC);
@@ -58,7 +60,8 @@ static int open_groups(Exec *exec, const json_t *machine, Error *error) {
                 int fd = exec->n_groups < HIERARCHIES_MAX ? open_group(json_string_value(path) ?: "") : -1;
 
                 if (fd < 0)
-                        return error_set_errno(error, -errno, "cannot open its control group %s", json_string_value(path) ?: "");
+                        return error_set_errno(error, -errno, "cannot open its control group %s",
+                                               json_string_value(path) ?: "");
                 exec->groups[exec->n_groups++] = fd;
         }
         return 0;
@@ -75,8 +78,8 @@ static int enter_namespaces(pid_t pid, Error *error) {
 
 /* What a login would have, and what the machine's /etc/environment says. */
 static int make_environment(Exec *exec) {
-        static const char *const fixed[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root",
-                                            "LANG=C.UTF-8", "container=faering"};
+        static const char *const fixed[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                            "HOME=/root", "USER=root", "LANG=C.UTF-8", "container=faering"};
         const char *terminal = getenv("TERM");
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         int r = 0;
@@ -86,7 +89,8 @@ static int make_environment(Exec *exec) {
         if (r >= 0 && terminal)
                 r = string_list_take(&exec->environment, str_printf("TERM=%s", terminal));
         if (r >= 0 && file_read("/etc/environment", ENVIRONMENT_FILE_MAX, &text, NULL) >= 0 && buffer_length(&text) > 0)
-                (void)environment_file_parse((Slice){buffer_data(&text), buffer_length(&text)}, &exec->environment, NULL);
+                (void)environment_file_parse((Slice){buffer_data(&text), buffer_length(&text)}, &exec->environment,
+                                             NULL);
         return r;
 }
 
@@ -109,7 +113,8 @@ _Noreturn static void run_child(const Exec *exec) {
         environ = exec->environment.items;
         (void)execvp(exec->command[0], exec->command);
         r = errno;
-        cli_complain(exec->group->program, "exec: %s: cannot execute %s: %s", exec->machine, exec->command[0], strerror(r));
+        cli_complain(exec->group->program, "exec: %s: cannot execute %s: %s", exec->machine, exec->command[0],
+                     strerror(r));
         _exit(r == ENOENT ? MACHINE_EXIT_NOT_FOUND : MACHINE_EXIT_NOT_EXECUTED);
 }
 
@@ -192,7 +197,8 @@ static int find_and_enter(MachineGroup *group, Exec *exec) {
         if (r >= 0)
                 return enter(exec, call.json);
         cli_complain(group->program, "exec: %s",
-                     machine_is_nobody_there(r) ? "there are no local machines; \"faering up\" makes them" : call.error.text);
+                     machine_is_nobody_there(r) ? "there are no local machines; \"faering up\" makes them"
+                                                : call.error.text);
         return CLI_FAILED;
 }
 

@@ -91,8 +91,7 @@ static int fleet_units(const Probe *probe) {
 
         if (!probe->fleet.done || probe->fleet.r < 0)
                 return -1;
-        json_array_foreach(states, i, state)
-                count += str_equals(cli_text(state, "systemdActiveState"), "active");
+        json_array_foreach(states, i, state) count += str_equals(cli_text(state, "systemdActiveState"), "active");
         return count;
 }
 
@@ -124,8 +123,14 @@ static int add_row(Table *table, const json_t *machine, const Probe *probe) {
         char pid[16], age[32], units[16];
         long long first = json_integer_value(json_object_get(machine, "pid"));
         int count = fleet_units(probe);
-        const char *cells[] = {cli_text(machine, "name"), cli_text(machine, "address"), cli_text(machine, "power"), pid,
-                               store_word(&probe->store), units, age, why_not(machine, probe)};
+        const char *cells[] = {cli_text(machine, "name"),
+                               cli_text(machine, "address"),
+                               cli_text(machine, "power"),
+                               pid,
+                               store_word(&probe->store),
+                               units,
+                               age,
+                               why_not(machine, probe)};
         int r = 0;
 
         (void)snprintf(pid, sizeof(pid), first ? "%lld" : "-", first);
@@ -145,8 +150,7 @@ static void print_table(const json_t *machines, const Probe *probes, bool legend
         table_init(&table, ARRAY_SIZE(titles));
         for (i = 0; i < ARRAY_SIZE(titles); i++)
                 (void)table_add(&table, titles[i]);
-        json_array_foreach(machines, i, machine)
-                (void)add_row(&table, machine, &probes[i]);
+        json_array_foreach(machines, i, machine)(void) add_row(&table, machine, &probes[i]);
         table_print(&table, TABLE_SPACES, legend);
 }
 
@@ -180,11 +184,10 @@ static int print_machines(Status *status, const json_t *answer) {
         if (!probes)
                 return CLI_FAILED;
         if (go_to_switch(answer) < 0)
-                cli_complain(group->program, "status: cannot go to the switch, so no store is asked: %s", strerror(errno));
+                cli_complain(group->program, "status: cannot go to the switch, so no store is asked: %s",
+                             strerror(errno));
         else
-                json_array_foreach(machines, i, machine)
-                        if (is_on(machine))
-                                probe_machine(group, machine, &probes[i]);
+                json_array_foreach(machines, i, machine) if (is_on(machine)) probe_machine(group, machine, &probes[i]);
         await_probes(group, probes, json_array_size(machines));
         if (status->json)
                 print_json(machines, probes);
@@ -215,7 +218,8 @@ static void print_host_json(const MachineCall *calls) {
 
         for (size_t i = 0; i < ARRAY_SIZE(daemons); i++)
                 (void)json_object_set_new(all, daemons[i].name,
-                                          json_pack("{s:b, s:s}", "up", calls[i].r >= 0, "why", calls[i].r < 0 ? calls[i].error.text : ""));
+                                          json_pack("{s:b, s:s}", "up", calls[i].r >= 0, "why",
+                                                    calls[i].r < 0 ? calls[i].error.text : ""));
         print_object(json_pack("{s:[], s:o}", "machines", "host", all));
 }
 
@@ -229,14 +233,16 @@ static int print_host(Status *status) {
         table_init(&table, 3);
         (void)(table_add(&table, "DAEMON") < 0 || table_add(&table, "STATE") < 0 || table_add(&table, "WHY") < 0);
         for (size_t i = 0; i < ARRAY_SIZE(daemons); i++)
-                (void)(table_add(&table, daemons[i].name) < 0 || table_add(&table, calls[i].r < 0 ? "down" : "up") < 0 ||
+                (void)(table_add(&table, daemons[i].name) < 0 ||
+                       table_add(&table, calls[i].r < 0 ? "down" : "up") < 0 ||
                        table_add(&table, calls[i].r < 0 ? calls[i].error.text : "") < 0);
         if (status->json)
                 print_host_json(calls);
         else
                 table_print(&table, TABLE_SPACES, !status->no_legend);
         if (!status->json && !status->no_legend)
-                printf("\nThere are no local machines; these are the daemons of this host. \"faering up\" makes machines.\n");
+                printf("\nThere are no local machines; these are the daemons of this host. \"faering up\" makes "
+                       "machines.\n");
         for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
                 machine_call_deinit(&calls[i]);
         return CLI_OK;
@@ -270,7 +276,8 @@ int machine_verb_status(void *userdata, int argc, char **argv) {
         if (machine_is_nobody_there(r) || (r == -EACCES && geteuid() != 0))
                 return print_host(&status);
         if (r < 0) {
-                cli_complain(group->program, "status: cannot ask the daemon of local machines: %s", machines.error.text);
+                cli_complain(group->program, "status: cannot ask the daemon of local machines: %s",
+                             machines.error.text);
                 return CLI_FAILED;
         }
         return print_machines(&status, machines.json);

@@ -15,10 +15,10 @@ typedef struct Up {
         char *cloud_config, *programs;
         StringList forwards;
         StringList names;
-        bool made[PLAN_MACHINES_MAX];  /* by this call, by place in names */
+        bool made[PLAN_MACHINES_MAX]; /* by this call, by place in names */
         bool powered[PLAN_MACHINES_MAX];
         Buffer user_data;
-        int starter;                   /* -1: the daemon was there before */
+        int starter; /* -1: the daemon was there before */
         uv_signal_t signals[2];
 } Up;
 
@@ -80,8 +80,8 @@ static int fit_members(Up *up, size_t count) {
         _cleanup_buffer_ Buffer three = BUFFER_INIT, all = BUFFER_INIT, fitted = BUFFER_INIT;
         const char *text = buffer_string(&up->user_data), *found;
 
-        if (plan_initial_cluster(MACHINES_DEFAULT, &three) < 0 || plan_initial_cluster((unsigned)count, &all) < 0 || !text ||
-            !buffer_string(&three))
+        if (plan_initial_cluster(MACHINES_DEFAULT, &three) < 0 || plan_initial_cluster((unsigned)count, &all) < 0 ||
+            !text || !buffer_string(&three))
                 return -ENOMEM;
         found = strstr(text, buffer_string(&three));
         if (!found || count == MACHINES_DEFAULT)
@@ -96,7 +96,8 @@ static int fit_members(Up *up, size_t count) {
 
 /* Where the example is: in a source tree above the build, or installed. */
 static int read_example(Buffer *to) {
-        static const char *const places[] = {"/../../../data/examples/cluster.yml", "/../share/faering/examples/cluster.yml"};
+        static const char *const places[] = {"/../../../data/examples/cluster.yml",
+                                             "/../share/faering/examples/cluster.yml"};
         char own[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
         char *slash;
@@ -127,8 +128,9 @@ static int read_cloud_config(Up *up) {
                 if (r >= 0)
                         r = fit_members(up, up->names.length);
                 if (r < 0)
-                        (void)error_set_errno(&error, r, "cannot read the example of a cloud-config, data/examples/cluster.yml; "
-                                                         "--cloud-config names another");
+                        (void)error_set_errno(&error, r,
+                                              "cannot read the example of a cloud-config, data/examples/cluster.yml; "
+                                              "--cloud-config names another");
         }
         if (r >= 0)
                 return 0;
@@ -164,13 +166,15 @@ static void say_what_is_missing(const Up *up, const json_t *answer) {
         size_t i;
 
         json_array_foreach(missing, i, name)
-                cli_complain(up->group->program, "note: %s is not there, and the machines are without it", json_string_value(name) ?: "");
+                cli_complain(up->group->program, "note: %s is not there, and the machines are without it",
+                             json_string_value(name) ?: "");
 }
 
 /* ---- making ---- */
 
 static int make_one(Up *up, size_t i, const json_t *machines) {
-        _cleanup_free_ char *make = str_printf("machines/%s", up->names.items[i]), *on = str_printf("machines/%s/on", up->names.items[i]);
+        _cleanup_free_ char *make = str_printf("machines/%s", up->names.items[i]),
+                            *on = str_printf("machines/%s/on", up->names.items[i]);
         const json_t *known = machine_in(machines, up->names.items[i]);
         _cleanup_machine_call_ MachineCall made = {0}, powered = {0};
         Slice user_data = {buffer_data(&up->user_data), buffer_length(&up->user_data)};
@@ -363,9 +367,10 @@ int machine_verb_up(void *userdata, int argc, char **argv) {
         _cleanup_string_list_ StringList arguments = {0};
         const Option options[] = {
                 MACHINE_DIRECTORY_OPTION(group),
-                {"cloud-config", 0, OPTION_STRING, "FILE", NULL, "what every machine boots with (default: an example of a cluster)",
-                 &up.cloud_config, NULL},
-                {"forward", 0, OPTION_LIST, "HOSTPORT:MACHINE:PORT", NULL, "lead a port of 127.0.0.1 to a machine", &up.forwards, NULL},
+                {"cloud-config", 0, OPTION_STRING, "FILE", NULL,
+                 "what every machine boots with (default: an example of a cluster)", &up.cloud_config, NULL},
+                {"forward", 0, OPTION_LIST, "HOSTPORT:MACHINE:PORT", NULL, "lead a port of 127.0.0.1 to a machine",
+                 &up.forwards, NULL},
                 {"programs", 0, OPTION_STRING, "DIR", "FAERING_LOCAL_PROGRAMS",
                  "what is laid over each machine's root (default: the programs beside this one)", &up.programs, NULL},
                 {0},

@@ -32,7 +32,8 @@ int machine_verb_main(const Verb *verb, int argc, char **argv) {
 
 int machine_open(MachineGroup *group, bool change) {
         if (change && geteuid() != 0) {
-                cli_complain(group->program, "%s: local machines are made of namespaces, which takes root: run this with sudo",
+                cli_complain(group->program,
+                             "%s: local machines are made of namespaces, which takes root: run this with sudo",
                              group->verb->name);
                 return CLI_FAILED;
         }
@@ -98,8 +99,11 @@ void machine_call(MachineGroup *group, const char *method, const char *target, S
 }
 
 void machine_call_url(MachineGroup *group, const Url *url, const char *target, Usec timeout, MachineCall *call) {
-        const HttpCallSpec spec = {
-                .url = url, .target = target, .connect_timeout = timeout, .head_timeout = timeout, .idle_timeout = timeout};
+        const HttpCallSpec spec = {.url = url,
+                                   .target = target,
+                                   .connect_timeout = timeout,
+                                   .head_timeout = timeout,
+                                   .idle_timeout = timeout};
 
         begin(group, &spec, call);
 }
@@ -131,8 +135,6 @@ json_t *machine_in(const json_t *answer, const char *name) {
         json_t *list = json_object_get(answer, "machines"), *machine;
         size_t i;
 
-        json_array_foreach(list, i, machine)
-                if (str_equals(cli_text(machine, "name"), name))
-                        return machine;
+        json_array_foreach(list, i, machine) if (str_equals(cli_text(machine, "name"), name)) return machine;
         return NULL;
 }

@@ -8,7 +8,7 @@
 
 /* Exit codes beside those that all verbs share. */
 enum {
-        MACHINE_EXIT_NOT_FOUND = 127,   /* exec: no such command */
+        MACHINE_EXIT_NOT_FOUND = 127,    /* exec: no such command */
         MACHINE_EXIT_NOT_EXECUTED = 126, /* exec: the command cannot be executed */
         MACHINE_EXIT_INTERRUPTED = 130,
 };
@@ -31,9 +31,11 @@ typedef struct MachineGroup {
         bool interrupted; /* ends machine_await() */
 } MachineGroup;
 
-#define MACHINE_DIRECTORY_OPTION(group)                                                                                        \
-        {"dir", 0, OPTION_STRING, "DIR", "FAERING_LOCAL_DIR", "where machines lie (default: " MACHINES_DIRECTORY_DEFAULT ")",   \
-         &(group)->directory, NULL}
+#define MACHINE_DIRECTORY_OPTION(group)                                                                                \
+        {                                                                                                              \
+                "dir", 0, OPTION_STRING, "DIR", "FAERING_LOCAL_DIR",                                                   \
+                        "where machines lie (default: " MACHINES_DIRECTORY_DEFAULT ")", &(group)->directory, NULL      \
+        }
 
 /* After the options are parsed. 0, or the exit code after saying why. `change`: it will change something, which takes
  * root. */
@@ -42,10 +44,10 @@ int machine_open(MachineGroup *group, bool change);
 typedef struct MachineCall {
         HttpCall *http; /* NULL: over, or never begun */
         bool done;
-        int r;           /* < 0: no answer; `error` says why */
+        int r; /* < 0: no answer; `error` says why */
         unsigned status;
-        json_t *json;    /* NULL: the answer is none */
-        Error error;     /* also what the daemon said with a status that is no success: r is then -EREMOTEIO */
+        json_t *json; /* NULL: the answer is none */
+        Error error;  /* also what the daemon said with a status that is no success: r is then -EREMOTEIO */
 } MachineCall;
 
 /* Ends a call that is not over. */

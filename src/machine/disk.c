@@ -18,17 +18,22 @@ int disk_check_directory(const char *directory, Error *error) {
 
         if (strpbrk(directory, ",:\\\"") || directory[0] != '/')
                 return error_set(error, -EINVAL,
-                                 "%s cannot hold machines' disks: its path must begin with / and have no comma, colon, backslash or "
-                                 "quote; --dir names another place", directory);
+                                 "%s cannot hold machines' disks: its path must begin with / and have no comma, colon, "
+                                 "backslash or "
+                                 "quote; --dir names another place",
+                                 directory);
         if (statfs(directory, &system) < 0 || stat("/", &root) < 0 || stat("/usr", &usr) < 0)
                 return error_set_errno(error, -errno, "cannot look at %s", directory);
         if (root.st_dev != usr.st_dev)
-                return error_set(error, -EOPNOTSUPP, "/usr is a file system of its own on this host: a local machine shows only what "
-                                                     "lies on the host's root, and would be without programs");
+                return error_set(error, -EOPNOTSUPP,
+                                 "/usr is a file system of its own on this host: a local machine shows only what "
+                                 "lies on the host's root, and would be without programs");
         if ((unsigned long)system.f_type == OVERLAYFS_SUPER_MAGIC)
                 return error_set(error, -EINVAL,
-                                 "%s lies on an overlay, as in a container, and an overlay cannot be the disk of another: name a "
-                                 "directory of a volume or a real file system with --dir", directory);
+                                 "%s lies on an overlay, as in a container, and an overlay cannot be the disk of "
+                                 "another: name a "
+                                 "directory of a volume or a real file system with --dir",
+                                 directory);
         return 0;
 }
 
@@ -82,8 +87,10 @@ static int make_folders(const char *disk, Error *error) {
                 if (!path)
                         return -ENOMEM;
                 if (setxattr(path, "trusted.overlay.opaque", "y", 1, 0) < 0)
-                        return error_set_errno(error, -errno, "cannot mark %s for the overlay: the file system must keep trusted "
-                                                              "extended attributes; --dir names another place", path);
+                        return error_set_errno(error, -errno,
+                                               "cannot mark %s for the overlay: the file system must keep trusted "
+                                               "extended attributes; --dir names another place",
+                                               path);
         }
         return 0;
 }
@@ -93,7 +100,8 @@ static int make_link(const char *disk, const char *name, const char *target, Err
 
         if (!path)
                 return -ENOMEM;
-        return symlink(target, path) < 0 && errno != EEXIST ? error_set_errno(error, -errno, "cannot make %s", path) : 0;
+        return symlink(target, path) < 0 && errno != EEXIST ? error_set_errno(error, -errno, "cannot make %s", path)
+                                                            : 0;
 }
 
 /* ---- files ---- */
@@ -133,7 +141,8 @@ static int put_hosts(const char *disk, Error *error) {
 
 static int put_files(const char *disk, const char *machine, const char *address, Error *error) {
         _cleanup_free_ char *hostname = str_printf("%s\n", machine);
-        _cleanup_free_ char *environment = str_printf("COREOS_PRIVATE_IPV4=%s\nCOREOS_PUBLIC_IPV4=%s\n", address, address);
+        _cleanup_free_ char *environment =
+                str_printf("COREOS_PRIVATE_IPV4=%s\nCOREOS_PUBLIC_IPV4=%s\n", address, address);
         int r;
 
         r = put_text(disk, "upper/etc/hostname", hostname, error);

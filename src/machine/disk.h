@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A machine's disk: DIR/mN with upper and work (the overlay over the host's root), var, and root (where the machine is put
- * together, in its own mount namespace only). Owns no memory.
+ * A machine's disk: DIR/mN with upper and work (the overlay over the host's root), var, and root (where the machine
+ * is put together, in its own mount namespace only). Owns no memory.
  */
 #include "base/error.h"
 #include "base/str.h"

@@ -12,11 +12,8 @@ static const char *const devices[] = {"null", "zero", "full", "random", "urandom
 static const struct {
         const char *name, *target;
 } links[] = {
-        {"fd", "/proc/self/fd"},
-        {"stdin", "/proc/self/fd/0"},
-        {"stdout", "/proc/self/fd/1"},
-        {"stderr", "/proc/self/fd/2"},
-        {"ptmx", "pts/ptmx"},
+        {"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+        {"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
 };
 
 /* Bound from the host: that needs no right to make devices. */
@@ -34,7 +31,8 @@ static int bind_device(const char *path, const char *name, Error *error) {
         return enter_mount(source, target, NULL, MS_BIND, NULL, error);
 }
 
-static int mount_in(const char *path, const char *name, const char *type, unsigned long flags, const char *data, Error *error) {
+static int mount_in(const char *path, const char *name, const char *type, unsigned long flags, const char *data,
+                    Error *error) {
         _cleanup_free_ char *folder = str_printf("%s/%s", path, name);
 
         if (!folder)
@@ -51,7 +49,8 @@ int enter_mount_dev(const char *path, Error *error) {
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(devices); i++)
                 r = bind_device(path, devices[i], error);
         if (r >= 0)
-                r = mount_in(path, "pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5", error);
+                r = mount_in(path, "pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5",
+                             error);
         if (r >= 0)
                 r = mount_in(path, "shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", error);
         if (r >= 0)

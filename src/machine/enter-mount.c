@@ -9,7 +9,8 @@
 #include "machine/enter.h"
 #include "machine/hierarchy.h"
 
-int enter_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data, Error *error) {
+int enter_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data,
+                Error *error) {
         if (mount(source, target, type, flags, data) == 0)
                 return 0;
         return error_set_errno(error, -errno, "cannot mount %s (%s) at %s", source ?: "anew", type ?: "bind", target);
@@ -50,7 +51,9 @@ static int make_read_only(const char *root, const char *path, Error *error) {
         if (access(full, F_OK) < 0)
                 return 0;
         r = enter_mount(full, full, NULL, MS_BIND, NULL, error);
-        return r < 0 ? r : enter_mount(NULL, full, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, error);
+        return r < 0 ? r
+                     : enter_mount(NULL, full, NULL,
+                                   MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, error);
 }
 
 /* The settings of the own network stay the machine's. */
@@ -58,7 +61,9 @@ static int free_network_settings(const char *root, Error *error) {
         _cleanup_free_ char *path = str_printf("%s/proc/sys/net", root);
         int r = path ? enter_mount(path, path, NULL, MS_BIND, NULL, error) : -ENOMEM;
 
-        return r < 0 ? r : enter_mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, error);
+        return r < 0 ? r
+                     : enter_mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL,
+                                   error);
 }
 
 static int mount_proc(const char *root, Error *error) {

@@ -44,11 +44,13 @@ static int wait_for_cable(const Enter *enter, Error *error) {
 static int leave_chroot(Error *error) {
         _cleanup_close_ int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 
-        return own < 0 || setns(own, CLONE_NEWNS) < 0 ? error_set_errno(error, -errno, "cannot enter the own mount namespace anew") : 0;
+        return own < 0 || setns(own, CLONE_NEWNS) < 0
+                       ? error_set_errno(error, -errno, "cannot enter the own mount namespace anew")
+                       : 0;
 }
 
-/* The machine's root becomes that of the namespace, and not only of this process: whoever enters the namespace later (exec,
- * container runtimes) must find the machine there, also when all this began in a chroot. */
+/* The machine's root becomes that of the namespace, and not only of this process: whoever enters the namespace later
+ * (exec, container runtimes) must find the machine there, also when all this began in a chroot. */
 static int change_root(const char *root, Error *error) {
         _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int r;
@@ -70,8 +72,8 @@ static int change_root(const char *root, Error *error) {
 
 static int become_init(const Enter *enter, Error *error) {
         _cleanup_free_ char *fd = str_printf("%d", enter->status);
-        char *const arguments[] = {(char *)(uintptr_t)"faering-init", (char *)(uintptr_t)"--status-fd", fd, NULL};
-        char *const environment[] = {(char *)(uintptr_t)"container=faering", NULL};
+        char *const arguments[] = {(char *)(uintptr_t) "faering-init", (char *)(uintptr_t) "--status-fd", fd, NULL};
+        char *const environment[] = {(char *)(uintptr_t) "container=faering", NULL};
 
         if (!fd)
                 return -ENOMEM;

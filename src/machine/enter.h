@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What the first process of a machine does before it becomes faering-init: it is born in new namespaces and in the machine's
- * control groups, waits until its cable is plugged in, and puts the machine together around itself.
+ * What the first process of a machine does before it becomes faering-init: it is born in new namespaces and in the
+ * machine's control groups, waits until its cable is plugged in, and puts the machine together around itself.
  */
 #include "base/error.h"
 
@@ -28,7 +28,8 @@ int enter_mount_dev(const char *path, Error *error);
 int enter_mount_cgroups(const char *path, Error *error);
 
 /* mount(2) with a text. */
-int enter_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data, Error *error);
+int enter_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data,
+                Error *error);
 
 /* Gives up for ever, also for all children, what a machine must not do to its host. */
 int enter_drop_capabilities(Error *error);

@@ -160,7 +160,8 @@ static void on_connection(uv_stream_t *listener, int status) {
         link->open = 2;
         list_append(&forward->links, &link->link);
         forward->count++;
-        if (uv_accept(listener, &link->sides[0].uv.stream) < 0 || forward->count > FORWARD_CONNECTIONS_MAX || link_connect(link) < 0)
+        if (uv_accept(listener, &link->sides[0].uv.stream) < 0 || forward->count > FORWARD_CONNECTIONS_MAX ||
+            link_connect(link) < 0)
                 link_close(link);
 }
 
@@ -174,7 +175,7 @@ static void on_listener_closed(uv_handle_t *handle) {
 void forward_close(Forward *forward) {
         forward->closing = true;
         uv_close((uv_handle_t *)&forward->listener, on_listener_closed);
-        list_foreach(&forward->links, node)
+        list_foreach (&forward->links, node)
                 link_close(container_of(node, Link, link));
 }
 

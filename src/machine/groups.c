@@ -14,6 +14,12 @@ enum {
         CLEAR_STEP_MSEC = 10,
 };
 
+static void groups_deinit(Groups *groups) {
+        string_list_deinit(&groups->roots);
+        string_list_deinit(&groups->given);
+        free(take_ptr(groups->top));
+}
+
 /* ---- making ---- */
 
 /* A fresh group of cpuset has neither CPUs nor memory, and takes no process, until it is given some. */
@@ -44,14 +50,47 @@ static int make_folder(const char *path, Error *error) {
         return r < 0 ? error_set_errno(error, r, "cannot make the control group %s", path) : 0;
 }
 
-static int write_record(const StringList *roots, const char *record, Error *error) {
+/* A line for each folder, and "TOP -CONTROLLER" for each controller that is to be taken back. */
+static int write_record(const Groups *groups, const char *record, Error *error) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
 
-        for (size_t i = 0; i < roots->length; i++)
-                (void)buffer_printf(&text, "%s\n", roots->items[i]);
+        for (size_t i = 0; i < groups->roots.length; i++)
+                (void)buffer_printf(&text, "%s\n", groups->roots.items[i]);
+        for (size_t i = 0; i < groups->given.length; i++)
+                (void)buffer_printf(&text, "%s -%s\n", groups->top, groups->given.items[i]);
         if (buffer_failed(&text))
                 return error_set_errno(error, -ENOMEM, "cannot write %s", record);
         return file_replace(record, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, false, error);
+}
+
+/* Version 1: below our own group. Version 2: at the top, because a group with processes in it (ours) has no
+ * controllers to give. */
+static int choose_roots(Groups *groups, const Hierarchies *all, const char *name, Error *error) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < all->length; i++) {
+                const Hierarchy *one = &all->items[i];
+
+                r = string_list_take(&groups->roots, str_printf("%s/%s", one->unified ? one->top : one->own, name));
+                if (r < 0 || !one->unified)
+                        continue;
+                groups->top = strdup(one->top);
+                r = groups->top ? hierarchy_withheld_controllers(groups->top, &groups->given) : -ENOMEM;
+        }
+        return r < 0 ? error_set_errno(error, r, "cannot look for control groups") : 0;
+}
+
+static int give_controllers(const Groups *groups, Error *error) {
+        _cleanup_string_list_ StringList withheld = {0};
+        int r;
+
+        if (!groups->top)
+                return 0;
+        r = hierarchy_withheld_controllers(groups->roots.items[0], &withheld);
+        if (r < 0)
+                return error_set_errno(error, r, "cannot look at the control group %s", groups->roots.items[0]);
+        hierarchy_set_controllers(groups->roots.items[0], &withheld, true);
+        return 0;
 }
 
 int groups_open(Groups *groups, const char *name, const char *record, Error *error) {
@@ -59,27 +98,23 @@ int groups_open(Groups *groups, const char *name, const char *record, Error *err
         int r;
 
         r = hierarchies_read(&all, error);
-        /* version 1: below our own group; version 2: at the top, because a group with processes in it (ours) has no
-         * controllers to give */
-        for (size_t i = 0; r >= 0 && i < all.length; i++)
-                r = string_list_take(&groups->roots,
-                                     str_printf("%s/%s", all.items[i].unified ? all.items[i].top : all.items[i].own, name));
         if (r >= 0)
-                r = write_record(&groups->roots, record, error);
-        for (size_t i = 0; r >= 0 && i < all.length; i++) {
-                if (all.items[i].unified)
-                        hierarchy_give_controllers(all.items[i].top);
+                r = choose_roots(groups, &all, name, error);
+        if (r >= 0)
+                r = write_record(groups, record, error);
+        if (r >= 0 && groups->top)
+                hierarchy_set_controllers(groups->top, &groups->given, true);
+        for (size_t i = 0; r >= 0 && i < groups->roots.length; i++)
                 r = make_folder(groups->roots.items[i], error);
-                if (r >= 0 && all.items[i].unified)
-                        hierarchy_give_controllers(groups->roots.items[i]);
-        }
-        return r;
+        return r < 0 ? r : give_controllers(groups, error);
 }
 
 void groups_close(Groups *groups, const char *record) {
         for (size_t i = 0; i < groups->roots.length; i++)
                 (void)rmdir(groups->roots.items[i]);
-        string_list_deinit(&groups->roots);
+        if (groups->top)
+                hierarchy_set_controllers(groups->top, &groups->given, false);
+        groups_deinit(groups);
         (void)unlink(record);
 }
 
@@ -135,7 +170,20 @@ static void kill_all(const StringList *roots) {
         }
 }
 
-static int read_record(const char *record, StringList *roots, Error *error) {
+static int add_record_line(Groups *groups, Slice line) {
+        Slice path;
+
+        (void)slice_split(&line, ' ', &path);
+        if (!line.data)
+                return path.length > 0 ? string_list_add_slice(&groups->roots, path) : 0;
+        if (!groups->top && !(groups->top = slice_dup(path)))
+                return -ENOMEM;
+        return line.length > 1 && line.data[0] == '-'
+                       ? string_list_add_slice(&groups->given, (Slice){line.data + 1, line.length - 1})
+                       : 0;
+}
+
+static int read_record(const char *record, Groups *groups, Error *error) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         Slice rest, line;
         int r;
@@ -145,26 +193,26 @@ static int read_record(const char *record, StringList *roots, Error *error) {
                 return r;
         rest = (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)};
         while (r >= 0 && slice_split(&rest, '\n', &line))
-                if (line.length > 0)
-                        r = string_list_add_slice(roots, line);
+                r = add_record_line(groups, line);
         return r < 0 ? error_set_errno(error, r, "cannot read %s", record) : 0;
 }
 
 int groups_clear(const char *record, Error *error) {
-        _cleanup_string_list_ StringList roots = {0};
+        _cleanup_(groups_deinit) Groups groups = {0};
         int r;
 
-        r = read_record(record, &roots, error);
+        r = read_record(record, &groups, error);
         if (r == -ENOENT)
                 return 0;
         if (r < 0)
                 return r;
-        kill_all(&roots);
+        kill_all(&groups.roots);
         /* the kernel tells nobody when the last process of a group of version 1 is gone */
-        for (int waited = 0; (r = groups_remove(&roots)) == -EBUSY && waited < CLEAR_MSEC; waited += CLEAR_STEP_MSEC)
+        for (int waited = 0; (r = groups_remove(&groups.roots)) == -EBUSY && waited < CLEAR_MSEC;
+             waited += CLEAR_STEP_MSEC)
                 (void)poll(NULL, 0, CLEAR_STEP_MSEC);
         if (r < 0)
                 return error_set_errno(error, r, "cannot remove the control groups that %s names", record);
-        (void)unlink(record);
+        groups_close(&groups, record);
         return 0;
 }

@@ -1,19 +1,23 @@
 #pragma once
 /*
- * Control groups of the machines: in every hierarchy one folder for all machines of one directory, and one for each machine
- * below. The folders are written down before they are made, so that a later run can find what an earlier one left.
+ * Control groups of the machines: in every hierarchy one folder for all machines of one directory, and one for each
+ * machine below. The folders are written down before they are made, so that a later run can find what an earlier one
+ * left.
  */
 #include "base/error.h"
 #include "base/str.h"
 
 typedef struct Groups {
         StringList roots; /* one folder in each hierarchy */
+        char *top;        /* of version 2; NULL: version 1 */
+        StringList given; /* controllers that groups below `top` could not use before us */
 } Groups;
 
-/* Makes the folders `name`; `record` is the file where they are written down. None is made where there are no hierarchies. */
+/* Makes the folders `name`; `record` is the file where they are written down. None is made where there are no
+ * hierarchies. */
 int groups_open(Groups *groups, const char *name, const char *record, Error *error);
 
-/* Removes the folders and the record, and frees. */
+/* Removes the folders and the record, takes back the controllers, and frees. */
 void groups_close(Groups *groups, const char *record);
 
 /* Makes a machine's folders; their paths are added to `paths`. */

@@ -28,7 +28,8 @@ static bool parse_mount(Slice line, Mount *ret) {
                 if (!line.data || !slice_split(&line, ' ', &field))
                         return false;
         while (!slice_equals(field, slice_from("-")));
-        if (!line.data || !slice_split(&line, ' ', &ret->type) || !line.data || !slice_split(&line, ' ', &field) || !line.data)
+        if (!line.data || !slice_split(&line, ' ', &ret->type) || !line.data || !slice_split(&line, ' ', &field) ||
+            !line.data)
                 return false;
         ret->root = fields[3];
         ret->point = fields[4];
@@ -149,19 +150,39 @@ int hierarchies_read(Hierarchies *ret, Error *error) {
         return r < 0 ? error_set_errno(error, r, "cannot look for control groups") : 0;
 }
 
-void hierarchy_give_controllers(const char *folder) {
-        _cleanup_free_ char *from = str_printf("%s/cgroup.controllers", folder);
-        _cleanup_free_ char *to = str_printf("%s/cgroup.subtree_control", folder);
-        _cleanup_buffer_ Buffer list = BUFFER_INIT;
+/* The words of a file of the group. */
+static int read_words(const char *folder, const char *file, StringList *words) {
+        _cleanup_free_ char *path = str_printf("%s/%s", folder, file);
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
         Slice rest, word;
+        int r = path ? file_read(path, FILE_SMALL_MAX, &text, NULL) : -ENOMEM;
 
-        if (!from || !to || file_read(from, FILE_SMALL_MAX, &list, NULL) < 0 || buffer_length(&list) == 0)
-                return;
-        rest = slice_trim((Slice){buffer_data(&list), buffer_length(&list)});
-        while (slice_split(&rest, ' ', &word)) {
-                _cleanup_free_ char *text = str_printf("+%.*s", (int)word.length, word.data);
+        rest = slice_trim((Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)});
+        while (r >= 0 && slice_split(&rest, ' ', &word))
+                if (word.length > 0)
+                        r = string_list_add_slice(words, word);
+        return r;
+}
+
+int hierarchy_withheld_controllers(const char *folder, StringList *ret) {
+        _cleanup_string_list_ StringList all = {0}, used = {0};
+        int r = read_words(folder, "cgroup.controllers", &all);
+
+        if (r >= 0)
+                r = read_words(folder, "cgroup.subtree_control", &used);
+        for (size_t i = 0; r >= 0 && i < all.length; i++)
+                if (!string_list_contains(&used, all.items[i]))
+                        r = string_list_add(ret, all.items[i]);
+        return r;
+}
+
+void hierarchy_set_controllers(const char *folder, const StringList *controllers, bool use) {
+        _cleanup_free_ char *path = str_printf("%s/cgroup.subtree_control", folder);
+
+        for (size_t i = 0; path && i < controllers->length; i++) {
+                _cleanup_free_ char *text = str_printf("%c%s", use ? '+' : '-', controllers->items[i]);
 
                 if (text)
-                        (void)file_write(to, text);
+                        (void)file_write(path, text);
         }
 }

@@ -1,5 +1,6 @@
 #pragma once
-/* The control group hierarchies that are mounted, each with what it controls: version 1's, or version 2's if it is alone. */
+/* The control group hierarchies that are mounted, each with what it controls: version 1's, or version 2's if it is
+ * alone. */
 #include "base/error.h"
 #include "base/str.h"
 
@@ -26,6 +27,9 @@ int hierarchies_parse(Slice mountinfo, Slice self_cgroup, Hierarchies *ret);
 /* Of the calling process. */
 int hierarchies_read(Hierarchies *ret, Error *error);
 
-/* Version 2: lets groups below `folder` use all controllers that it has. One that cannot be given is left out: what needs it
- * will say so. */
-void hierarchy_give_controllers(const char *folder);
+/* Version 2: the controllers that `folder` has and does not let groups below it use. */
+int hierarchy_withheld_controllers(const char *folder, StringList *ret);
+
+/* Version 2: lets groups below `folder` use the controllers, or no longer. One that cannot be given is left out: what
+ * needs it will say so. */
+void hierarchy_set_controllers(const char *folder, const StringList *controllers, bool use);

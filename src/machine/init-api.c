@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/json-write.h"
+#include "machine/answer.h"
 #include "machine/init.h"
 #include "net/url.h"
 
@@ -31,32 +32,6 @@ static const char *const action_names[] = {
 
 /* ---- answers ---- */
 
-static void respond(HttpRequest *request, Buffer *body) {
-        (void)buffer_append_byte(body, '\n');
-        if (buffer_failed(body))
-                http_respond_text(request, 500, "out of memory\n");
-        else
-                http_respond(request, 200, "Content-Type: application/json\r\n", (Slice){buffer_data(body), buffer_length(body)});
-}
-
-static void fail(HttpRequest *request, unsigned status, const char *message) {
-        _cleanup_buffer_ Buffer body = BUFFER_INIT;
-        JsonWriter json = json_writer(&body);
-
-        json_begin_object(&json);
-        json_key(&json, "error");
-        json_begin_object(&json);
-        json_field_u64(&json, "code", status);
-        json_field_string(&json, "message", message);
-        json_end_object(&json);
-        json_end_object(&json);
-        http_respond(request, status, "Content-Type: application/json\r\n", (Slice){buffer_data(&body), buffer_length(&body)});
-}
-
-static void respond_empty(HttpRequest *request) {
-        http_respond(request, 200, "Content-Type: application/json\r\n", slice_from("{}\n"));
-}
-
 static void respond_state(Init *init, HttpRequest *request, const char *name) {
         const SystemUnit *unit = system_units_find(init_units(init), name);
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
@@ -71,7 +46,7 @@ static void respond_state(Init *init, HttpRequest *request, const char *name) {
         json_field_string(&json, "result", state.result);
         json_field_string(&json, "load", state.load);
         json_end_object(&json);
-        respond(request, &body);
+        answer_json(request, &body);
 }
 
 static void write_unit(Init *init, JsonWriter *json, const SystemUnit *unit) {
@@ -107,7 +82,7 @@ static void respond_units(Init *init, HttpRequest *request) {
                 write_unit(init, &json, units->items[i]);
         json_end_array(&json);
         json_end_object(&json);
-        respond(request, &body);
+        answer_json(request, &body);
 }
 
 static void respond_unit(Init *init, HttpRequest *request, const SystemUnit *unit) {
@@ -115,7 +90,7 @@ static void respond_unit(Init *init, HttpRequest *request, const SystemUnit *uni
         JsonWriter json = json_writer(&body);
 
         write_unit(init, &json, unit);
-        respond(request, &body);
+        answer_json(request, &body);
 }
 
 /* ---- actions ---- */
@@ -137,7 +112,11 @@ static void operation_end(Operation *operation, int r, const Error *error) {
         if (operation->request) {
                 http_request_set_gone(operation->request, NULL, false);
                 if (r < 0)
-                        fail(operation->request, r == -ENOENT ? 404 : r == -ECANCELED || r == -EOPNOTSUPP ? 409 : 500, error->text);
+                        answer_error(operation->request,
+                                     r == -ENOENT                          ? 404
+                                     : r == -ECANCELED || r == -EOPNOTSUPP ? 409
+                                                                           : 500,
+                                     error->text);
                 else
                         respond_state(operation->init, operation->request, operation->name);
         }
@@ -215,11 +194,12 @@ static void carry_out(Operation *operation, SystemUnit *unit, Action action) {
 
 static void act(Init *init, HttpRequest *request, SystemUnit *unit, Action action) {
         _cleanup_buffer_ Buffer wait = BUFFER_INIT;
-        bool waits = url_query_get(http_request_query(request), "wait", &wait) <= 0 || !str_equals(buffer_string(&wait) ?: "", "0");
+        bool waits = url_query_get(http_request_query(request), "wait", &wait) <= 0 ||
+                     !str_equals(buffer_string(&wait) ?: "", "0");
         Operation *operation;
 
         if (unit->problem && action != ACTION_STOP) {
-                fail(request, unit->masked ? 409 : 500, unit->problem);
+                answer_error(request, unit->masked ? 409 : 500, unit->problem);
                 return;
         }
         if (!simplify(init, unit, &action)) {
@@ -228,7 +208,7 @@ static void act(Init *init, HttpRequest *request, SystemUnit *unit, Action actio
         }
         operation = calloc(1, sizeof(*operation));
         if (!operation) {
-                fail(request, 500, "out of memory");
+                answer_error(request, 500, "out of memory");
                 return;
         }
         operation->init = init;
@@ -293,21 +273,23 @@ static void open_log(Init *init, HttpRequest *request, const SystemUnit *unit) {
         Error error = ERROR_NONE;
 
         if (url_query_get(http_request_query(request), "lines", &lines_text) > 0 &&
-            str_parse_u64((Slice){buffer_data(&lines_text), buffer_length(&lines_text)}, SUPERVISOR_LOG_LINES_MAX, &lines) < 0) {
-                fail(request, 400, "lines must be a number up to 100000");
+            str_parse_u64((Slice){buffer_data(&lines_text), buffer_length(&lines_text)}, SUPERVISOR_LOG_LINES_MAX,
+                          &lines) < 0) {
+                answer_error(request, 400, "lines must be a number up to 100000");
                 return;
         }
         (void)url_query_get(http_request_query(request), "follow", &follow);
         stream = calloc(1, sizeof(*stream));
         if (!stream) {
-                fail(request, 500, "out of memory");
+                answer_error(request, 500, "out of memory");
                 return;
         }
         *stream = (LogStream){.init = init, .request = request};
-        if (supervisor_log_open(init_supervisor(init), unit->name, (size_t)lines, str_equals(buffer_string(&follow) ?: "", "1"),
-                                &log_events, stream, &stream->log, &error) < 0) {
+        if (supervisor_log_open(init_supervisor(init), unit->name, (size_t)lines,
+                                str_equals(buffer_string(&follow) ?: "", "1"), &log_events, stream, &stream->log,
+                                &error) < 0) {
                 free(stream);
-                fail(request, 500, error.text);
+                answer_error(request, 500, error.text);
                 return;
         }
         http_request_set_data(request, stream);
@@ -329,8 +311,9 @@ static void handle_unit_verb(Init *init, HttpRequest *request, SystemUnit *unit,
                         act(init, request, unit, (Action)i);
                         return;
                 }
-        fail(request, 404, "a unit can be asked to start, stop, restart, try-restart, reload, reload-or-restart or "
-                           "reload-or-try-restart (POST), or for its log (GET)");
+        answer_error(request, 404,
+                     "a unit can be asked to start, stop, restart, try-restart, reload, reload-or-restart or "
+                     "reload-or-try-restart (POST), or for its log (GET)");
 }
 
 /* "NAME" or "NAME/VERB" */
@@ -343,37 +326,38 @@ static void handle_unit(Init *init, HttpRequest *request, Slice rest) {
         (void)slice_split(&rest, '/', &encoded);
         if (url_decode(&name, encoded, false, NULL) < 0 || !buffer_string(&name) ||
             memchr(buffer_string(&name), '\0', buffer_length(&name))) {
-                fail(request, 400, "the unit's name is not well encoded");
+                answer_error(request, 400, "the unit's name is not well encoded");
                 return;
         }
         unit = init_find(init, buffer_string(&name), &error);
         if (!unit)
-                fail(request, 404, error.text);
+                answer_error(request, 404, error.text);
         else if (rest.data)
                 handle_unit_verb(init, request, unit, rest);
         else if (http_request_method(request) == HTTP_METHOD_GET)
                 respond_unit(init, request, unit);
         else
-                fail(request, 405, "only GET is supported here");
+                answer_error(request, 405, "only GET is supported here");
 }
 
 static void handle_reload(Init *init, HttpRequest *request) {
         Error error = ERROR_NONE;
 
         if (init_reload(init, &error) < 0)
-                fail(request, 500, error.text);
+                answer_error(request, 500, error.text);
         else
-                respond_empty(request);
+                answer_empty(request);
 }
 
 void init_api_handle(void *userdata, HttpRequest *request) {
         Slice path = http_request_path(request), prefix = slice_from(PREFIX);
-        bool post = http_request_method(request) == HTTP_METHOD_POST, get = http_request_method(request) == HTTP_METHOD_GET;
+        bool post = http_request_method(request) == HTTP_METHOD_POST,
+             get = http_request_method(request) == HTTP_METHOD_GET;
         Slice units = slice_from("units/");
         Init *init = userdata;
 
         if (path.length < prefix.length || memcmp(path.data, prefix.data, prefix.length) != 0) {
-                fail(request, 404, "this is a machine's init: its API lies under " PREFIX);
+                answer_error(request, 404, "this is a machine's init: its API lies under " PREFIX);
                 return;
         }
         path = (Slice){path.data + prefix.length, path.length - prefix.length};
@@ -384,9 +368,11 @@ void init_api_handle(void *userdata, HttpRequest *request) {
         } else if (post && slice_equals(path, slice_from("reload"))) {
                 handle_reload(init, request);
         } else if (post && slice_equals(path, slice_from("poweroff"))) {
-                respond_empty(request);
+                answer_empty(request);
                 init_stop(init);
         } else {
-                fail(request, 404, "there is no such thing: units, units/NAME, units/NAME/ACTION, reload and poweroff are served");
+                answer_error(
+                        request, 404,
+                        "there is no such thing: units, units/NAME, units/NAME/ACTION, reload and poweroff are served");
         }
 }

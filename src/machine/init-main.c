@@ -84,7 +84,8 @@ int main(int argc, char **argv) {
         Main program = {0};
         bool help = false, version = false;
         const Option options[] = {
-                {"status-fd", 0, OPTION_U64, "FD", NULL, "where to say \"booted\", or \"failed WHY\"", &program.status_fd, NULL},
+                {"status-fd", 0, OPTION_U64, "FD", NULL, "where to say \"booted\", or \"failed WHY\"",
+                 &program.status_fd, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &version, NULL},
                 {"help", 'h', OPTION_SWITCH, NULL, NULL, "print this", &help, NULL},
                 {0},
@@ -98,7 +99,8 @@ int main(int argc, char **argv) {
                 return EXIT_USAGE;
         }
         if (help && options_format_help(options, "--", &text) >= 0) {
-                printf("Usage: faering-init [OPTIONS]\n\nThe first process of a local machine; \"faering up\" starts it.\n\n%.*s",
+                printf("Usage: faering-init [OPTIONS]\n\nThe first process of a local machine; \"faering up\" starts "
+                       "it.\n\n%.*s",
                        (int)buffer_length(&text), buffer_data(&text));
                 return EXIT_OK;
         }
@@ -107,7 +109,8 @@ int main(int argc, char **argv) {
                 return EXIT_OK;
         }
         if (getpid() != 1) {
-                log_error("this is the first process of a local machine, and of no use elsewhere: \"faering up\" makes machines");
+                log_error("this is the first process of a local machine, and of no use elsewhere: \"faering up\" makes "
+                          "machines");
                 return EXIT_USAGE;
         }
         (void)signal(SIGPIPE, SIG_IGN);

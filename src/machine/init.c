@@ -19,7 +19,7 @@ struct Init {
         SystemUnits units;
         HttpServer *http;
         uv_timer_t stop_timer;
-        size_t starting, failed;  /* wanted units at boot */
+        size_t starting, failed; /* wanted units at boot */
         Error first_failure;
         size_t stop_pending;
         bool booting, stopping, closing, timer_open;
@@ -110,7 +110,8 @@ static void keep_instances(Init *init, SystemUnits *now) {
                 SystemUnit *unit;
 
                 if (unit_name_split(slice_from(name)).kind == UNIT_NAME_INSTANCE && !system_units_find(now, name))
-                        (void)system_units_add_instance(now, init->options.folders, INIT_PASS_ENVIRONMENT, name, &unit, NULL);
+                        (void)system_units_add_instance(now, init->options.folders, INIT_PASS_ENVIRONMENT, name, &unit,
+                                                        NULL);
         }
 }
 
@@ -305,7 +306,8 @@ static void on_changed(void *userdata, const char *name, const SupervisorState *
         else if (str_equals(state->active, "active"))
                 note(init, "%s is active (%s)", name, state->sub);
         else if (str_equals(state->sub, "auto-restart"))
-                note(init, "%s will be started again (%s)%s%s", name, state->result, state->text[0] ? ": " : "", state->text);
+                note(init, "%s will be started again (%s)%s%s", name, state->result, state->text[0] ? ": " : "",
+                     state->text);
 }
 
 static const SupervisorEvents supervisor_events = {.changed = on_changed};
@@ -323,7 +325,8 @@ static int listen_api(Init *init, Error *error) {
         return http_server_listen(init->http, &url, SOCKET_MODE, NULL, NULL, error);
 }
 
-int init_new(uv_loop_t *loop, const InitOptions *options, const InitEvents *events, void *userdata, Init **ret, Error *error) {
+int init_new(uv_loop_t *loop, const InitOptions *options, const InitEvents *events, void *userdata, Init **ret,
+             Error *error) {
         const EmbeddedOptions embedded = {
                 .state_directory = options->state_directory,
                 .cgroup_at_top = true,

@@ -1,14 +1,14 @@
 #pragma once
 /*
- * The init of a local machine: loads the machine's own units, starts those that are wanted, serves the init API, and stops
- * all in reverse order at the end. main.c of faering-init makes it and runs the loop.
+ * The init of a local machine: loads the machine's own units, starts those that are wanted, serves the init API, and
+ * stops all in reverse order at the end. main.c of faering-init makes it and runs the loop.
  */
 #include <uv.h>
 
 #include "host/supervisor.h"
 #include "machine/system-units.h"
-#include "unitfile/name.h"
 #include "net/http-server.h"
+#include "unitfile/name.h"
 
 #define INIT_SOCKET "/run/faering/init.sock"
 #define INIT_STATE_DIRECTORY "/run/faering/init"
@@ -30,7 +30,8 @@ typedef struct InitOptions {
 } InitOptions;
 
 /* `options` and `events` are borrowed. Begins at once. *ret is the caller's also when this fails. */
-int init_new(uv_loop_t *loop, const InitOptions *options, const InitEvents *events, void *userdata, Init **ret, Error *error);
+int init_new(uv_loop_t *loop, const InitOptions *options, const InitEvents *events, void *userdata, Init **ret,
+             Error *error);
 
 /* Stops all units in reverse order, within a limit of time; then the loop comes to its end. Once is enough. */
 void init_stop(Init *init);

@@ -12,7 +12,7 @@
 #include "machine/switch.h"
 
 enum {
-        GRACE_MSEC = 30000,       /* init takes 20 s at most */
+        GRACE_MSEC = 30000, /* init takes 20 s at most */
         GROUPS_RETRY_MSEC = 10,
         GROUPS_RETRIES_MAX = 1000,
         READ_SIZE = 4096,
@@ -25,12 +25,12 @@ struct MachineRun {
         Process process;
         Console console;
         uv_pipe_t console_pipe, status_pipe;
-        uv_timer_t timer;    /* grace, then removal of the groups */
-        int go;              /* writing end; -1 */
+        uv_timer_t timer; /* grace, then removal of the groups */
+        int go;           /* writing end; -1 */
         StringList groups;
         Buffer status;
         char room[READ_SIZE];
-        unsigned open;       /* handles, the process among them */
+        unsigned open; /* handles, the process among them */
         unsigned retries;
         bool ended, pulled;
 };
@@ -128,8 +128,8 @@ static void on_groups_timer(uv_timer_t *timer) {
         release_groups(timer->data);
 }
 
-/* The first process is reaped after all others of its namespace, but the kernel empties a control group a little later, and
- * version 1 tells nobody when. */
+/* The first process is reaped after all others of its namespace, but the kernel empties a control group a little
+ * later, and version 1 tells nobody when. */
 static void release_groups(MachineRun *run) {
         int r = groups_remove(&run->groups);
 
@@ -153,8 +153,8 @@ static void on_exited(Process *process, int code, int status) {
                 (void)error_set(&machine->why, 0, "powered off");
         else if (!machine->why.text[0])
                 (void)error_set(&machine->why, 0, "its first process %s %d; see %s/%s/console.log",
-                                code == CLD_EXITED ? "ended with status" : "was killed by signal", status, machine->host->directory,
-                                machine->name);
+                                code == CLD_EXITED ? "ended with status" : "was killed by signal", status,
+                                machine->host->directory, machine->name);
         if (machine->power != MACHINE_STOPPING)
                 set_power(machine, MACHINE_STOPPING);
         (void)uv_timer_stop(&run->timer);
@@ -218,7 +218,8 @@ static void take_status(MachineRun *run, Slice line) {
         Machine *machine = run->machine;
 
         if (line.length > sizeof(failed) - 1 && memcmp(line.data, failed, sizeof(failed) - 1) == 0)
-                (void)error_set(&machine->why, 0, "%.*s", (int)(line.length - sizeof(failed) + 1), line.data + sizeof(failed) - 1);
+                (void)error_set(&machine->why, 0, "%.*s", (int)(line.length - sizeof(failed) + 1),
+                                line.data + sizeof(failed) - 1);
         if (machine->power == MACHINE_STARTING)
                 set_power(machine, MACHINE_ON);
 }
@@ -278,7 +279,8 @@ static void pipes_close(Pipes *pipes) {
 }
 
 static int pipes_open(Pipes *pipes, Error *error) {
-        if (pipe2(pipes->console, O_CLOEXEC) < 0 || pipe2(pipes->status, O_CLOEXEC) < 0 || pipe2(pipes->go, O_CLOEXEC) < 0)
+        if (pipe2(pipes->console, O_CLOEXEC) < 0 || pipe2(pipes->status, O_CLOEXEC) < 0 ||
+            pipe2(pipes->go, O_CLOEXEC) < 0)
                 return error_set_errno(error, -errno, "cannot make pipes");
         return 0;
 }
@@ -286,7 +288,8 @@ static int pipes_open(Pipes *pipes, Error *error) {
 /* The program is our own, told to become the machine (main.c). */
 static int spawn(MachineRun *run, const Pipes *pipes, Error *error) {
         Machine *machine = run->machine;
-        const char *const argv[] = {"faering-machines", "--become", machine->name, "--dir", machine->host->directory, NULL};
+        const char *const argv[] = {"faering-machines",       "--become", machine->name, "--dir",
+                                    machine->host->directory, NULL};
         const int passed[] = {pipes->go[0], pipes->status[1]}; /* 3 and 4 there */
         int fds[HIERARCHIES_MAX];
         ProcessOptions options = {

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * One local machine: its disk, and while it is powered on its first process, in namespaces and control groups of its own.
- * The power's moves are a table in machine.c.
+ * One local machine: its disk, and while it is powered on its first process, in namespaces and control groups of its
+ * own. The power's moves are a table in machine.c.
  */
 #include <uv.h>
 
@@ -28,9 +28,9 @@ typedef struct Machine {
         char name[PLAN_NAME_MAX];
         char address[PLAN_ADDRESS_MAX];
         MachinePower power;
-        Error why;         /* of what is not as it should be; empty when all is well */
-        WallUsec since;    /* when it was powered on */
-        MachineRun *run;   /* NULL while off */
+        Error why;       /* of what is not as it should be; empty when all is well */
+        WallUsec since;  /* when it was powered on */
+        MachineRun *run; /* NULL while off */
         const struct MachineHost *host;
 } Machine;
 
@@ -54,8 +54,8 @@ Machine *machine_free(Machine *machine);
 /* Only when off; `changed` follows. On failure it stays off, and `why` says why, too. */
 int machine_power_on(Machine *machine, Error *error);
 
-/* `plug`: kills the first process, and with it all others. Otherwise asks init to end, and pulls the plug when it has not
- * done so in time. Does nothing when off. */
+/* `plug`: kills the first process, and with it all others. Otherwise asks init to end, and pulls the plug when it has
+ * not done so in time. Does nothing when off. */
 void machine_power_off(Machine *machine, bool plug);
 
 /* Process id on the host of the first process; 0: none. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/json-write.h"
+#include "machine/answer.h"
 #include "machine/disk.h"
 #include "machine/machines.h"
 #include "net/url.h"
@@ -9,32 +10,6 @@
 #define PREFIX "/faering/v1/"
 
 /* ---- answers ---- */
-
-static void respond(HttpRequest *request, Buffer *body) {
-        (void)buffer_append_byte(body, '\n');
-        if (buffer_failed(body))
-                http_respond_text(request, 500, "out of memory\n");
-        else
-                http_respond(request, 200, "Content-Type: application/json\r\n", (Slice){buffer_data(body), buffer_length(body)});
-}
-
-static void fail(HttpRequest *request, unsigned status, const char *message) {
-        _cleanup_buffer_ Buffer body = BUFFER_INIT;
-        JsonWriter json = json_writer(&body);
-
-        json_begin_object(&json);
-        json_key(&json, "error");
-        json_begin_object(&json);
-        json_field_u64(&json, "code", status);
-        json_field_string(&json, "message", message);
-        json_end_object(&json);
-        json_end_object(&json);
-        http_respond(request, status, "Content-Type: application/json\r\n", (Slice){buffer_data(&body), buffer_length(&body)});
-}
-
-static void respond_empty(HttpRequest *request) {
-        http_respond(request, 200, "Content-Type: application/json\r\n", slice_from("{}\n"));
-}
 
 static unsigned status_of(int r) {
         switch (r) {
@@ -53,9 +28,9 @@ static unsigned status_of(int r) {
 
 static void respond_result(HttpRequest *request, int r, const Error *error) {
         if (r < 0)
-                fail(request, status_of(r), error->text[0] ? error->text : "out of memory");
+                answer_error(request, status_of(r), error->text[0] ? error->text : "out of memory");
         else
-                respond_empty(request);
+                answer_empty(request);
 }
 
 /* ---- machines as JSON ---- */
@@ -84,7 +59,7 @@ static void respond_machine(HttpRequest *request, Machine *machine) {
         JsonWriter json = json_writer(&body);
 
         write_machine(&json, machine);
-        respond(request, &body);
+        answer_json(request, &body);
 }
 
 static void write_forwards(JsonWriter *json, const Machines *machines) {
@@ -126,7 +101,7 @@ static void respond_all(Machines *machines, HttpRequest *request) {
         machines_each(machines, write_machine, &json);
         json_end_array(&json);
         json_end_object(&json);
-        respond(request, &body);
+        answer_json(request, &body);
 }
 
 /* ---- waiting ---- */
@@ -153,7 +128,7 @@ static bool is_over(const Machine *machine, bool for_off) {
 }
 
 void machines_api_changed(Machines *machines) {
-        list_foreach(machines_waits(machines), node) {
+        list_foreach (machines_waits(machines), node) {
                 Wait *wait = container_of(node, Wait, link);
                 Machine *machine = machines_find(machines, wait->number);
                 HttpRequest *request = wait->request;
@@ -165,7 +140,7 @@ void machines_api_changed(Machines *machines) {
                 if (machine)
                         respond_machine(request, machine);
                 else
-                        fail(request, 404, "the machine was removed");
+                        answer_error(request, 404, "the machine was removed");
         }
 }
 
@@ -178,7 +153,7 @@ static void respond_when(Machines *machines, HttpRequest *request, Machine *mach
         }
         wait = calloc(1, sizeof(*wait));
         if (!wait) {
-                fail(request, 500, "out of memory");
+                answer_error(request, 500, "out of memory");
                 return;
         }
         *wait = (Wait){.request = request, .number = machine->number, .for_off = for_off};
@@ -197,7 +172,7 @@ static void handle_create(Machines *machines, HttpRequest *request, unsigned num
         int r;
 
         if (body.length > DISK_USER_DATA_MAX) {
-                fail(request, 413, "a cloud-config has at most 1 MiB");
+                answer_error(request, 413, "a cloud-config has at most 1 MiB");
                 return;
         }
         r = machines_create(machines, number, body.length ? body : (Slice){NULL, 0}, &machine, &error);
@@ -220,7 +195,8 @@ static void handle_on(Machines *machines, HttpRequest *request, Machine *machine
 static bool query_says(HttpRequest *request, const char *name, const char *value) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
 
-        return url_query_get(http_request_query(request), name, &text) > 0 && str_equals(buffer_string(&text) ?: "", value);
+        return url_query_get(http_request_query(request), name, &text) > 0 &&
+               str_equals(buffer_string(&text) ?: "", value);
 }
 
 static void handle_get(Machines *machines, HttpRequest *request, Machine *machine) {
@@ -246,8 +222,10 @@ static void handle_existing(Machines *machines, HttpRequest *request, Machine *m
                 machine_power_off(machine, query_says(request, "plug", "1"));
                 respond_when(machines, request, machine, true);
         } else {
-                fail(request, 404, "a machine can be made (POST), powered on (POST …/on) and off (POST …/off), looked at (GET) and "
-                                   "removed (DELETE)");
+                answer_error(request, 404,
+                             "a machine can be made (POST), powered on (POST …/on) and off (POST …/off), looked at "
+                             "(GET) and "
+                             "removed (DELETE)");
         }
 }
 
@@ -261,14 +239,14 @@ static void handle_machine(Machines *machines, HttpRequest *request, Slice rest)
         (void)slice_split(&rest, '/', &part);
         name = slice_dup(part);
         if (!name || plan_parse_name(name, &number, &error) < 0) {
-                fail(request, 400, error.text);
+                answer_error(request, 400, error.text);
                 return;
         }
         machine = machines_find(machines, number);
         if (http_request_method(request) == HTTP_METHOD_POST && !rest.data)
                 handle_create(machines, request, number);
         else if (!machine)
-                fail(request, 404, "there is no such machine; \"faering up NAME\" makes it");
+                answer_error(request, 404, "there is no such machine; \"faering up NAME\" makes it");
         else
                 handle_existing(machines, request, machine, rest);
 }
@@ -317,7 +295,7 @@ void machines_api_handle(void *userdata, HttpRequest *request) {
         Machines *machines = userdata;
 
         if (!cut_prefix(&path, PREFIX)) {
-                fail(request, 404, "this is the daemon of local machines: its API lies under " PREFIX);
+                answer_error(request, 404, "this is the daemon of local machines: its API lies under " PREFIX);
         } else if (cut_prefix(&path, "machines/")) {
                 handle_machine(machines, request, path);
         } else if (method == HTTP_METHOD_GET && slice_equals(path, slice_from("machines"))) {
@@ -328,8 +306,9 @@ void machines_api_handle(void *userdata, HttpRequest *request) {
                 handle_remove_forward(machines, request, path);
         } else if (method == HTTP_METHOD_POST && slice_equals(path, slice_from("down"))) {
                 machines_down(machines, query_says(request, "keepDisks", "1"));
-                respond_empty(request);
+                answer_empty(request);
         } else {
-                fail(request, 404, "there is no such thing: machines, machines/NAME, forwards and down are served");
+                answer_error(request, 404,
+                             "there is no such thing: machines, machines/NAME, forwards and down are served");
         }
 }

@@ -73,8 +73,9 @@ static int greet_starter(Main *program, uv_loop_t *loop, int fd) {
         (void)uv_pipe_init(loop, &program->starter, 0);
         program->starter.data = program;
         program->has_starter = true;
-        return uv_pipe_open(&program->starter, fd) < 0 ? -EINVAL
-                                                       : uv_read_start((uv_stream_t *)&program->starter, on_room, on_starter);
+        return uv_pipe_open(&program->starter, fd) < 0
+                       ? -EINVAL
+                       : uv_read_start((uv_stream_t *)&program->starter, on_room, on_starter);
 }
 
 /* ---- run ---- */
@@ -118,8 +119,11 @@ static int become(const Settings *settings) {
         unsigned number;
 
         if (plan_parse_name(settings->become, &number, &error) >= 0) {
-                const Enter enter = {
-                        .directory = settings->directory, .machine = name, .address = address, .go = GO_FD, .status = STATUS_FD};
+                const Enter enter = {.directory = settings->directory,
+                                     .machine = name,
+                                     .address = address,
+                                     .go = GO_FD,
+                                     .status = STATUS_FD};
 
                 plan_name(number, name);
                 plan_address(number, address);
@@ -135,10 +139,11 @@ int main(int argc, char **argv) {
         _cleanup_(settings_deinit) Settings settings = {0};
         _cleanup_string_list_ StringList arguments = {0};
         const Option options[] = {
-                {"dir", 0, OPTION_STRING, "DIR", "FAERING_LOCAL_DIR", "where machines lie (default: " MACHINES_DIRECTORY_DEFAULT ")",
-                 &settings.directory, NULL},
+                {"dir", 0, OPTION_STRING, "DIR", "FAERING_LOCAL_DIR",
+                 "where machines lie (default: " MACHINES_DIRECTORY_DEFAULT ")", &settings.directory, NULL},
                 {"programs", 0, OPTION_STRING, "DIR", "FAERING_LOCAL_PROGRAMS",
-                 "what is laid over each machine's root (default: the programs beside this one)", &settings.programs, NULL},
+                 "what is laid over each machine's root (default: the programs beside this one)", &settings.programs,
+                 NULL},
                 {"starter-fd", 0, OPTION_U64, "FD", NULL, NULL, &settings.starter_fd, NULL},
                 {"become", 0, OPTION_STRING, "MACHINE", NULL, NULL, &settings.become, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &settings.version, NULL},
@@ -155,7 +160,8 @@ int main(int argc, char **argv) {
                 return EXIT_USAGE;
         }
         if (settings.help && options_format_help(options, "--", &text) >= 0) {
-                printf("Usage: faering-machines [OPTIONS]\n\nThe daemon of local machines; \"faering up\" starts it.\n\n%.*s",
+                printf("Usage: faering-machines [OPTIONS]\n\nThe daemon of local machines; \"faering up\" starts "
+                       "it.\n\n%.*s",
                        (int)buffer_length(&text), buffer_data(&text));
                 return EXIT_OK;
         }

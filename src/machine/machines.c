@@ -175,7 +175,8 @@ int machines_power_on(Machines *machines, Machine *machine, Error *error) {
         if (machines->down)
                 return error_set(error, -ESHUTDOWN, "everything is going down");
         if (machine->power == MACHINE_STOPPING)
-                return error_set(error, -EBUSY, "%s is just being powered off: try again when it is off", machine->name);
+                return error_set(error, -EBUSY, "%s is just being powered off: try again when it is off",
+                                 machine->name);
         if (machine->power != MACHINE_OFF)
                 return 0;
         r = disk_put_programs(machines->directory, machine->name, machines->programs, error);
@@ -268,7 +269,8 @@ static char *group_name(const char *directory) {
 
         if (stat(directory, &status) < 0)
                 return NULL;
-        return str_printf("faering-local-%llx-%llx", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino);
+        return str_printf("faering-local-%llx-%llx", (unsigned long long)status.st_dev,
+                          (unsigned long long)status.st_ino);
 }
 
 static int listen_control(Machines *machines, Error *error) {

@@ -18,8 +18,8 @@ typedef struct MachinesOptions {
 /* Clears what an earlier daemon left, and begins. `options` is borrowed; *ret is the caller's also when this fails. */
 int machines_new(uv_loop_t *loop, const MachinesOptions *options, Machines **ret, Error *error);
 
-/* Ends all machines and removes everything, but for the disks with `keep_disks`: machines are then asked to end. Then the
- * loop comes to its end. */
+/* Ends all machines and removes everything, but for the disks with `keep_disks`: machines are then asked to end. Then
+ * the loop comes to its end. */
 void machines_down(Machines *machines, bool keep_disks);
 
 /* After the loop has ended. */

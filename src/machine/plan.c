@@ -12,8 +12,10 @@ enum {
 int plan_parse_name(const char *name, unsigned *ret_number, Error *error) {
         uint64_t number;
 
-        if (name[0] != 'm' || name[1] == '0' || str_parse_u64(slice_from(name + 1), PLAN_MACHINES_MAX, &number) < 0 || number == 0)
-                return error_set(error, -EINVAL, "\"%s\" is no name of a local machine: they are m1 to m%d", name, PLAN_MACHINES_MAX);
+        if (name[0] != 'm' || name[1] == '0' || str_parse_u64(slice_from(name + 1), PLAN_MACHINES_MAX, &number) < 0 ||
+            number == 0)
+                return error_set(error, -EINVAL, "\"%s\" is no name of a local machine: they are m1 to m%d", name,
+                                 PLAN_MACHINES_MAX);
         *ret_number = (unsigned)number;
         return 0;
 }
@@ -69,9 +71,11 @@ int plan_parse_forward(const char *text, PlanForward *ret, Error *error) {
         if (!slice_split(&rest, ':', &host_port) || !rest.data || !slice_split(&rest, ':', &target) || !rest.data ||
             !slice_split(&rest, ':', &port) || rest.data || parse_port(host_port, &forward.host_port) < 0 ||
             parse_target(target, forward.address) < 0 || parse_port(port, &forward.port) < 0)
-                return error_set(error, -EINVAL,
-                                 "\"%s\" is no port to forward: it is HOSTPORT:MACHINE:PORT or HOSTPORT:ADDRESS:PORT, as in "
-                                 "8080:m1:80", text);
+                return error_set(
+                        error, -EINVAL,
+                        "\"%s\" is no port to forward: it is HOSTPORT:MACHINE:PORT or HOSTPORT:ADDRESS:PORT, as in "
+                        "8080:m1:80",
+                        text);
         *ret = forward;
         return 0;
 }

@@ -16,8 +16,8 @@ int plan_parse_name(const char *name, unsigned *ret_number, Error *error);
 void plan_name(unsigned number, char name[static PLAN_NAME_MAX]);
 void plan_address(unsigned number, char address[static PLAN_ADDRESS_MAX]);
 
-/* "10.66.0.11=http://10.66.0.11:2380,…": --initial-cluster of stores on machines 1 to `count`, each named by its address (which,
- * unlike its name, the same cloud-config can say on all of them). */
+/* "10.66.0.11=http://10.66.0.11:2380,…": --initial-cluster of stores on machines 1 to `count`, each named by its
+ * address (which, unlike its name, the same cloud-config can say on all of them). */
 int plan_initial_cluster(unsigned count, Buffer *to);
 
 /* A port of the host's loopback that leads to a port of a machine. */

@@ -46,8 +46,9 @@ static int link_file(const FTSENT *entry, const char *to) {
         }
         if (link(entry->fts_accpath, to) == 0)
                 return 0;
-        return errno == EXDEV || errno == EPERM || errno == EMLINK ? copy_file(entry->fts_accpath, to, entry->fts_statp->st_mode)
-                                                                   : -errno;
+        return errno == EXDEV || errno == EPERM || errno == EMLINK
+                       ? copy_file(entry->fts_accpath, to, entry->fts_statp->st_mode)
+                       : -errno;
 }
 
 int programs_link(const char *from, const char *to, Error *error) {
@@ -100,7 +101,8 @@ static int take(const Gathering *g, const char *from, const char *folder, const 
 }
 
 /* All files of a folder whose names begin and end so. */
-static int take_all(const Gathering *g, const char *from, const char *prefix, const char *suffix, const char *folder, Error *error) {
+static int take_all(const Gathering *g, const char *from, const char *prefix, const char *suffix, const char *folder,
+                    Error *error) {
         DIR *opened = opendir(from);
         struct dirent *entry;
         int r = 0;
@@ -138,7 +140,8 @@ static int own_folder(char folder[static PATH_MAX], Error *error) {
 /* One folder for each of our subjects, the running program in one of them. */
 static int gather_from_build(const Gathering *g, const char *own, Error *error) {
         static const char *const subjects[] = {"store", "fleet", "containers", "containers/runtime", "boot", "machine"};
-        _cleanup_free_ char *cli = str_printf("%s/../cli/faering", own), *units = str_printf("%s/../../data/systemd", own);
+        _cleanup_free_ char *cli = str_printf("%s/../cli/faering", own),
+                            *units = str_printf("%s/../../data/systemd", own);
         int r = cli && units ? take(g, cli, "usr/bin", "faering", error) : -ENOMEM;
 
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(subjects); i++) {
@@ -195,13 +198,15 @@ static int make_links(const Gathering *g, Error *error) {
                 if (is_there(g, links[i].folder, links[i].target))
                         r = make_link(g, links[i].folder, links[i].name, links[i].target, error);
         if (r >= 0 && is_there(g, UNITS, "faering-boot.service"))
-                r = make_link(g, UNITS "/multi-user.target.wants", "faering-boot.service", "../faering-boot.service", error);
+                r = make_link(g, UNITS "/multi-user.target.wants", "faering-boot.service", "../faering-boot.service",
+                              error);
         return r;
 }
 
 /* The units name programs where they are installed; a machine has them in /usr/sbin. */
 static int link_installed_folder(const Gathering *g, Error *error) {
-        _cleanup_free_ char *programs = str_printf("%s/usr/sbin", g->to), *folder = str_printf("%s" FAERING_SBINDIR, g->to);
+        _cleanup_free_ char *programs = str_printf("%s/usr/sbin", g->to),
+                            *folder = str_printf("%s" FAERING_SBINDIR, g->to);
         struct dirent *entry;
         DIR *opened;
         int r;
@@ -222,7 +227,8 @@ static int link_installed_folder(const Gathering *g, Error *error) {
 }
 
 static int note_missing(const Gathering *g, StringList *missing) {
-        static const char *const needed[] = {"faering-init", "faering-store", "faering-fleet", "faering-containers", "faering-boot"};
+        static const char *const needed[] = {"faering-init", "faering-store", "faering-fleet", "faering-containers",
+                                             "faering-boot"};
         int r = is_there(g, "usr/bin", "faering") ? 0 : string_list_add(missing, "faering");
 
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(needed); i++)

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * Our own programs and units, gathered in one folder as they lie in a machine: usr/bin, usr/sbin, usr/lib/systemd/system.
- * Each machine's disk gets links to the files. (A second lower layer of the machine's overlay cannot hold them: the kernel
- * refuses a lower layer that lies within another, and the host's root is one.)
+ * Our own programs and units, gathered in one folder as they lie in a machine: usr/bin, usr/sbin,
+ * usr/lib/systemd/system. Each machine's disk gets links to the files. (A second lower layer of the machine's overlay
+ * cannot hold them: the kernel refuses a lower layer that lies within another, and the host's root is one.)
  */
 #include "base/error.h"
 #include "base/str.h"

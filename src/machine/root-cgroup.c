@@ -9,7 +9,8 @@
 #define OWN_GROUP "init.scope"
 
 static int move_in(const char *top) {
-        _cleanup_free_ char *folder = str_printf("%s/" OWN_GROUP, top), *procs = str_printf("%s/" OWN_GROUP "/cgroup.procs", top);
+        _cleanup_free_ char *folder = str_printf("%s/" OWN_GROUP, top),
+                            *procs = str_printf("%s/" OWN_GROUP "/cgroup.procs", top);
 
         if (!folder || !procs)
                 return -ENOMEM;
@@ -20,6 +21,7 @@ static int move_in(const char *top) {
 
 int root_cgroup_delegate(Error *error) {
         _cleanup_hierarchies_ Hierarchies all = {0};
+        _cleanup_string_list_ StringList withheld = {0};
         int r;
 
         r = hierarchies_read(&all, error);
@@ -27,9 +29,11 @@ int root_cgroup_delegate(Error *error) {
                 if (!all.items[i].unified)
                         continue;
                 r = move_in(all.items[i].top);
+                if (r >= 0)
+                        r = hierarchy_withheld_controllers(all.items[i].top, &withheld);
                 if (r < 0)
                         return error_set_errno(error, r, "cannot divide the control group %s", all.items[i].top);
-                hierarchy_give_controllers(all.items[i].top);
+                hierarchy_set_controllers(all.items[i].top, &withheld, true);
         }
         return r;
 }

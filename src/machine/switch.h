@@ -1,6 +1,6 @@
 #pragma once
-/* The switch: a network namespace that holds a bridge with 10.66.0.1, to which each machine has a cable. Nothing of it is
- * in the host's own network; it is gone with its last file descriptor. */
+/* The switch: a network namespace that holds a bridge with 10.66.0.1, to which each machine has a cable. Nothing of
+ * it is in the host's own network; it is gone with its last file descriptor. */
 #include <sys/types.h>
 
 #include "base/error.h"

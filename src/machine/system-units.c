@@ -69,8 +69,8 @@ static int add_unit(SystemUnits *units, SystemUnit *unit) {
 
 /* Assignments whose words are names of units. */
 static bool names_units(const char *option) {
-        static const char *const options[] = {"Requires", "Requisite", "Wants",   "BindsTo", "PartOf",
-                                              "Conflicts", "Before",   "After", "OnFailure"};
+        static const char *const options[] = {"Requires",  "Requisite", "Wants", "BindsTo",  "PartOf",
+                                              "Conflicts", "Before",    "After", "OnFailure"};
 
         for (size_t i = 0; i < ARRAY_SIZE(options); i++)
                 if (str_equals(option, options[i]))
@@ -97,7 +97,8 @@ static int replace_aliases(const SystemUnits *units, const char *value, Buffer *
         return r;
 }
 
-static int merge_option(const SystemUnits *units, const UnitFile *from, const UnitOption *option, UnitFile *to, Error *error) {
+static int merge_option(const SystemUnits *units, const UnitFile *from, const UnitOption *option, UnitFile *to,
+                        Error *error) {
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
         const char *section = unitfile_section_name(from, option);
         Slice text = slice_from(option->value);
@@ -118,7 +119,8 @@ static int merge_file(const SystemUnits *units, const char *path, UnitFile *to, 
         r = file_read(path, UNITFILE_TEXT_MAX, &text, error);
         if (r < 0)
                 return r;
-        r = unitfile_parse(&file, (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)}, NULL, error);
+        r = unitfile_parse(&file, (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)}, NULL,
+                           error);
         for (size_t i = 0; r >= 0 && i < file.n_options; i++)
                 r = merge_option(units, &file, &file.options[i], to, error);
         return r < 0 ? error_prefix(error, r, "%s", path) : 0;
@@ -144,8 +146,8 @@ static int write_text(SystemUnit *unit) {
         return unit->text ? 0 : -ENOMEM;
 }
 
-static int merge_unit(const SystemUnits *units, UnitFolders folders, const char *pass, const char *path, SystemUnit *unit,
-                      Error *error) {
+static int merge_unit(const SystemUnits *units, UnitFolders folders, const char *pass, const char *path,
+                      SystemUnit *unit, Error *error) {
         _cleanup_string_list_ StringList names = {0}, paths = {0};
         int r;
 
@@ -154,7 +156,8 @@ static int merge_unit(const SystemUnits *units, UnitFolders folders, const char 
                 r = unit_search_dropins(folders, &names, &paths, error);
         /* before all else, so that the unit may take it back with an empty assignment */
         if (r >= 0)
-                r = unitfile_add(&unit->file, slice_from("Service"), slice_from("PassEnvironment"), slice_from(pass), error);
+                r = unitfile_add(&unit->file, slice_from("Service"), slice_from("PassEnvironment"), slice_from(pass),
+                                 error);
         if (r >= 0)
                 r = merge_file(units, path, &unit->file, error);
         for (size_t i = 0; r >= 0 && i < paths.length; i++)
@@ -297,8 +300,8 @@ int system_units_read(UnitFolders folders, const char *pass, SystemUnits *ret, E
         return 0;
 }
 
-int system_units_add_instance(SystemUnits *units, UnitFolders folders, const char *pass, const char *name, SystemUnit **ret,
-                              Error *error) {
+int system_units_add_instance(SystemUnits *units, UnitFolders folders, const char *pass, const char *name,
+                              SystemUnit **ret, Error *error) {
         _cleanup_free_ char *own = NULL, *path = NULL;
         SystemUnit *unit;
         int r;
@@ -309,8 +312,10 @@ int system_units_add_instance(SystemUnits *units, UnitFolders folders, const cha
         if (r < 0)
                 return r;
         if (r == UNIT_FOUND_NONE || find_own_name(units, own))
-                return error_set(error, -ENOENT, "there is no unit file for %s in /etc/systemd/system, /run/systemd/system or "
-                                                 "/usr/lib/systemd/system", name);
+                return error_set(error, -ENOENT,
+                                 "there is no unit file for %s in /etc/systemd/system, /run/systemd/system or "
+                                 "/usr/lib/systemd/system",
+                                 name);
         r = add_name(units, folders, name);
         unit = r >= 0 ? find_own_name(units, own) : NULL;
         if (unit)

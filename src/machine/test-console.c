@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+
 #include <cmocka.h>
 
 #include "host/file.h"

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 static void parse(const char *mountinfo, const char *self, Hierarchies *ret) {
@@ -60,7 +61,8 @@ static void test_odd_lines_are_passed_over(void **state) {
         _cleanup_hierarchies_ Hierarchies all = {0};
 
         (void)state;
-        parse("\nrubbish\n1 2 3\n41 31 0:38 / /a\\040b rw - cgroup cgroup rw,pids\n41 31 0:38 / /cg rw - cgroup\n", "x\n1:pids\n1:pids:/\n", &all);
+        parse("\nrubbish\n1 2 3\n41 31 0:38 / /a\\040b rw - cgroup cgroup rw,pids\n41 31 0:38 / /cg rw - cgroup\n",
+              "x\n1:pids\n1:pids:/\n", &all);
         assert_int_equal(all.length, 0);
 }
 

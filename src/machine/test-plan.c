@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 static void test_names_and_addresses_belong_to_numbers(void **state) {
@@ -19,7 +20,8 @@ static void test_names_and_addresses_belong_to_numbers(void **state) {
 }
 
 static void test_other_names_are_refused_with_what_they_should_be(void **state) {
-        static const char *const bad[] = {"", "m", "m0", "m01", "m65", "m1x", "M1", "host", "m-1", "m99999999999999999999"};
+        static const char *const bad[] = {"",    "m",  "m0",   "m01", "m65",
+                                          "m1x", "M1", "host", "m-1", "m99999999999999999999"};
         unsigned number = 7;
 
         (void)state;
@@ -37,7 +39,8 @@ static void test_initial_cluster_lists_all(void **state) {
 
         (void)state;
         assert_int_equal(plan_initial_cluster(2, &text), 0);
-        assert_string_equal(buffer_string(&text), "10.66.0.11=http://10.66.0.11:2380,10.66.0.12=http://10.66.0.12:2380");
+        assert_string_equal(buffer_string(&text),
+                            "10.66.0.11=http://10.66.0.11:2380,10.66.0.12=http://10.66.0.12:2380");
 }
 
 static void test_forward_takes_name_or_address(void **state) {
@@ -54,8 +57,19 @@ static void test_forward_takes_name_or_address(void **state) {
 }
 
 static void test_bad_forwards_are_refused(void **state) {
-        static const char *const bad[] = {"", "80", "80:m1", "80:m1:", "0:m1:80", "80:m1:0", "65536:m1:80", "80:m1:80:1", "a:m1:80",
-                                          "80::80", "80:nowhere:80", "80:10.66.0.999:80", "80:1111111111111111111111:80"};
+        static const char *const bad[] = {"",
+                                          "80",
+                                          "80:m1",
+                                          "80:m1:",
+                                          "0:m1:80",
+                                          "80:m1:0",
+                                          "65536:m1:80",
+                                          "80:m1:80:1",
+                                          "a:m1:80",
+                                          "80::80",
+                                          "80:nowhere:80",
+                                          "80:10.66.0.999:80",
+                                          "80:1111111111111111111111:80"};
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

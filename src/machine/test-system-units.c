@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+
 #include <cmocka.h>
 
 #include "host/file.h"
@@ -113,7 +114,8 @@ static void test_own_file_hides_an_alias_of_a_lesser_folder(void **state) {
         put("etc/docker.service", "[Service]\nExecStart=/theirs\n");
         read_all(&units);
         assert_string_equal(value(system_units_find(&units, "docker.service"), "Service", "ExecStart"), "/theirs");
-        assert_string_equal(value(system_units_find(&units, "faering-containers.service"), "Service", "ExecStart"), "/ours");
+        assert_string_equal(value(system_units_find(&units, "faering-containers.service"), "Service", "ExecStart"),
+                            "/ours");
 }
 
 static void test_drop_ins_of_every_alias_apply_by_file_name(void **state) {
@@ -127,8 +129,10 @@ static void test_drop_ins_of_every_alias_apply_by_file_name(void **state) {
         put("lib/etcd2.service.d/30-last.conf", "[Service]\nEnvironment=A=last\n");
         put("lib/etcd2.service.d/40-not.txt", "[Service]\nEnvironment=A=not\n");
         read_all(&units);
-        assert_string_equal(units.items[0]->text, "[Service]\nPassEnvironment=container\nExecStart=/x\nEnvironment=A=unit\nEnvironment=A=first\n"
-                                                  "Environment=A=run\nEnvironment=A=last\n");
+        assert_string_equal(
+                units.items[0]->text,
+                "[Service]\nPassEnvironment=container\nExecStart=/x\nEnvironment=A=unit\nEnvironment=A=first\n"
+                "Environment=A=run\nEnvironment=A=last\n");
 }
 
 static void test_drop_in_hides_the_one_of_its_name_in_lesser_folders(void **state) {
@@ -211,7 +215,8 @@ static void test_dependencies_go_by_the_units_own_names(void **state) {
         (void)state;
         put("lib/faering-store.service", "[Service]\nExecStart=/x\n");
         put_link("lib/etcd2.service", "faering-store.service");
-        put("lib/fleet.service", "[Unit]\nAfter=network.target  etcd2.service\nRequires=etcd2.service\n[Service]\nExecStart=/x\n");
+        put("lib/fleet.service",
+            "[Unit]\nAfter=network.target  etcd2.service\nRequires=etcd2.service\n[Service]\nExecStart=/x\n");
         read_all(&units);
         fleet = system_units_find(&units, "fleet.service");
         assert_string_equal(value(fleet, "Unit", "After"), "network.target faering-store.service");
@@ -313,7 +318,8 @@ static void test_conditions_that_are_not_known_are_named(void **state) {
         _cleanup_string_list_ StringList unknown = {0};
 
         (void)state;
-        put("etc/if.service", "[Unit]\nConditionVirtualization=vm\nConditionPathExists=/proc\n[Service]\nExecStart=/x\n");
+        put("etc/if.service",
+            "[Unit]\nConditionVirtualization=vm\nConditionPathExists=/proc\n[Service]\nExecStart=/x\n");
         read_all(&units);
         assert_true(system_unit_conditions_hold(units.items[0], &why, &unknown));
         assert_int_equal(unknown.length, 1);

@@ -22,7 +22,7 @@ static const struct {
 };
 
 typedef struct Verdict {
-        bool all;                       /* of those that must hold */
+        bool all;                        /* of those that must hold */
         bool any_triggered, any_trigger; /* of those marked with '|' at least one must */
 } Verdict;
 

@@ -7,7 +7,8 @@
 
 #include "unitfile/name.h"
 
-const char *const unit_folders_system[] = {"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", NULL};
+const char *const unit_folders_system[] = {"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system",
+                                           NULL};
 
 static const char *base_name(const char *path) {
         const char *slash = strrchr(path, '/');
@@ -103,14 +104,15 @@ static int keep_once(StringList *names, const char *name) {
 }
 
 /* Calls `entry` for each file name in the folder, which need not be there. */
-static int each_entry(const char *folder, int (*entry)(void *userdata, const char *folder, const char *name), void *userdata,
-                      Error *error) {
+static int each_entry(const char *folder, int (*entry)(void *userdata, const char *folder, const char *name),
+                      void *userdata, Error *error) {
         struct dirent *found;
         DIR *opened = opendir(folder);
         int r = 0;
 
         if (!opened)
-                return errno == ENOENT || errno == ENOTDIR ? 0 : error_set_errno(error, -errno, "cannot read %s", folder);
+                return errno == ENOENT || errno == ENOTDIR ? 0
+                                                           : error_set_errno(error, -errno, "cannot read %s", folder);
         while (r >= 0 && (found = readdir(opened)))
                 if (found->d_name[0] != '.')
                         r = entry(userdata, folder, found->d_name);

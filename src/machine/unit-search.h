@@ -1,5 +1,6 @@
 #pragma once
-/* Finds unit files, their aliases, drop-ins and wants-links in systemd's folders. Reads the file system, keeps nothing. */
+/* Finds unit files, their aliases, drop-ins and wants-links in systemd's folders. Reads the file system, keeps
+ * nothing. */
 #include "base/error.h"
 #include "base/str.h"
 
