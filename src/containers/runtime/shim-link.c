@@ -241,3 +241,8 @@ ShimLink *shim_link_free(ShimLink *link) {
         link_release(link);
         return NULL;
 }
+
+void shim_link_set_events(ShimLink *link, const ShimLinkEvents *events) {
+        if (link->events)
+                link->events = events;
+}

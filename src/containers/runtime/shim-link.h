@@ -42,3 +42,6 @@ int shim_link_resize(ShimLink *link, uint16_t rows, uint16_t columns);
 
 /* No event follows. The shim goes on with what runs; what was not started it undoes. */
 ShimLink *shim_link_free(ShimLink *link);
+
+/* From now on others hear. */
+void shim_link_set_events(ShimLink *link, const ShimLinkEvents *events);

@@ -31,7 +31,7 @@ static bool number_of(Slice text, uint32_t *ret) {
 
 /* The line whose first field is `name` or whose third is its number. */
 static bool find_line(Slice file, Slice name, Slice fields[static FIELDS_MAX]) {
-        uint32_t wanted, number;
+        uint32_t wanted = 0, number;
         bool by_number = number_of(name, &wanted);
         Slice line;
 
