@@ -16,7 +16,7 @@ static bool unit_is_there(json_t *unit, const char *desired) {
 
 /* "loaded on 12345678.../1.2.3.4" */
 static int print_reached(FleetGroup *group, const char *name, json_t *unit, const char *desired) {
-        const char *machine = fleet_text(unit, "machineID");
+        const char *machine = cli_text(unit, "machineID");
         _cleanup_buffer_ Buffer where = BUFFER_INIT;
         json_t *machines;
         int code;
@@ -69,16 +69,16 @@ static int check_active(FleetGroup *group, const char *name) {
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
 
         for (int waited = 0; target; waited += LOOK_MSEC) {
-                _cleanup_fleet_answer_ FleetAnswer answer = {0};
+                _cleanup_cli_answer_ CliAnswer answer = {0};
                 int code = fleet_request(group, "GET", target, NULL, &answer);
-                const char *active = fleet_text(answer.json, "systemdActiveState");
+                const char *active = cli_text(answer.json, "systemdActiveState");
 
                 if (code != 0 || str_equals(active, "active"))
                         return code;
                 if (str_equals(active, "failed") || waited >= ACTIVE_MSEC) {
                         cli_complain(group->program, "unit %s is %s; \"%s status %s\" says more", name, *active ? active : "not there yet",
                                      group->program, name);
-                        return str_equals(active, "activating") || str_equals(fleet_text(answer.json, "systemdSubState"), "dead") ? CLI_OK
+                        return str_equals(active, "activating") || str_equals(cli_text(answer.json, "systemdSubState"), "dead") ? CLI_OK
                                                                                                                                   : CLI_FAILED;
                 }
                 (void)usleep(LOOK_MSEC * 1000);
@@ -188,7 +188,7 @@ static int wait_destroyed(FleetGroup *group, const char *name, const FleetWaitin
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
 
         for (uint64_t attempt = 0; target; attempt++) {
-                _cleanup_fleet_answer_ FleetAnswer answer = {0};
+                _cleanup_cli_answer_ CliAnswer answer = {0};
                 json_t *unit = NULL;
                 int code = fleet_get_unit(group, name, &unit);
 
@@ -224,7 +224,7 @@ int fleet_verb_destroy(void *userdata, int argc, char **argv) {
         code = missing = known_names(group, &arguments, &names);
         for (size_t i = 0; (code == 0 || missing) && i < names.length; i++) {
                 _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", names.items[i]);
-                _cleanup_fleet_answer_ FleetAnswer answer = {0};
+                _cleanup_cli_answer_ CliAnswer answer = {0};
 
                 code = target ? fleet_request(group, "DELETE", target, NULL, &answer) : CLI_FAILED;
                 if (code == 0 && !waiting.no_block)

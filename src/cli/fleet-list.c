@@ -72,13 +72,13 @@ static int parse_list(FleetGroup *group, const char *name, ListOptions *list, in
 
 static void machine_id(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
-        (void)buffer_printf(text, full ? "%s" : "%.8s...", fleet_text(entry, "id"));
+        (void)buffer_printf(text, full ? "%s" : "%.8s...", cli_text(entry, "id"));
 }
 
 static void machine_ip(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        (void)buffer_append_string(text, fleet_text(entry, "primaryIP"));
+        (void)buffer_append_string(text, cli_text(entry, "primaryIP"));
 }
 
 static void machine_metadata(json_t *entry, json_t *machines, bool full, Buffer *text) {
@@ -112,35 +112,35 @@ int fleet_verb_list_machines(void *userdata, int argc, char **argv) {
 static void state_unit(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        (void)buffer_append_string(text, fleet_text(entry, "name"));
+        (void)buffer_append_string(text, cli_text(entry, "name"));
 }
 
 static void state_machine(json_t *entry, json_t *machines, bool full, Buffer *text) {
-        if (*fleet_text(entry, "machineID"))
-                fleet_format_machine(machines, fleet_text(entry, "machineID"), full, text);
+        if (*cli_text(entry, "machineID"))
+                fleet_format_machine(machines, cli_text(entry, "machineID"), full, text);
 }
 
 static void state_active(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        (void)buffer_append_string(text, fleet_text(entry, "systemdActiveState"));
+        (void)buffer_append_string(text, cli_text(entry, "systemdActiveState"));
 }
 
 static void state_sub(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        (void)buffer_append_string(text, fleet_text(entry, "systemdSubState"));
+        (void)buffer_append_string(text, cli_text(entry, "systemdSubState"));
 }
 
 static void state_load(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        (void)buffer_append_string(text, fleet_text(entry, "systemdLoadState"));
+        (void)buffer_append_string(text, cli_text(entry, "systemdLoadState"));
 }
 
 static void state_hash(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
-        (void)buffer_printf(text, full ? "%s" : "%.7s", fleet_text(entry, "hash"));
+        (void)buffer_printf(text, full ? "%s" : "%.7s", cli_text(entry, "hash"));
 }
 
 int fleet_verb_list_units(void *userdata, int argc, char **argv) {
@@ -170,8 +170,8 @@ static int unit_parse(json_t *entry, UnitFile *file) {
         size_t i;
 
         json_array_foreach(json_object_get(entry, "options"), i, option) {
-                int r = unitfile_add(file, slice_from(fleet_text(option, "section")), slice_from(fleet_text(option, "name")),
-                                     slice_from(fleet_text(option, "value")), NULL);
+                int r = unitfile_add(file, slice_from(cli_text(option, "section")), slice_from(cli_text(option, "name")),
+                                     slice_from(cli_text(option, "value")), NULL);
 
                 if (r < 0)
                         return r;
@@ -183,7 +183,7 @@ static bool unit_is_global(json_t *entry) {
         _cleanup_unitfile_ UnitFile file = {0};
         _cleanup_unit_requirements_ UnitRequirements requirements = {0};
 
-        return unit_parse(entry, &file) >= 0 && unit_requirements_read(&file, fleet_text(entry, "name"), &requirements) >= 0 &&
+        return unit_parse(entry, &file) >= 0 && unit_requirements_read(&file, cli_text(entry, "name"), &requirements) >= 0 &&
                requirements.global;
 }
 
@@ -202,14 +202,14 @@ static void file_hash(json_t *entry, json_t *machines, bool full, Buffer *text) 
 static void file_desired(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        (void)buffer_append_string(text, fleet_text(entry, "desiredState"));
+        (void)buffer_append_string(text, cli_text(entry, "desiredState"));
 }
 
 static void file_state(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
         if (!unit_is_global(entry))
-                (void)buffer_append_string(text, fleet_text(entry, "currentState"));
+                (void)buffer_append_string(text, cli_text(entry, "currentState"));
 }
 
 static void file_target(json_t *entry, json_t *machines, bool full, Buffer *text) {

@@ -51,8 +51,8 @@ int fleet_verb_cat(void *userdata, int argc, char **argv) {
         if (code != 0)
                 return code < 0 ? CLI_OK : code;
         json_array_foreach(json_object_get(unit, "options"), i, option)
-                (void)unitfile_add(&file, slice_from(fleet_text(option, "section")), slice_from(fleet_text(option, "name")),
-                                   slice_from(fleet_text(option, "value")), NULL);
+                (void)unitfile_add(&file, slice_from(cli_text(option, "section")), slice_from(cli_text(option, "name")),
+                                   slice_from(cli_text(option, "value")), NULL);
         if (unitfile_write(&file, &text) >= 0)
                 (void)fwrite(buffer_data(&text), 1, buffer_length(&text), stdout);
         json_decref(unit);
@@ -66,13 +66,13 @@ static void print_machine(json_t *machine) {
         json_t *obstacle;
         size_t i;
 
-        printf("\n%.8s... %s, %" JSON_INTEGER_FORMAT " units: %s\n", fleet_text(machine, "machine"), fleet_text(machine, "ip"),
+        printf("\n%.8s... %s, %" JSON_INTEGER_FORMAT " units: %s\n", cli_text(machine, "machine"), cli_text(machine, "ip"),
                json_integer_value(json_object_get(machine, "units")), here ? "runs here" : eligible ? "may run here" : "may not run here");
         json_array_foreach(json_object_get(machine, "obstacles"), i, obstacle)
-                printf("  - %s\n    to change that: %s\n", fleet_text(obstacle, "why"), fleet_text(obstacle, "remedy"));
+                printf("  - %s\n    to change that: %s\n", cli_text(obstacle, "why"), cli_text(obstacle, "remedy"));
 }
 
-static int get_explanation(FleetGroup *group, const char *name, FleetAnswer *ret_answer) {
+static int get_explanation(FleetGroup *group, const char *name, CliAnswer *ret_answer) {
         _cleanup_free_ char *target = fleet_unit_target("/faering/v1/explain", name);
         int code = target ? fleet_request(group, "GET", target, NULL, ret_answer) : CLI_FAILED;
 
@@ -86,7 +86,7 @@ static int get_explanation(FleetGroup *group, const char *name, FleetAnswer *ret
 int fleet_verb_explain(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_fleet_answer_ FleetAnswer answer = {0};
+        _cleanup_cli_answer_ CliAnswer answer = {0};
         _cleanup_free_ char *name = NULL, *output = NULL;
         Error error = ERROR_NONE;
         json_t *machine;
@@ -107,9 +107,9 @@ int fleet_verb_explain(void *userdata, int argc, char **argv) {
                 printf("%s", answer.body);
                 return CLI_OK;
         }
-        printf("%s: %s\n", name, fleet_text(answer.json, "summary"));
-        if (*fleet_text(answer.json, "reason"))
-                printf("placed there because: %s\n", fleet_text(answer.json, "reason"));
+        printf("%s: %s\n", name, cli_text(answer.json, "summary"));
+        if (*cli_text(answer.json, "reason"))
+                printf("placed there because: %s\n", cli_text(answer.json, "reason"));
         json_array_foreach(json_object_get(answer.json, "machines"), i, machine)
                 print_machine(machine);
         return CLI_OK;
@@ -119,7 +119,7 @@ int fleet_verb_explain(void *userdata, int argc, char **argv) {
 
 static int print_status(FleetGroup *group, const char *argument) {
         _cleanup_free_ char *name = NULL, *target = NULL;
-        _cleanup_fleet_answer_ FleetAnswer state = {0}, explanation = {0};
+        _cleanup_cli_answer_ CliAnswer state = {0}, explanation = {0};
         _cleanup_buffer_ Buffer where = BUFFER_INIT;
         json_t *unit = NULL, *machines = NULL;
         int code = show_unit(group, argument, &name, &unit);
@@ -135,16 +135,16 @@ static int print_status(FleetGroup *group, const char *argument) {
         if (code == 0) {
                 bool there = json_object_size(state.json) > 0;
 
-                printf("%s\n   wanted: %s\n", name, fleet_text(unit, "desiredState"));
+                printf("%s\n   wanted: %s\n", name, cli_text(unit, "desiredState"));
                 if (there) {
-                        fleet_format_machine(machines, fleet_text(state.json, "machineID"), true, &where);
+                        fleet_format_machine(machines, cli_text(state.json, "machineID"), true, &where);
                         printf("     runs: %.*s\n   active: %s (%s), load %s\n", (int)buffer_length(&where), buffer_data(&where),
-                               fleet_text(state.json, "systemdActiveState"), fleet_text(state.json, "systemdSubState"),
-                               fleet_text(state.json, "systemdLoadState"));
+                               cli_text(state.json, "systemdActiveState"), cli_text(state.json, "systemdSubState"),
+                               cli_text(state.json, "systemdLoadState"));
                 }
-                printf("      why: %s\n", *fleet_text(explanation.json, "reason") ? fleet_text(explanation.json, "reason")
-                                                                                : fleet_text(explanation.json, "summary"));
-                code = there && str_equals(fleet_text(state.json, "systemdActiveState"), "active") ? CLI_OK : CLI_FAILED;
+                printf("      why: %s\n", *cli_text(explanation.json, "reason") ? cli_text(explanation.json, "reason")
+                                                                                : cli_text(explanation.json, "summary"));
+                code = there && str_equals(cli_text(state.json, "systemdActiveState"), "active") ? CLI_OK : CLI_FAILED;
         }
         json_decref(unit);
         json_decref(machines);
@@ -175,7 +175,7 @@ static void print_log_line(const char *name, json_t *line) {
 
         if (localtime_r(&seconds, &parts))
                 (void)strftime(at, sizeof(at), "%b %d %H:%M:%S", &parts);
-        printf("%s %s[%" JSON_INTEGER_FORMAT "]: %s\n", at, name, json_integer_value(json_object_get(line, "pid")), fleet_text(line, "text"));
+        printf("%s %s[%" JSON_INTEGER_FORMAT "]: %s\n", at, name, json_integer_value(json_object_get(line, "pid")), cli_text(line, "text"));
 }
 
 typedef struct Journal {

@@ -52,7 +52,7 @@ static int submit_text(FleetGroup *group, const char *name, const char *text, co
         _cleanup_unitfile_ UnitFile file = {0};
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
-        _cleanup_fleet_answer_ FleetAnswer answer = {0};
+        _cleanup_cli_answer_ CliAnswer answer = {0};
         TextPosition at = {0};
         Error error = ERROR_NONE;
 
@@ -73,8 +73,8 @@ static int submit_copy(FleetGroup *group, const char *name, json_t *template) {
         size_t i;
 
         json_array_foreach(json_object_get(template, "options"), i, option)
-                if (unitfile_add(&file, slice_from(fleet_text(option, "section")), slice_from(fleet_text(option, "name")),
-                                 slice_from(fleet_text(option, "value")), NULL) < 0)
+                if (unitfile_add(&file, slice_from(cli_text(option, "section")), slice_from(cli_text(option, "name")),
+                                 slice_from(cli_text(option, "value")), NULL) < 0)
                         return CLI_FAILED;
         if (unitfile_write(&file, &text) < 0 || !buffer_string(&text))
                 return CLI_FAILED;

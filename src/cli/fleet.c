@@ -23,40 +23,14 @@ const Verb fleet_verbs[] = {
 
 /* ---- requests ---- */
 
-typedef struct Await {
-        bool done;
-        int r;
-        unsigned status;
-        char *body;
-        Error error;
-} Await;
-
-static void on_done(HttpCall *call, int r, const Error *error) {
-        Await *await = http_call_userdata(call);
-
-        await->done = true;
-        await->r = r;
-        await->error = *error;
-        await->status = http_call_status(call);
-        await->body = r < 0 ? NULL : slice_dup(http_call_body(call));
-}
-
-static const HttpCallOps call_ops = {.done = on_done};
-
-void fleet_answer_deinit(FleetAnswer *answer) {
-        free(answer->body);
-        json_decref(answer->json);
-        *answer = (FleetAnswer){0};
-}
-
-static int complain_status(const FleetGroup *group, const FleetAnswer *answer) {
-        const char *message = fleet_text(json_object_get(answer->json, "error"), "message");
+static int complain_status(const FleetGroup *group, const CliAnswer *answer) {
+        const char *message = cli_text(json_object_get(answer->json, "error"), "message");
 
         cli_complain(group->program, "the server refused with %u: %s", answer->status, *message ? message : answer->body ?: "");
         return CLI_FAILED;
 }
 
-int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, FleetAnswer *ret_answer) {
+int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, CliAnswer *ret_answer) {
         const HttpCallSpec spec = {
                 .url = &group->endpoint,
                 .method = method,
@@ -65,24 +39,17 @@ int fleet_request(FleetGroup *group, const char *method, const char *target, con
                 .body = body ? slice_from(body) : (Slice){NULL, 0},
                 .head_timeout = group->request_timeout,
         };
-        Await await = {0};
-        int r;
+        Error error = ERROR_NONE;
 
-        *ret_answer = (FleetAnswer){0};
-        r = http_client_call(group->http, &spec, &call_ops, &await, NULL);
-        while (r >= 0 && !await.done)
-                (void)uv_run(&group->loop, UV_RUN_ONCE);
-        if (r < 0 || await.r < 0) {
-                cli_complain(group->program, "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another "
-                                             "place", await.error.text[0] ? await.error.text : strerror(-r));
+        if (cli_request(&group->loop, group->http, &spec, ret_answer, &error) < 0) {
+                cli_complain(group->program,
+                             "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another place", error.text);
                 return CLI_FAILED;
         }
-        *ret_answer = (FleetAnswer){.status = await.status, .body = await.body};
-        ret_answer->json = json_loads(await.body ?: "", 0, NULL);
-        if (await.status >= 400 && await.status != 404) {
+        if (ret_answer->status >= 400 && ret_answer->status != 404) {
                 int code = complain_status(group, ret_answer);
 
-                fleet_answer_deinit(ret_answer);
+                cli_answer_deinit(ret_answer);
                 return code;
         }
         return 0;
@@ -93,7 +60,7 @@ int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t 
         json_t *all = json_array();
 
         while (target) {
-                _cleanup_fleet_answer_ FleetAnswer answer = {0};
+                _cleanup_cli_answer_ CliAnswer answer = {0};
                 _cleanup_buffer_ Buffer token = BUFFER_INIT;
                 const char *next;
                 int code = fleet_request(group, "GET", target, NULL, &answer);
@@ -103,7 +70,7 @@ int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t 
                         return code;
                 }
                 (void)json_array_extend(all, json_object_get(answer.json, key));
-                next = fleet_text(answer.json, "nextPageToken");
+                next = cli_text(answer.json, "nextPageToken");
                 free(target);
                 target = NULL;
                 if (*next && url_encode(&token, URL_SEGMENT, slice_from(next)) >= 0 && buffer_string(&token))
@@ -123,7 +90,7 @@ char *fleet_unit_target(const char *resource, const char *name) {
 
 int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
-        _cleanup_fleet_answer_ FleetAnswer answer = {0};
+        _cleanup_cli_answer_ CliAnswer answer = {0};
         int code = target ? fleet_request(group, "GET", target, NULL, &answer) : CLI_FAILED;
 
         if (code != 0)
@@ -135,7 +102,7 @@ int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
 int fleet_set_desired(FleetGroup *group, const char *name, const char *desired) {
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
         _cleanup_free_ char *body = str_printf("{\"desiredState\":\"%s\"}", desired);
-        _cleanup_fleet_answer_ FleetAnswer answer = {0};
+        _cleanup_cli_answer_ CliAnswer answer = {0};
 
         return target && body ? fleet_request(group, "PUT", target, body, &answer) : CLI_FAILED;
 }
@@ -146,8 +113,8 @@ void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *t
 
         (void)buffer_printf(text, full ? "%s" : "%.8s...", id);
         json_array_foreach(machines, i, machine)
-                if (str_equals(fleet_text(machine, "id"), id) && *fleet_text(machine, "primaryIP"))
-                        (void)buffer_printf(text, "/%s", fleet_text(machine, "primaryIP"));
+                if (str_equals(cli_text(machine, "id"), id) && *cli_text(machine, "primaryIP"))
+                        (void)buffer_printf(text, "/%s", cli_text(machine, "primaryIP"));
 }
 
 /* ---- the group ---- */

@@ -3,9 +3,9 @@
 #include <jansson.h>
 #include <uv.h>
 
+#include "cli/request.h"
 #include "cli/table.h"
 #include "cli/verb.h"
-#include "net/http-client.h"
 
 typedef struct FleetGroup {
         const char *program;
@@ -21,17 +21,8 @@ extern const Verb fleet_verbs[];
 
 int fleet_group_main(const char *program, int argc, char **argv);
 
-typedef struct FleetAnswer {
-        unsigned status;
-        char *body;
-        json_t *json; /* NULL: none */
-} FleetAnswer;
-
-void fleet_answer_deinit(FleetAnswer *answer);
-#define _cleanup_fleet_answer_ _cleanup_(fleet_answer_deinit)
-
 /* 0 with any status that is not an error of the server (404 among them), or the exit code after saying why. */
-int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, FleetAnswer *ret_answer);
+int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, CliAnswer *ret_answer);
 
 /* All pages of a collection as one array, the caller's. 0 or the exit code. */
 int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t **ret_array);
@@ -45,10 +36,6 @@ int fleet_set_desired(FleetGroup *group, const char *name, const char *desired);
 
 /* Machine as "12345678.../1.2.3.4", or whole with `full`. `machines`: of fleet_list(). */
 void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *text);
-
-static inline const char *fleet_text(json_t *object, const char *key) {
-        return json_string_value(json_object_get(object, key)) ?: "";
-}
 
 /* Makes each unit known to the cluster that is not: from a file, a template in the cluster, or a template file. 0 or the
  * exit code. `names` gets the units' names. */

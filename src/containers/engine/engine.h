@@ -3,6 +3,7 @@
  * The engine: all containers of this machine and what can be done with them. Knows nothing of HTTP. Everything is on the loop's thread;
  * actions that take time end with a call's `done`, which may come before the function returns.
  */
+#include "base/map.h"
 #include "containers/engine/container.h"
 #include "containers/engine/exec.h"
 #include "containers/image/image-store.h"

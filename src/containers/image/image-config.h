@@ -18,9 +18,11 @@ typedef struct ImageConfig {
         char *stop_signal;      /* "SIGTERM"; NULL: none given */
         StringList ports;       /* exposed: "80/tcp" */
         StringList volumes;
-        StringList labels;      /* "name=value" */
-        StringList diff_ids;    /* of its layers, lowest first: "sha256:…" */
+        StringList labels;   /* "name=value" */
+        StringList diff_ids; /* of its layers, lowest first: "sha256:…" */
 } ImageConfig;
+
+#define IMAGE_LAYERS_MAX 64 /* their directories are one mount option of at most a page */
 
 void image_config_deinit(ImageConfig *config);
 #define _cleanup_image_config_ _cleanup_(image_config_deinit)

@@ -24,8 +24,7 @@ static bool has_target(const ContainerSpec *spec, const char *target) {
         return false;
 }
 
-/* A volume's name becomes a directory's. */
-static bool is_volume_name(Slice name) {
+bool spec_volume_name_is_valid(Slice name) {
         for (size_t i = 0; i < name.length; i++) {
                 char c = name.data[i];
                 bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -94,7 +93,7 @@ static int parse_bind(const char *text, ContainerSpec *spec, Error *error) {
                 return fill_target(mount, source, text, error);
         }
         mount->kind = source.length > 0 && source.data[0] == '/' ? MOUNT_BIND : MOUNT_VOLUME;
-        if (mount->kind == MOUNT_VOLUME && !is_volume_name(source))
+        if (mount->kind == MOUNT_VOLUME && !spec_volume_name_is_valid(source))
                 return error_set(error, -EINVAL,
                                  "create %.*s: \"%.*s\" includes invalid characters for a local volume name, only "
                                  "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path",
@@ -143,7 +142,7 @@ static int parse_mount(const json_t *object, ContainerSpec *spec, Error *error) 
                         return error_set(error, -EINVAL, "invalid mount config for type \"bind\": Source must be an absolute path");
         } else if (str_equals(type, "volume") || type[0] == '\0') {
                 mount->kind = MOUNT_VOLUME;
-                if (mount->source && !is_volume_name(slice_from(mount->source)))
+                if (mount->source && !spec_volume_name_is_valid(slice_from(mount->source)))
                         return error_set(error, -EINVAL, "\"%.128s\" is no name of a volume", mount->source);
         } else {
                 return error_set(error, -EINVAL, "mount type \"%.64s\" is not known: bind, volume and tmpfs are", type);

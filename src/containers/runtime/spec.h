@@ -126,5 +126,8 @@ int spec_ports_parse(const json_t *bindings, ContainerSpec *spec, Error *error);
 
 /* ---- spec-mounts.c ---- */
 
+/* A volume's name becomes that of a directory. */
+bool spec_volume_name_is_valid(Slice name);
+
 /* Binds, Tmpfs, Mounts, and the volumes of config and image. */
 int spec_mounts_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *spec, Error *error);

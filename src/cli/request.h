@@ -1,0 +1,24 @@
+#pragma once
+/* A request that a verb waits for, while the loop goes on with all else that is under way. */
+#include <jansson.h>
+#include <uv.h>
+
+#include "net/http-client.h"
+
+/* What came back. Owns its parts. */
+typedef struct CliAnswer {
+        unsigned status;
+        char *body;   /* NUL-terminated */
+        json_t *json; /* NULL: the body is none */
+} CliAnswer;
+
+void cli_answer_deinit(CliAnswer *answer);
+#define _cleanup_cli_answer_ _cleanup_(cli_answer_deinit)
+
+/* 0 with any status; -errno with `error`: nobody answered. */
+int cli_request(uv_loop_t *loop, HttpClient *http, const HttpCallSpec *spec, CliAnswer *ret, Error *error);
+
+/* A member of an object as text; "" when it is none. Borrowed. */
+static inline const char *cli_text(json_t *object, const char *key) {
+        return json_string_value(json_object_get(object, key)) ?: "";
+}
