@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "host/file.h"
 #include "host/link.h"
 #include "machine/plan.h"
 
@@ -21,7 +22,14 @@ static int make_bridge(void *userdata, Error *error) {
                 r = link_add_bridge(BRIDGE, error);
         if (r >= 0)
                 r = link_add_address(BRIDGE, address, error);
-        return r < 0 ? r : link_set_up(BRIDGE, error);
+        if (r >= 0)
+                r = link_set_up(BRIDGE, error);
+        /* A router without a way out says so at once; a host would drop what is not for it, and every look-up of a name
+         * in a machine would wait for its time-out. */
+        if (r < 0)
+                return r;
+        r = file_write("/proc/sys/net/ipv4/ip_forward", "1");
+        return r < 0 ? error_set_errno(error, r, "cannot make a router of it") : 0;
 }
 
 int switch_new(int *ret, Error *error) {
