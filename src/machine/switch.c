@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "host/file.h"
 #include "host/link.h"
 #include "machine/plan.h"
 
@@ -24,12 +23,7 @@ static int make_bridge(void *userdata, Error *error) {
                 r = link_add_address(BRIDGE, address, error);
         if (r >= 0)
                 r = link_set_up(BRIDGE, error);
-        /* A router without a way out says so at once; a host would drop what is not for it, and every look-up of a name
-         * in a machine would wait for its time-out. */
-        if (r < 0)
-                return r;
-        r = file_write("/proc/sys/net/ipv4/ip_forward", "1");
-        return r < 0 ? error_set_errno(error, r, "cannot make a router of it") : 0;
+        return r;
 }
 
 int switch_new(int *ret, Error *error) {
@@ -99,7 +93,7 @@ int switch_configure_machine(const char *address, Error *error) {
         r = with_length ? link_set_up("lo", error) : -ENOMEM;
         if (r >= 0)
                 r = link_add_address(MACHINE_LINK, with_length, error);
-        if (r >= 0)
-                r = link_set_up(MACHINE_LINK, error);
-        return r < 0 ? r : link_add_default_route(PLAN_GATEWAY, error);
+        /* No default route: there is no way out, and without one the kernel says so at once. With one that leads nowhere
+         * every look-up of a name would wait for its time-out. */
+        return r < 0 ? r : link_set_up(MACHINE_LINK, error);
 }
