@@ -9,6 +9,8 @@
 #include "base/buffer.h"
 #include "host/file.h"
 
+#define OWN_LEAF "faering-daemon" /* where we go to, below the group that we were started in */
+
 enum {
         KILL_ROUNDS_MAX = 16,
         CPU_PERIOD_USEC = 100000,
@@ -59,11 +61,27 @@ static bool unified_has(const char *folder, const char *file, const char *contro
         return false;
 }
 
-/* Lets groups below `folder` use a controller. The kernel refuses (EBUSY) where processes sit in it. */
+/* Whether processes sit in the group itself. The real top may have some and groups with controllers below; it has no cgroup.type. */
+static bool unified_is_occupied(const char *folder) {
+        _cleanup_free_ char *type = str_printf("%s/cgroup.type", folder),
+                            *procs = str_printf("%s/cgroup.procs", folder);
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        if (!type || !procs)
+                return true;
+        if (access(type, F_OK) < 0)
+                return false;
+        return file_read(procs, FILE_SMALL_MAX, &text, NULL) < 0 || buffer_length(&text) > 0;
+}
+
+/* Lets groups below `folder` use a controller. Where processes sit in it the kernel refuses most (EBUSY), but takes those that can
+ * be threaded, and then no process can enter a group below any more: there none is asked for. */
 static bool unified_enable(const char *folder, const char *controller) {
         _cleanup_free_ char *path = str_printf("%s/cgroup.subtree_control", folder);
         _cleanup_free_ char *word = str_printf("+%s", controller);
 
+        if (unified_is_occupied(folder))
+                return false;
         if (unified_has(folder, "cgroup.subtree_control", controller))
                 return true;
         return path && word && unified_has(folder, "cgroup.controllers", controller) && file_write(path, word) >= 0;
@@ -103,13 +121,31 @@ static bool root_uses(const CgroupRoot *root, const char *path) {
         return false;
 }
 
+/* Version 2: when we are alone in our own group, we move to one below it, so that others below can be limited. */
+static void unified_leave_own(const char *own) {
+        _cleanup_free_ char *procs = str_printf("%s/cgroup.procs", own), *folder = str_printf("%s/" OWN_LEAF, own);
+        _cleanup_free_ char *leaf = str_printf("%s/" OWN_LEAF "/cgroup.procs", own),
+                            *alone = str_printf("%d\n", getpid());
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        if (!procs || !folder || !leaf || !alone || !unified_is_occupied(own) ||
+            file_read(procs, FILE_SMALL_MAX, &text, NULL) < 0)
+                return;
+        if (str_equals(buffer_string(&text) ?: "", alone) && make_folder(folder))
+                (void)file_write(leaf, alone); /* when that fails, there are no limits below */
+}
+
 /* Version 1 where it has the part, version 2 else. */
-static int root_fill(CgroupRoot *root, const CgroupPlaces *places, const char *name, bool at_top) {
+static int root_fill(CgroupRoot *root, CgroupPlaces *places, const char *name, bool at_top) {
         CgroupFolder unified = {0};
         const char *parent = at_top ? places->unified.top : places->unified.own;
         int r;
 
+        if (places->unified.own && str_ends_with(places->unified.own, "/" OWN_LEAF)) /* of an earlier call */
+                places->unified.own[strlen(places->unified.own) - strlen("/" OWN_LEAF)] = '\0';
         r = take_folder(&places->unified, name, at_top, &unified);
+        if (unified.path && !at_top && !places->legacy[CGROUP_MEMORY].top)
+                unified_leave_own(places->unified.own);
         for (int part = 0; r >= 0 && part < CGROUP_PARTS; part++) {
                 r = take_folder(&places->legacy[part], name, at_top, &root->parts[part]);
                 if (r < 0 || root->parts[part].path || !unified.path)

@@ -25,7 +25,7 @@ int pid_list_add(PidList *list, pid_t pid);
 bool pid_list_contains(const PidList *list, pid_t pid);
 
 typedef struct CgroupFolder {
-        char *path;   /* NULL: this part cannot be used here */
+        char *path; /* NULL: this part cannot be used here */
         bool unified;
 } CgroupFolder;
 
@@ -41,7 +41,8 @@ static inline bool cgroup_root_usable(const CgroupRoot *root) {
 /*
  * Makes the folder `name`, below the group that we are in, or with `at_top` below the top of each hierarchy (of the
  * cgroup namespace). A hierarchy that we may not write to is left out; when none is left the root is not usable, and r
- * is still 0. Under version 2 limits work only where the folder's parent holds no process itself (at_top, mostly).
+ * is still 0. Under version 2 limits work only where the folder's parent holds no process itself: when the calling process is alone in its
+ * own group, it moves to one below, "faering-daemon".
  */
 int cgroup_root_open(CgroupRoot *root, const char *name, bool at_top, Error *error);
 
@@ -80,8 +81,8 @@ typedef enum CgroupLimit {
         CGROUP_LIMIT_MEMORY,      /* bytes */
         CGROUP_LIMIT_MEMORY_HIGH, /* bytes; version 2 only */
         CGROUP_LIMIT_PIDS,
-        CGROUP_LIMIT_CPU_WEIGHT,  /* 1 to 10000, 100 is usual */
-        CGROUP_LIMIT_CPU_QUOTA,   /* thousandths of one CPU */
+        CGROUP_LIMIT_CPU_WEIGHT, /* 1 to 10000, 100 is usual */
+        CGROUP_LIMIT_CPU_QUOTA,  /* thousandths of one CPU */
 } CgroupLimit;
 
 /* CGROUP_NO_LIMIT lifts it. -EOPNOTSUPP: the kernel or our place in the hierarchy does not have it; the error says
