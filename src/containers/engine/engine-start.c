@@ -258,7 +258,7 @@ static void runtime_reason(const char *log, char *reason, size_t size) {
 static int command_reason(const Container *container, const char *reason, Error *error) {
         const char *command = container->spec.command.items[0];
 
-        if (strcasestr(reason, "exec") && strcasestr(reason, "permission denied"))
+        if (strcasestr(reason, "exec") && (strcasestr(reason, "permission denied") || strcasestr(reason, "not permitted")))
                 return error_set(error, -EACCES, "failed to create task for container: OCI runtime create failed: exec: \"%s\": permission denied: %s",
                                  command, reason);
         if ((strcasestr(reason, "executable") || strcasestr(reason, "exec")) &&
