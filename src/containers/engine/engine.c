@@ -1,6 +1,7 @@
 #include "containers/engine/engine.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -92,6 +93,20 @@ int engine_find(Engine *engine, const char *name, Container **ret, Error *error)
 
 /* ---- ending ---- */
 
+/* The runtime makes our folder in more hierarchies than we use ourselves; those with containers of others in them stay. */
+static void remove_cgroup_folders(void) {
+        static const char *const patterns[] = {"/sys/fs/cgroup/*/faering-containers", "/sys/fs/cgroup/faering-containers"};
+        glob_t found;
+
+        for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+                if (glob(patterns[i], GLOB_NOSORT, NULL, &found) != 0)
+                        continue;
+                for (size_t k = 0; k < found.gl_pathc; k++)
+                        (void)rmdir(found.gl_pathv[k]);
+                globfree(&found);
+        }
+}
+
 static bool anything_runs(const Engine *engine) {
         map_foreach(&engine->by_id, entry)
                 if (container_is_alive(entry->value))
@@ -114,6 +129,8 @@ void engine_close(Engine *engine) {
                 (void)cgroup_remove(&engine->shim_group);
         cgroup_deinit(&engine->shim_group);
         cgroup_root_close(&engine->cgroups);
+        if (!runs)
+                remove_cgroup_folders();
         map_deinit(&engine->by_id);
         map_deinit(&engine->by_name);
         map_deinit(&engine->execs);
