@@ -245,12 +245,12 @@ def serve(engine, ports: dict, **arguments) -> str:
     id = engine.start_container("httpd", "-f", "-p", "80", "-h", "/etc/data", ExposedPorts={"80/tcp": {}}, host={"PortBindings": {"80/tcp": ports}},
                                 **arguments)
     address = engine.inspect(id)["NetworkSettings"]["IPAddress"]
-    until("it listens", lambda: engine.run("busybox", "nc", "-z", address, "80").returncode == 0)
+    until("it serves", lambda: fetch(engine, f"http://{address}/hello") == "hello\n")
     return id
 
 
 def fetch(engine, url: str) -> str:
-    return engine.run("busybox", "wget", "-qO-", "-T", "5", url).stdout
+    return engine.run("busybox", "wget", "-qO-", url).stdout
 
 
 def test_published_ports_are_reached_from_everywhere(engine):
@@ -262,8 +262,8 @@ def test_published_ports_are_reached_from_everywhere(engine):
                 f"http://{settings['IPAddress']}/hello"):
         assert fetch(engine, url) == "hello\n", url
     # from another container, and from itself, by the published port
-    assert engine.output("wget", "-qO-", "-T", "5", "http://172.17.0.1:18081/hello") == "hello\n"
-    itself = engine.json("POST", f"/containers/{id}/exec", {"Cmd": ["wget", "-qO-", "-T", "5", "http://172.17.0.1:18081/hello"], "AttachStdout": True},
+    assert engine.output("wget", "-qO-", "http://172.17.0.1:18081/hello") == "hello\n"
+    itself = engine.json("POST", f"/containers/{id}/exec", {"Cmd": ["wget", "-qO-", "http://172.17.0.1:18081/hello"], "AttachStdout": True},
                          201)["Id"]
     raw = Raw(engine.socket, f"/exec/{itself}/start", "{}")
     assert raw.streams()[0] == b"hello\n"
