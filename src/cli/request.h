@@ -19,6 +19,6 @@ void cli_answer_deinit(CliAnswer *answer);
 int cli_request(uv_loop_t *loop, HttpClient *http, const HttpCallSpec *spec, CliAnswer *ret, Error *error);
 
 /* A member of an object as text; "" when it is none. Borrowed. */
-static inline const char *cli_text(json_t *object, const char *key) {
+static inline const char *cli_text(const json_t *object, const char *key) {
         return json_string_value(json_object_get(object, key)) ?: "";
 }

@@ -36,8 +36,8 @@ static size_t column_width(const Table *table, size_t column, size_t first) {
 static void print_padding(TableStyle style, size_t width, size_t used) {
         size_t cell = (width + 1 + TAB_WIDTH - 1) / TAB_WIDTH * TAB_WIDTH;
 
-        if (style == TABLE_SPACES) {
-                printf("%*s", (int)(width + SPACING - used), "");
+        if (style != TABLE_TABS) {
+                printf("%*s", (int)(width + SPACING + (style == TABLE_WIDE) - used), "");
                 return;
         }
         for (size_t tabs = (cell - used + TAB_WIDTH - 1) / TAB_WIDTH; tabs > 0; tabs--)

@@ -16,6 +16,7 @@ int table_add(Table *table, const char *text);
 
 typedef enum TableStyle {
         TABLE_SPACES, /* columns two blanks apart */
+        TABLE_WIDE,   /* three, as docker has it */
         TABLE_TABS,   /* as Go's tabwriter fills them in fleetctl: tabs to the next multiple of eight */
 } TableStyle;
 

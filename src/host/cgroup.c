@@ -232,6 +232,10 @@ static int remove_tree(const char *path, unsigned depth) {
         return r;
 }
 
+int cgroup_remove_folder(const char *path) {
+        return remove_tree(path, 0);
+}
+
 int cgroup_remove(Cgroup *group) {
         int r = 0;
 

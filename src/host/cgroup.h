@@ -62,6 +62,9 @@ void cgroup_deinit(Cgroup *group);
 /* Removes the group and all groups below, deepest first. -EBUSY: there are processes in it. */
 int cgroup_remove(Cgroup *group);
 
+/* The same for one folder of one hierarchy. Absence is success. */
+int cgroup_remove_folder(const char *path);
+
 /* Opens cgroup.procs in each hierarchy, for ProcessOptions.cgroup_fds. The caller closes them. */
 int cgroup_open_procs(const Cgroup *group, int fds[CGROUP_PARTS], size_t *ret_n);
 int cgroup_add(const Cgroup *group, pid_t pid);

@@ -80,7 +80,7 @@ static int fill_target(SpecMount *mount, Slice target, const char *what, Error *
 /* "/host/path:/path", "name:/path:ro", "/path" */
 static int parse_bind(const char *text, ContainerSpec *spec, Error *error) {
         Slice rest = slice_from(text), source, target = {0};
-        SpecMount *mount;
+        SpecMount *mount = NULL;
         int r = add_mount(spec, &mount, error);
 
         if (r < 0)
@@ -106,7 +106,7 @@ static int parse_bind(const char *text, ContainerSpec *spec, Error *error) {
 }
 
 static int parse_tmpfs(const char *target, const char *options, ContainerSpec *spec, Error *error) {
-        SpecMount *mount;
+        SpecMount *mount = NULL;
         int r = add_mount(spec, &mount, error);
 
         if (r < 0)
@@ -120,7 +120,7 @@ static int parse_tmpfs(const char *target, const char *options, ContainerSpec *s
 static int parse_mount(const json_t *object, ContainerSpec *spec, Error *error) {
         const char *type = json_text(object, "Type"), *target = json_text(object, "Target");
         json_t *options = json_object_get(object, "TmpfsOptions");
-        SpecMount *mount;
+        SpecMount *mount = NULL;
         int r = add_mount(spec, &mount, error);
 
         if (r >= 0)
@@ -151,7 +151,7 @@ static int parse_mount(const json_t *object, ContainerSpec *spec, Error *error) 
 }
 
 static int add_volume(const char *target, ContainerSpec *spec, Error *error) {
-        SpecMount *mount;
+        SpecMount *mount = NULL;
         int r;
 
         if (has_target(spec, target))

@@ -68,7 +68,7 @@ static void add_memberships(ImageUser *user, Slice name, Slice file) {
         Slice line, fields[FIELDS_MAX], member;
 
         while (file.length > 0 && file.data && slice_split(&file, '\n', &line)) {
-                gid_t gid;
+                gid_t gid = 0;
 
                 split_line(line, fields);
                 if (!number_of(fields[2], &gid))
@@ -98,7 +98,7 @@ int image_user_resolve(const char *user, const StringList *more_groups, Slice pa
         if (rest.data)
                 r = find_group(group, rest, &ret->gid, error);
         for (size_t i = 0; r >= 0 && more_groups && i < more_groups->length; i++) {
-                gid_t gid;
+                gid_t gid = 0;
 
                 r = find_group(group, slice_from(more_groups->items[i]), &gid, error);
                 if (r >= 0)

@@ -1,0 +1,252 @@
+#include "boot/config/plan.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/json-write.h"
+#include "boot/config/keys.h"
+
+static void step_deinit(Step *step) {
+        free(step->path);
+        free(step->text);
+        free(step->owner);
+        free(step->unit);
+        free(step->action);
+}
+
+void boot_plan_deinit(BootPlan *plan) {
+        for (size_t i = 0; i < plan->length; i++)
+                step_deinit(&plan->steps[i]);
+        free(plan->steps);
+        string_list_deinit(&plan->warnings);
+        *plan = (BootPlan){0};
+}
+
+/* ---- adding ---- */
+
+static int add_step(Planner *planner, const Step *step) {
+        BootPlan *plan = planner->plan;
+
+        if (plan->length == PLAN_STEPS_MAX)
+                return error_set(planner->error, -EMSGSIZE, "line %u: more than %zu things to do", step->line,
+                                 PLAN_STEPS_MAX);
+        if (size_add_overflows(plan->content, step->text_length, &plan->content) || plan->content > PLAN_CONTENT_MAX)
+                return error_set(planner->error, -EMSGSIZE, "line %u: the files have more than %zu bytes together",
+                                 step->line, PLAN_CONTENT_MAX);
+        if (plan->length == plan->capacity) {
+                size_t wanted = plan->capacity ? plan->capacity * 2 : 16;
+                Step *more = reallocarray(plan->steps, wanted, sizeof(*more));
+
+                if (!more)
+                        return -ENOMEM;
+                plan->steps = more;
+                plan->capacity = wanted;
+        }
+        plan->steps[plan->length++] = *step;
+        return 0;
+}
+
+int planner_add(Planner *planner, Step step, bool complete) {
+        int r = complete ? add_step(planner, &step) : -ENOMEM;
+
+        if (r < 0)
+                step_deinit(&step);
+        return r;
+}
+
+int planner_add_file(Planner *planner, unsigned line, const char *path, char *text) {
+        const Step step = {.kind = STEP_FILE,
+                           .line = line,
+                           .path = strdup(path),
+                           .text = text,
+                           .text_length = text ? strlen(text) : 0,
+                           .mode = 0644};
+
+        return planner_add(planner, step, step.path && text);
+}
+
+int planner_warn(Planner *planner, const char *format, ...) {
+        va_list args;
+        char *text = NULL;
+        int r;
+
+        if (planner->plan->warnings.length == PLAN_STEPS_MAX)
+                return 0;
+        va_start(args, format);
+        r = vasprintf(&text, format, args);
+        va_end(args);
+        return r < 0 ? -ENOMEM : string_list_take(&planner->plan->warnings, text);
+}
+
+/* ---- making ---- */
+
+/* Known keys that nothing here does anything with: a person must hear of it. */
+static int warn_of_idle_keys(Planner *planner, const ConfigKey *keys, const ConfigNode *map) {
+        for (const ConfigKey *key = keys; key->name; key++) {
+                const ConfigEntry *entry = config_entry(map, key->name);
+                int r = 0;
+
+                if (entry && key->not_carried_out)
+                        r = planner_warn(planner, "line %u: \"%s\" is not carried out by this version", entry->line,
+                                         key->name);
+                else if (entry && key->type == KEY_SECTION && key->keys)
+                        r = warn_of_idle_keys(planner, key->keys, entry->value);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int plan_cloud_config(Planner *planner) {
+        static int (*const sections[])(Planner *) = {
+                plan_hostname, plan_write_files,      plan_oem,   plan_update, plan_etc_hosts,
+                plan_flannel,  plan_environment_file, plan_units,
+        };
+        int r = warn_of_idle_keys(planner, cloud_config_keys, planner->root);
+
+        for (size_t i = 0; i < ARRAY_SIZE(sections) && r >= 0; i++)
+                r = sections[i](planner);
+        return r;
+}
+
+static int plan_tree(Planner *planner, Slice text) {
+        _cleanup_config_tree_ ConfigTree tree = {0};
+        int r = config_tree_parse(text, &tree, NULL, planner->error);
+
+        if (r < 0)
+                return r == -ENOMEM ? r : error_prefix(planner->error, r, "the cloud-config is not YAML");
+        if (tree.root && tree.root->kind == CONFIG_MAP)
+                planner->root = tree.root;
+        else if (tree.root && !(tree.root->kind == CONFIG_SCALAR && tree.root->type == SCALAR_NULL))
+                return error_set(planner->error, -EINVAL, "line %u: the cloud-config is no mapping of keys to values",
+                                 tree.root->line);
+        r = plan_cloud_config(planner);
+        planner->root = NULL;
+        return r;
+}
+
+static int warn_of_missing(Planner *planner, unsigned missing) {
+        int r = 0;
+
+        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
+                if (missing & 1U << one)
+                        r = planner_warn(planner, "%s is used but not known, and becomes nothing: set %s",
+                                         address_name(one), address_variable(one));
+        return r;
+}
+
+static int plan_user_data(Planner *planner, Slice user_data) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        unsigned missing;
+        int r = addresses_substitute(&planner->facts->addresses, user_data, &text, &missing);
+        Slice whole;
+
+        if (r == -EMSGSIZE)
+                return error_set(planner->error, r, "the user-data has more than %zu bytes with its addresses put in",
+                                 CONFIG_TEXT_MAX);
+        if (r >= 0)
+                r = warn_of_missing(planner, missing);
+        if (r < 0)
+                return r;
+        whole = (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)};
+        planner->plan->kind = user_data_kind(whole);
+        switch (planner->plan->kind) {
+        case USER_DATA_CLOUD_CONFIG:
+                return plan_tree(planner, whole);
+        case USER_DATA_SCRIPT:
+                r = plan_environment_file(planner);
+                return r < 0 ? r : plan_script(planner, whole);
+        case USER_DATA_EMPTY:
+                return plan_cloud_config(planner);
+        case USER_DATA_IGNITION:
+                return 0;
+        case USER_DATA_UNKNOWN:
+        default:
+                return error_set(planner->error, -EINVAL,
+                                 "the user-data is neither a cloud-config nor a script: its first line must be "
+                                 "#cloud-config, or begin with #!");
+        }
+}
+
+int boot_plan_make(const BootFacts *facts, Slice user_data, BootPlan *plan, Error *error) {
+        Planner planner = {.facts = facts, .plan = plan, .error = error};
+        int r = plan_user_data(&planner, user_data);
+
+        if (r < 0)
+                boot_plan_deinit(plan);
+        return r;
+}
+
+/* ---- for people and programs ---- */
+
+int boot_plan_format_step(const Step *step, Buffer *to) {
+        switch (step->kind) {
+        case STEP_HOSTNAME:
+                return buffer_printf(to, "set the host name to %s", step->text);
+        case STEP_FILE:
+                return buffer_printf(to, "write %s (%zu bytes, mode %04o%s%s)", step->path, step->text_length,
+                                     step->mode, step->owner ? ", owner " : "", step->owner ?: "");
+        case STEP_MASK:
+                return buffer_printf(to, "mask %s", step->path);
+        case STEP_UNMASK:
+                return buffer_printf(to, "unmask %s", step->path);
+        case STEP_ENABLE:
+                return buffer_printf(to, "enable %s%s", step->unit, step->runtime ? " until the next boot" : "");
+        case STEP_RELOAD:
+                return buffer_append_string(to, "read the unit files anew");
+        case STEP_COMMAND:
+                return buffer_printf(to, "%s %s%s", step->action, step->unit, step->wait ? "" : ", without waiting");
+        default:
+                return -EINVAL;
+        }
+}
+
+static void write_step(JsonWriter *json, const Step *step) {
+        static const char *const names[] = {
+                [STEP_HOSTNAME] = "hostname", [STEP_FILE] = "file",     [STEP_MASK] = "mask",
+                [STEP_UNMASK] = "unmask",     [STEP_ENABLE] = "enable", [STEP_RELOAD] = "reload",
+                [STEP_COMMAND] = "command",
+        };
+        char mode[8];
+
+        (void)snprintf(mode, sizeof(mode), "%04o", step->mode & 07777U);
+        json_begin_object(json);
+        json_field_string(json, "step", names[step->kind]);
+        if (step->line)
+                json_field_u64(json, "line", step->line);
+        if (step->path)
+                json_field_string(json, "path", step->path);
+        if (step->text)
+                json_field_slice(json, "content", (Slice){step->text, step->text_length});
+        if (step->kind == STEP_FILE)
+                json_field_string(json, "mode", mode);
+        if (step->owner)
+                json_field_string(json, "owner", step->owner);
+        if (step->unit)
+                json_field_string(json, "unit", step->unit);
+        if (step->action)
+                json_field_string(json, "action", step->action);
+        if (step->kind == STEP_ENABLE)
+                json_field_bool(json, "runtime", step->runtime);
+        json_end_object(json);
+}
+
+int boot_plan_format_json(const BootPlan *plan, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_key(&json, "steps");
+        json_begin_array(&json);
+        for (size_t i = 0; i < plan->length; i++)
+                write_step(&json, &plan->steps[i]);
+        json_end_array(&json);
+        json_key(&json, "warnings");
+        json_begin_array(&json);
+        for (size_t i = 0; i < plan->warnings.length; i++)
+                json_write_string(&json, slice_from(plan->warnings.items[i]));
+        json_end_array(&json);
+        json_end_object(&json);
+        (void)buffer_append_byte(to, '\n');
+        return buffer_failed(to);
+}

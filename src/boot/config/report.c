@@ -1,0 +1,77 @@
+#include "boot/config/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void report_deinit(Report *report) {
+        for (size_t i = 0; i < report->length; i++)
+                free(report->entries[i].text);
+        free(report->entries);
+        *report = (Report){0};
+}
+
+int report_add(Report *report, ReportLevel level, ReportWho who, size_t line, size_t column, const char *format, ...) {
+        ReportEntry *entry;
+        va_list args;
+        int r;
+
+        if (report->length == REPORT_ENTRIES_MAX) {
+                report->more = true;
+                return 0;
+        }
+        if (report->length == report->capacity) {
+                size_t wanted = report->capacity ? report->capacity * 2 : 16;
+                ReportEntry *more = reallocarray(report->entries, wanted, sizeof(*more));
+
+                if (!more)
+                        return -ENOMEM;
+                report->entries = more;
+                report->capacity = wanted;
+        }
+        entry = &report->entries[report->length];
+        *entry = (ReportEntry){.level = level, .who = who, .line = line, .column = column};
+        va_start(args, format);
+        r = vasprintf(&entry->text, format, args);
+        va_end(args);
+        if (r < 0)
+                return -ENOMEM;
+        report->length++;
+        return 0;
+}
+
+static bool stands_before(const ReportEntry *a, const ReportEntry *b) {
+        return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+/* Entries come almost in order, so insertion is quick; and it keeps the order of equals. */
+void report_sort(Report *report) {
+        for (size_t i = 1; i < report->length; i++) {
+                ReportEntry one = report->entries[i];
+                size_t at = i;
+
+                for (; at > 0 && stands_before(&one, &report->entries[at - 1]); at--)
+                        report->entries[at] = report->entries[at - 1];
+                report->entries[at] = one;
+        }
+}
+
+int report_format(const Report *report, ReportWho who, Buffer *to, size_t *ret_lines) {
+        static const char *const levels[] = {
+                [REPORT_INFO] = "info", [REPORT_WARNING] = "warning", [REPORT_ERROR] = "error"};
+        size_t lines = 0;
+
+        for (size_t i = 0; i < report->length; i++) {
+                const ReportEntry *entry = &report->entries[i];
+
+                if (entry->who != REPORT_BOTH && entry->who != who)
+                        continue;
+                (void)buffer_printf(to, "line %zu: %s: %s\n", entry->line, levels[entry->level], entry->text);
+                lines++;
+        }
+        if (report->more)
+                (void)buffer_printf(to, "line 0: info: only the first %zu findings are shown\n", REPORT_ENTRIES_MAX);
+        if (ret_lines)
+                *ret_lines = lines;
+        return buffer_failed(to);
+}

@@ -1,0 +1,17 @@
+#pragma once
+/* The whole seam of boot/ops.h in memory: a journal of what was done, and failures on order. */
+#include "boot/ops.h"
+
+typedef struct FakeMachine {
+        BootFiles files;
+        UnitManager units;
+        Buffer journal;         /* a line for each operation: "write /etc/motd 0644 1000:1000 text" */
+        const char *missing;    /* a unit that nobody has: -ENOENT */
+        const char *failing;    /* a unit whose commands fail */
+        const char *unwritable; /* a path that cannot be written: -EROFS */
+        const char *not_masked; /* a path that is a real file */
+} FakeMachine;
+
+void fake_machine_init(FakeMachine *machine);
+void fake_machine_deinit(FakeMachine *machine);
+#define _cleanup_fake_machine_ _cleanup_(fake_machine_deinit)

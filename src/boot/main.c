@@ -1,0 +1,5 @@
+#include "boot/boot.h"
+
+int main(int argc, char **argv) {
+        return boot_main("faering-boot", argc, argv);
+}

@@ -1,0 +1,184 @@
+#include "boot/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json-write.h"
+#include "base/random.h"
+#include "boot/unit-manager.h"
+#include "host/file.h"
+#include "unitfile/environment-file.h"
+
+#define ENVIRONMENT_PATH "/etc/environment"
+
+static Slice buffer_slice(const Buffer *buffer) {
+        return (Slice){buffer_length(buffer) ? buffer_data(buffer) : "", buffer_length(buffer)};
+}
+
+/* ---- what is known of the machine ---- */
+
+static int take_environment_file(BootSession *session, Error *error) {
+        _cleanup_string_list_ StringList list = {0};
+        int r = root_files_read(&session->files, ENVIRONMENT_PATH, ENVIRONMENT_FILE_MAX, &session->environment, error);
+
+        session->has_environment = r >= 0;
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        r = environment_file_parse(buffer_slice(&session->environment), &list, error);
+        if (r < 0)
+                return r == -ENOMEM ? r : error_prefix(error, r, "%s", ENVIRONMENT_PATH);
+        for (size_t i = 0; i < list.length && r >= 0; i++)
+                for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++) {
+                        size_t length = strlen(address_variable(one));
+
+                        if (str_starts_with(list.items[i], address_variable(one)) && list.items[i][length] == '=')
+                                r = addresses_set(&session->addresses, one, slice_from(list.items[i] + length + 1),
+                                                  error);
+                }
+        return r;
+}
+
+static int take_environment(BootSession *session, Error *error) {
+        int r = 0;
+
+        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
+                r = addresses_set(&session->addresses, one, slice_from(getenv(address_variable(one)) ?: ""), error);
+        return r;
+}
+
+static int take_update_conf(BootSession *session, Error *error) {
+        static const char *const paths[] = {"/etc/coreos/update.conf", "/usr/share/coreos/update.conf"};
+        int r = -ENOENT;
+
+        for (size_t i = 0; i < ARRAY_SIZE(paths) && r == -ENOENT; i++)
+                r = root_files_read(&session->files, paths[i], FILE_SMALL_MAX, &session->update_conf, error);
+        session->has_update_conf = r >= 0;
+        return r == -ENOENT ? 0 : r;
+}
+
+static int take_hostname(BootSession *session) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        Slice name = {"localhost", 9};
+
+        if (session->files.is_machine && gethostname(session->hostname, sizeof(session->hostname)) == 0)
+                return 0;
+        if (root_files_read(&session->files, "/etc/hostname", BOOT_STATE_MAX, &text, NULL) >= 0 &&
+            buffer_length(&text) > 0)
+                name = slice_trim(buffer_slice(&text));
+        (void)snprintf(session->hostname, sizeof(session->hostname), "%.*s", (int)min_of(name.length, (size_t)64),
+                       name.data);
+        return 0;
+}
+
+int boot_session_open(const char *root, BootSession *session, Error *error) {
+        uint32_t number;
+        int r;
+
+        *session = (BootSession){.files.fd = -1};
+        r = root_files_open(root, &session->files, error);
+        if (r >= 0)
+                r = take_environment_file(session, error);
+        if (r >= 0)
+                r = take_environment(session, error);
+        if (r >= 0)
+                r = take_update_conf(session, error);
+        if (r >= 0)
+                r = take_hostname(session);
+        random_secret(&number, sizeof(number));
+        (void)snprintf(session->script_name, sizeof(session->script_name), "%u", number);
+        return r;
+}
+
+void boot_session_close(BootSession *session) {
+        root_files_close(&session->files);
+        free(session->source);
+        buffer_deinit(&session->user_data);
+        buffer_deinit(&session->environment);
+        buffer_deinit(&session->update_conf);
+        addresses_deinit(&session->addresses);
+        boot_plan_deinit(&session->plan);
+}
+
+/* ---- the steps of a run ---- */
+
+int boot_session_read(BootSession *session, const char *file, Error *error) {
+        _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
+        int r = file_read(file, CONFIG_TEXT_MAX, &bytes, error);
+
+        if (r < 0)
+                return error_prefix(error, r, "user-data");
+        session->source = strdup(file);
+        if (!session->source)
+                return -ENOMEM;
+        if (!gzip_is(buffer_slice(&bytes)))
+                return buffer_append(&session->user_data, buffer_slice(&bytes).data, buffer_length(&bytes));
+        r = gzip_decode(buffer_slice(&bytes), CONFIG_TEXT_MAX, &session->user_data, error);
+        return r < 0 ? error_prefix(error, r, "user-data %s", file) : 0;
+}
+
+int boot_session_report(const BootSession *session, Report *report) {
+        return report_check(buffer_slice(&session->user_data), report);
+}
+
+int boot_session_plan(BootSession *session, const char *workspace, Error *error) {
+        const BootFacts facts = {
+                .addresses = session->addresses,
+                .hostname = session->hostname,
+                .environment_file = session->has_environment ? buffer_slice(&session->environment) : (Slice){NULL, 0},
+                .update_conf = session->has_update_conf ? buffer_slice(&session->update_conf) : (Slice){NULL, 0},
+                .script_name = session->script_name,
+                .workspace = workspace,
+        };
+
+        return boot_plan_make(&facts, buffer_slice(&session->user_data), &session->plan, error);
+}
+
+/* ---- the note of what happened ---- */
+
+static int write_state(BootSession *session, const char *outcome, const char *manager, size_t done, const char *why,
+                       Error *error) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        JsonWriter json = json_writer(&text);
+        time_t now = time(NULL);
+        char when[32] = "";
+        struct tm parts;
+
+        if (gmtime_r(&now, &parts))
+                (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
+        json_begin_object(&json);
+        json_field_u64(&json, "version", 1);
+        json_field_string(&json, "when", when);
+        json_field_string(&json, "source", session->source ?: "");
+        json_field_string(&json, "outcome", outcome);
+        json_field_string(&json, "unitManager", manager);
+        json_field_u64(&json, "steps", session->plan.length);
+        json_field_u64(&json, "done", done);
+        json_field_string(&json, "error", why);
+        json_end_object(&json);
+        (void)buffer_append_byte(&text, '\n');
+        if (buffer_failed(&text) < 0)
+                return -ENOMEM;
+        return session->files.base.ops->write(&session->files.base, BOOT_STATE_PATH, buffer_slice(&text), 0644,
+                                              (FileOwner){BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP}, error);
+}
+
+/* The reason counts more than that it could not be noted, so a failure to note it is not told. */
+void boot_session_note_refusal(BootSession *session, const Error *why) {
+        (void)write_state(session, "refused", "", 0, why->text, NULL);
+}
+
+int boot_session_apply(BootSession *session, const ApplyEvents *events, void *userdata, Error *error) {
+        _cleanup_unit_manager_ UnitManager *manager = NULL;
+        size_t done = 0;
+        int r = unit_manager_choose(&session->files, &manager, error);
+
+        if (r >= 0)
+                r = boot_apply(&session->plan, &session->files.base, manager, events, userdata, &done, error);
+        if (r < 0) {
+                (void)write_state(session, "failed", manager ? manager->ops->name : "", done, error->text, NULL);
+                return error_prefix(error, r, "%zu of %zu steps are done, the rest is not", done, session->plan.length);
+        }
+        return write_state(session, "applied", manager->ops->name, done, "", error);
+}

@@ -1,0 +1,140 @@
+"""faering-boot on a whole machine: a mount namespace with its own /etc, /run and /var, a host name of its own, and something
+that answers as faering-init does on its socket. All of it goes with the namespace's last process."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stores import BUILD
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BOOT = BUILD / "src/boot/faering-boot"
+CLI = BUILD / "src/cli/faering"
+WAIT_SECONDS = 60
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root: makes namespaces")
+
+
+class Machine:
+    """What happened in the namespace."""
+
+    def __init__(self, code: int, output: str, requests: list[str], files: dict[str, str], hostname: str):
+        self.code, self.output, self.requests, self.files, self.hostname = code, output, requests, files, hostname
+
+
+def run_inside(user_data: str, *, answers: dict[str, tuple[int, object]] | None = None, init: bool = True, env: dict[str, str] | None = None,
+               command: list[str] | None = None, show: list[str] | None = None) -> Machine:
+    order = {"user_data": user_data, "answers": answers or {}, "init": init, "show": show or [],
+             "command": command or [str(BOOT), "-from-file", "/var/lib/faering/boot/user-data"]}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("COREOS_")}
+    done = subprocess.run(["unshare", "--mount", "--uts", "--propagation", "private", sys.executable,
+                           str(ROOT / "tests/integration/boot_machine.py")], input=json.dumps(order), env={**clean, **(env or {})},
+                          capture_output=True, text=True, timeout=WAIT_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return Machine(**json.loads(done.stdout))
+
+
+def test_the_example_makes_a_member_of_the_cluster() -> None:
+    machine = run_inside((ROOT / "data/examples/cluster.yml").read_text(), env={"COREOS_PRIVATE_IPV4": "10.66.0.12"},
+                         show=["/etc/faering-release", "/etc/environment", "/run/systemd/system/etcd2.service.d/20-cloudinit.conf",
+                               "/var/lib/faering/boot/state.json"])
+    assert machine.code == 0, machine.output
+    assert machine.requests == ["/faering/v1/reload", "/faering/v1/units/etcd2.service/start", "/faering/v1/units/docker.service/start",
+                                "/faering/v1/units/fleet.service/start"]
+    assert "ADDRESS=10.66.0.12\n" in machine.files["/etc/faering-release"]
+    assert "COREOS_PRIVATE_IPV4=10.66.0.12\n" in machine.files["/etc/environment"]
+    assert 'Environment="ETCD_NAME=10.66.0.12"\n' in machine.files["/run/systemd/system/etcd2.service.d/20-cloudinit.conf"]
+    state = json.loads(machine.files["/var/lib/faering/boot/state.json"])
+    assert state["outcome"] == "applied" and state["unitManager"] == "faering-init" and state["done"] == state["steps"]
+
+
+def test_address_comes_from_the_environment_file_on_later_boots() -> None:
+    machine = run_inside("#cloud-config\nwrite_files:\n  - {path: /etc/environment, content: \"COREOS_PRIVATE_IPV4=10.9.9.9\\n\"}\n",
+                         command=["/bin/sh", "-c", f"{BOOT} -from-file /var/lib/faering/boot/user-data && printf '#cloud-config\\n"
+                                                   f"write_files: [{{path: /etc/a, content: $private_ipv4}}]\\n' >/run/two && "
+                                                   f"{BOOT} -from-file /run/two"], show=["/etc/a"])
+    # the shell has put nothing in: it knows no $private_ipv4 inside of single quotes
+    assert machine.code == 0, machine.output
+    assert machine.files["/etc/a"] == "10.9.9.9"
+
+
+def test_unit_that_is_missing_ends_it() -> None:
+    machine = run_inside("#cloud-config\nwrite_files: [{path: /etc/before, content: done}]\ncoreos:\n  units:\n"
+                         "    - {name: no.service, command: start}\n    - {name: docker.service, command: start}\n",
+                         answers={"/faering/v1/units/no.service/start": (404, {"error": {"code": 404, "message": "no such unit"}})},
+                         show=["/etc/before", "/var/lib/faering/boot/state.json"])
+    assert machine.code == 1
+    assert machine.files["/etc/before"] == "done"
+    assert machine.requests == ["/faering/v1/units/no.service/start"]
+    assert "line 5: cannot start no.service: Unit no.service not found." in machine.output
+    assert json.loads(machine.files["/var/lib/faering/boot/state.json"])["outcome"] == "failed"
+
+
+def test_unit_that_fails_does_not_end_it() -> None:
+    machine = run_inside("#cloud-config\ncoreos:\n  units:\n    - {name: bad.service, command: start}\n    - {name: b@x.service, command: reload}\n",
+                         answers={"/faering/v1/units/bad.service/start": (500, {"error": {"code": 500, "message": "exit code 3"}})})
+    assert machine.code == 0, machine.output
+    assert "start bad.service: failed: exit code 3" in machine.output
+    assert machine.requests == ["/faering/v1/units/bad.service/start", "/faering/v1/units/b%40x.service/reload"]
+
+
+def test_host_name_and_script() -> None:
+    machine = run_inside("#cloud-config\nhostname: elsewhere\nmanage_etc_hosts: localhost\n", show=["/etc/hosts", "/etc/hostname"])
+    assert machine.hostname == "elsewhere"
+    assert machine.files == {"/etc/hosts": "127.0.0.1 elsewhere\n", "/etc/hostname": "elsewhere\n"}
+    machine = run_inside("#!/bin/sh\ntrue\n")
+    assert machine.code == 0 and machine.requests[0] == "/faering/v1/reload"
+    assert machine.requests[1].startswith("/faering/v1/units/coreos-cloudinit-") and machine.requests[1].endswith("/start?wait=0")
+
+
+def test_error_before_the_first_change_changes_nothing() -> None:
+    machine = run_inside("#cloud-config\nhostname: h\nwrite_files:\n  - {path: /etc/a, content: x}\n  - {path: /etc/b, encoding: b64, content: '@'}\n",
+                         show=["/etc/a"])
+    assert machine.code == 1 and machine.requests == [] and machine.files == {} and machine.hostname != "h"
+    assert "nothing was changed: line 5: cannot make the content of /etc/b" in machine.output
+
+
+def test_without_a_unit_manager_units_are_only_written() -> None:
+    machine = run_inside("#cloud-config\ncoreos:\n  units: [{name: a.service, enable: true, command: start, content: \"[Install]\\n"
+                         "WantedBy=multi-user.target\\n\"}]\n", init=False, show=["/etc/systemd/system/multi-user.target.wants/a.service"])
+    assert machine.code == 0, machine.output
+    assert "start a.service: left out, no unit manager runs there" in machine.output
+    assert "WantedBy" in machine.files["/etc/systemd/system/multi-user.target.wants/a.service"]
+
+
+def test_flags(tmp_path: Path) -> None:
+    def boot(*flags: str) -> subprocess.CompletedProcess:
+        return subprocess.run([BOOT, *flags], capture_output=True, text=True, timeout=WAIT_SECONDS)
+
+    assert boot().returncode == 2
+    assert "did you mean -validate?" in boot("-valdate").stderr
+    refused = boot("-from-ec2-metadata=http://169.254.169.254/")
+    assert refused.returncode == 2 and "-from-file FILE" in refused.stderr
+    assert boot("-oem", "azure").returncode == 2
+    missing = boot("-from-file", str(tmp_path / "none"), "-root", str(tmp_path))
+    assert missing.returncode == 1 and "No such file" in missing.stderr
+    link = tmp_path / "coreos-cloudinit"
+    link.symlink_to(CLI)
+    named = subprocess.run([link, "-version"], capture_output=True, text=True, timeout=WAIT_SECONDS)
+    assert named.returncode == 0 and named.stdout.startswith("coreos-cloudinit ")
+
+
+def test_verbs(tmp_path: Path) -> None:
+    example = ROOT / "data/examples/cluster.yml"
+
+    def faering(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run([CLI, "boot", *arguments], capture_output=True, text=True, timeout=WAIT_SECONDS)
+
+    assert faering("validate", str(example)).stdout == "" and faering("validate", str(example)).returncode == 0
+    bad = tmp_path / "bad"
+    bad.write_text("#cloud-config\nhostnam: x\n")
+    assert faering("validate", str(bad)).stdout == 'line 2: warning: unrecognized key "hostnam"\n'
+    assert faering("validate", str(bad)).returncode == 1
+    steps = json.loads(faering("plan", "-o", "json", "--root", str(tmp_path), str(example)).stdout)["steps"]
+    assert steps[-1] == {"step": "command", "line": 38, "unit": "fleet.service", "action": "start"}
+    assert faering("status", "--root", str(tmp_path)).stdout == "nothing was applied yet\n"
+    assert faering("apply", "--root", str(tmp_path), str(example)).returncode == 0
+    assert faering("status", "--root", str(tmp_path)).stdout.startswith("outcome  applied\n")
+    assert faering("plna").returncode == 2
