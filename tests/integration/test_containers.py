@@ -356,7 +356,7 @@ def test_after_a_crash_of_the_machine_everything_left_is_cleared_and_what_should
         state = engine.inspect(plain)["State"]
         assert (state["Status"], state["ExitCode"], state["Pid"]) == ("exited", 137, 0)
         until("the one that removes itself is gone", lambda: engine.request("GET", f"/containers/{once}/json")[0] == 404)
-        until("the one that always runs does", lambda: engine.inspect(always)["State"]["Running"])
+        until("the one that always runs does", lambda: engine.inspect(always)["State"]["Status"] == "running")
         assert "dport" not in engine.run("nft", "list", "table", "ip", "faering").stdout
         assert engine.run("grep", "-c", "merged", "/proc/mounts").stdout.strip() == "1"
         assert engine.run("ls", "/run/faering/containers/netns").stdout.split() == [always]

@@ -45,6 +45,7 @@ int engine_new(uv_loop_t *loop, const EngineSettings *settings, ImageStore *imag
         engine->settings = settings;
         engine->images = images;
         list_init(&engine->listeners);
+        list_init(&engine->sessions);
         *ret = engine; /* the caller frees it also when this fails */
         r = file_make_folder(settings->state_dir, 0711, error);
         if (r >= 0)
@@ -119,6 +120,7 @@ void engine_close(Engine *engine) {
 
         engine->stopping = true;
         execs_close(engine);
+        attach_close_all(&engine->sessions);
         map_foreach(&engine->by_id, entry)
                 container_free(entry->value);
         engine->network = container_network_free(engine->network, !runs);

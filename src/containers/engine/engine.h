@@ -56,6 +56,7 @@ struct Engine {
         EngineEvent events[ENGINE_EVENTS_MAX]; /* a ring */
         size_t n_events;
         List listeners;
+        List sessions;      /* of attached clients, all of them */
         size_t n_listeners;
         size_t unsettled;   /* shims not yet heard of, and clearings under way */
         bool stopping;
