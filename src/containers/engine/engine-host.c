@@ -68,7 +68,6 @@ static int look_at_cgroups(Engine *engine, Error *error) {
 
 static int look_at_rights(Engine *engine, Error *error) {
         _cleanup_buffer_ Buffer status = BUFFER_INIT;
-        struct rlimit files, processes;
         const char *found;
         int r = file_read("/proc/self/status", FILE_SMALL_MAX, &status, error);
 
@@ -76,10 +75,11 @@ static int look_at_rights(Engine *engine, Error *error) {
                 return r;
         found = strstr(buffer_string(&status) ?: "", "CapBnd:");
         engine->host.capability_bound = found ? strtoull(found + 7, NULL, 16) : 0;
-        if (getrlimit(RLIMIT_NOFILE, &files) < 0 || getrlimit(RLIMIT_NPROC, &processes) < 0)
-                return error_set_errno(error, -errno, "cannot read our own limits");
-        engine->host.open_files_hard = files.rlim_max;
-        engine->host.processes_hard = processes.rlim_max;
+        for (int i = 0; i < RLIM_NLIMITS; i++) {
+                struct rlimit limit;
+
+                engine->host.hard_limits[i] = getrlimit((__rlimit_resource_t)i, &limit) < 0 ? RLIM_INFINITY : limit.rlim_max;
+        }
         return 0;
 }
 
