@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 UNITS = ROOT / "data/examples/demo"
 FAERING = BUILD / "src/cli/faering"
+LOCAL = Path("/var/lib/faering/local")
 BALANCER_PORT = 8080
 BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "", "")
 ADDRESSES = {f"m{n}": f"10.66.0.{10 + n}" for n in (1, 2, 3)}
@@ -253,7 +253,7 @@ def pull_the_plug() -> str:
     begun = time.monotonic()
     os.kill(pid, signal.SIGKILL)
     left = [name for name in ADDRESSES if name != victim]
-    wait_for("the store goes on writing", 10, lambda: on(left[0], "etcdctl", "set", "/after", "the plug", quiet=True))
+    wait_for("the store goes on writing", 10, lambda: on(left[0], "etcdctl", "--total-timeout", "1s", "set", "/after", "the plug", quiet=True))
     note(f"the store writes again after {time.monotonic() - begun:.1f} s")
     wait_for("the machine leaves the list", 20,
              lambda: len(on(left[1], "fleetctl", "list-machines", "--no-legend", quiet=True).splitlines()) == 2)
@@ -291,16 +291,22 @@ def power_on(victim: str) -> None:
     run(str(FAERING), "status", show="faering status")
 
 
-def remains() -> str:
+def groups_of_machines() -> list[str]:
+    """Control groups of the machines' directory: they have its device and inode in their name."""
+    status = LOCAL.stat()
+    name = f"faering-local-{status.st_dev:x}-{status.st_ino:x}"
+    return [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{name}")]
+
+
+def remains(groups: list[str]) -> str:
     """What of the machines is left on this host: nothing, in the end."""
-    left = []
-    mounts = Path("/proc/self/mountinfo").read_text()
-    left += [line.split()[4] for line in mounts.splitlines() if "/faering/" in line.split()[4]]
-    left += [str(path) for path in Path("/sys/fs/cgroup").glob("**/faering*") if path.is_dir()]
+    left = [group for group in groups if Path(group).exists()]
+    left += [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(LOCAL) in line]
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if re.match(r"faering-|crun|httpd", (process / "comm").read_text()) and str(BUILD) in os.readlink(process / "exe"):
-                left.append(f"process {process.name}")
+            program = os.readlink(process / "exe")
+            if program.startswith((str(BUILD), str(LOCAL))) and not program.endswith("/ninja"):
+                left.append(f"process {process.name} ({program})")
     return ", ".join(left)
 
 
@@ -350,8 +356,9 @@ def main() -> int:
         if keep:
             print_use()
             return 0
+        groups = groups_of_machines()
         remove_all()
-        left = remains()
+        left = remains(groups)
         if left:
             raise Failed(f"left behind: {left}")
         note("no process, mount or cgroup is left")

@@ -138,7 +138,8 @@ static void on_trace(void *userdata, const char *line) {
         (void)fprintf(stderr, "CURL Command: %s\n", line);
 }
 
-/* The members' client URLs take the place of the given ones, if they can be had: so a request can fall over to others. */
+/* The members' client URLs come behind the given ones, if they can be had: so a request can fall over to others, and does not begin
+ * with one that may just have died while the one that was named answers. */
 static void store_sync(StoreGroup *group) {
         _cleanup_free_ char *body = NULL;
         _cleanup_free_ Url *urls = NULL;
@@ -167,7 +168,7 @@ static void store_sync(StoreGroup *group) {
         }
         json_decref(answer);
         if (count > 0)
-                (void)http_storeclient_set_endpoints(group->client, urls, count);
+                (void)http_storeclient_add_endpoints(group->client, urls, count);
 }
 
 static int store_choose_output(StoreGroup *group) {

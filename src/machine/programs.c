@@ -139,7 +139,7 @@ static int own_folder(char folder[static PATH_MAX], Error *error) {
 
 /* One folder for each of our subjects, the running program in one of them. */
 static int gather_from_build(const Gathering *g, const char *own, Error *error) {
-        static const char *const subjects[] = {"store", "fleet", "containers", "containers/runtime", "boot", "machine"};
+        static const char *const subjects[] = {"store", "fleet", "containers", "containers/shim", "boot", "machine"};
         _cleanup_free_ char *cli = str_printf("%s/../cli/faering", own),
                             *units = str_printf("%s/../../data/systemd", own);
         int r = cli && units ? take(g, cli, "usr/bin", "faering", error) : -ENOMEM;
@@ -153,15 +153,19 @@ static int gather_from_build(const Gathering *g, const char *own, Error *error) 
 }
 
 static int gather_from_installation(const Gathering *g, const char *own, Error *error) {
-        _cleanup_free_ char *cli = str_printf("%s/../bin/faering", own);
-        int r = cli ? take(g, cli, "usr/bin", "faering", error) : -ENOMEM;
+        _cleanup_free_ char *cli = str_printf("%s/../bin/faering", own),
+                            *shim = str_printf("%s/../libexec/faering/faering-shim", own);
+        int r = cli && shim ? take(g, cli, "usr/bin", "faering", error) : -ENOMEM;
 
         if (r >= 0)
                 r = take_all(g, own, "faering-", "", "usr/sbin", error);
+        if (r >= 0)
+                r = take(g, shim, "usr/sbin", "faering-shim", error);
         return r < 0 ? r : take_all(g, FAERING_UNITDIR, "faering-", ".service", UNITS, error);
 }
 
-/* Names under which old units, scripts and people call ours. */
+/* Names under which old units, scripts and people call ours; in /usr/local/bin too, where the host may have others of that name that would be
+ * found first. */
 static const struct {
         const char *folder, *name, *target;
 } links[] = {
@@ -169,6 +173,10 @@ static const struct {
         {"usr/bin", "fleetctl", "faering"},
         {"usr/bin", "docker", "faering"},
         {"usr/bin", "coreos-cloudinit", "faering"},
+        {"usr/local/bin", "etcdctl", "../../bin/faering"},
+        {"usr/local/bin", "fleetctl", "../../bin/faering"},
+        {"usr/local/bin", "docker", "../../bin/faering"},
+        {"usr/local/bin", "coreos-cloudinit", "../../bin/faering"},
         {UNITS, "etcd.service", "faering-store.service"},
         {UNITS, "etcd2.service", "faering-store.service"},
         {UNITS, "fleet.service", "faering-fleet.service"},
@@ -227,8 +235,8 @@ static int link_installed_folder(const Gathering *g, Error *error) {
 }
 
 static int note_missing(const Gathering *g, StringList *missing) {
-        static const char *const needed[] = {"faering-init", "faering-store", "faering-fleet", "faering-containers",
-                                             "faering-boot"};
+        static const char *const needed[] = {"faering-init",       "faering-store", "faering-fleet",
+                                             "faering-containers", "faering-shim",  "faering-boot"};
         int r = is_there(g, "usr/bin", "faering") ? 0 : string_list_add(missing, "faering");
 
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(needed); i++)
@@ -238,7 +246,7 @@ static int note_missing(const Gathering *g, StringList *missing) {
 }
 
 int programs_gather(const char *to, StringList *missing, Error *error) {
-        static const char *const folders[] = {"usr/bin", "usr/sbin", UNITS "/multi-user.target.wants"};
+        static const char *const folders[] = {"usr/bin", "usr/sbin", "usr/local/bin", UNITS "/multi-user.target.wants"};
         _cleanup_free_ char *build_mark = NULL;
         Gathering gathering = {.to = to};
         char own[PATH_MAX];

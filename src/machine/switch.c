@@ -21,7 +21,9 @@ static int make_bridge(void *userdata, Error *error) {
                 r = link_add_bridge(BRIDGE, error);
         if (r >= 0)
                 r = link_add_address(BRIDGE, address, error);
-        return r < 0 ? r : link_set_up(BRIDGE, error);
+        if (r >= 0)
+                r = link_set_up(BRIDGE, error);
+        return r;
 }
 
 int switch_new(int *ret, Error *error) {
@@ -91,7 +93,7 @@ int switch_configure_machine(const char *address, Error *error) {
         r = with_length ? link_set_up("lo", error) : -ENOMEM;
         if (r >= 0)
                 r = link_add_address(MACHINE_LINK, with_length, error);
-        if (r >= 0)
-                r = link_set_up(MACHINE_LINK, error);
-        return r < 0 ? r : link_add_default_route(PLAN_GATEWAY, error);
+        /* No default route: there is no way out, and without one the kernel says so at once. With one that leads nowhere
+         * every look-up of a name would wait for its time-out. */
+        return r < 0 ? r : link_set_up(MACHINE_LINK, error);
 }

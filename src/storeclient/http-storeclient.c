@@ -322,20 +322,15 @@ static const StoreClientOps store_ops = {.send = store_send, .cancel = store_can
 
 /* ---- the client ---- */
 
-int http_storeclient_set_endpoints(StoreClient *client, const Url *endpoints, size_t count) {
+int http_storeclient_add_endpoints(StoreClient *client, const Url *endpoints, size_t count) {
         HttpStore *store = client_store(client);
-        Url *copy;
+        Url *more = reallocarray(store->endpoints, store->endpoint_count + count, sizeof(*more));
 
-        if (count == 0)
-                return -EINVAL;
-        copy = calloc(count, sizeof(*copy));
-        if (!copy)
+        if (!more)
                 return -ENOMEM;
-        memcpy(copy, endpoints, count * sizeof(*copy));
-        free(store->endpoints);
-        store->endpoints = copy;
-        store->endpoint_count = count;
-        store->current = 0;
+        memcpy(&more[store->endpoint_count], endpoints, count * sizeof(*more));
+        store->endpoints = more;
+        store->endpoint_count += count;
         return 0;
 }
 
@@ -364,12 +359,14 @@ int http_storeclient_new(uv_loop_t *loop, const Url *endpoints, size_t count, St
         HttpStore *store = calloc(1, sizeof(*store));
         int r;
 
-        if (!store)
-                return -ENOMEM;
+        if (!store || count == 0) {
+                free(store);
+                return count == 0 ? -EINVAL : -ENOMEM;
+        }
         store->client.ops = &store_ops;
         list_init(&store->calls);
         store->http = http_client_new(loop, NULL);
-        r = store->http ? http_storeclient_set_endpoints(&store->client, endpoints, count) : -ENOMEM;
+        r = store->http ? http_storeclient_add_endpoints(&store->client, endpoints, count) : -ENOMEM;
         if (r < 0) {
                 (void)http_storeclient_free(&store->client);
                 return r;

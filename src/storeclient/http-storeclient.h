@@ -14,8 +14,8 @@ int http_storeclient_new(uv_loop_t *loop, const Url *endpoints, size_t count, St
 /* Cancels all; memory goes once the loop has run. NULL is allowed; returns NULL. */
 StoreClient *http_storeclient_free(StoreClient *client);
 
-/* Replaces the endpoints (the members that a member list named). -ENOMEM: as before. */
-int http_storeclient_set_endpoints(StoreClient *client, const Url *endpoints, size_t count);
+/* More to fall over to (the members that a member list named); requests stay with the one that answers. -ENOMEM: as before. */
+int http_storeclient_add_endpoints(StoreClient *client, const Url *endpoints, size_t count);
 
 /* "name:password" for HTTP's basic authentication, or NULL. -ENOMEM. */
 int http_storeclient_set_credentials(StoreClient *client, const char *credentials);

@@ -211,6 +211,9 @@ static int choose_runtime(Engine *engine, Error *error) {
 
         if (r < 0)
                 return r;
+        if (access(engine->settings->shim, X_OK) < 0)
+                return error_set_errno(error, -errno, "the shim %s cannot be run: install it there, or say with --shim where it is",
+                                       engine->settings->shim);
         for (size_t i = 0; i < ARRAY_SIZE(candidates) && candidates[i] && !engine->runtime; i++)
                 (void)try_runtime(engine, candidates[i], directory, &why);
         (void)file_remove_tree(directory, NULL);

@@ -7,7 +7,11 @@
 #include "containers/image/reference.h"
 #include "containers/image/registry.h"
 
-enum { SHORT_ID_LENGTH = 12, REDIRECTS_TO_PLATFORM_MAX = 2 };
+enum {
+        SHORT_ID_LENGTH = 12,
+        REDIRECTS_TO_PLATFORM_MAX = 2,
+        PEER_CONNECT_SEC = 1, /* a peer is near, or has just died */
+};
 
 #define DOCKER_HUB_URL "https://registry-1.docker.io"
 
@@ -161,6 +165,7 @@ static int fetch_from_peers(ImageJob *job, const Pull *pull, char *ret_manifest)
         for (size_t i = 0; i < pull->peers.length && !image_job_is_cancelled(job); i++) {
                 const RegistryOptions options = {.url = pull->peers.items[i],
                                                  .space = pull->reference.host,
+                                                 .connect_seconds = PEER_CONNECT_SEC,
                                                  .cancelled = is_cancelled,
                                                  .userdata = job};
                 _cleanup_free_ char *text = NULL;

@@ -154,7 +154,7 @@ static int perform(Transfer *transfer, const char *url, const char *accept, cons
         (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
         (void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR,
                                str_starts_with(url, "https:") ? "https" : "http,https");
-        (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_SEC);
+        (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)(registry->options.connect_seconds ?: CONNECT_TIMEOUT_SEC));
         (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
         (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_SEC);
         (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->curl_text);

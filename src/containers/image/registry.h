@@ -13,6 +13,7 @@ typedef struct RegistryOptions {
         const char *url;   /* "https://registry-1.docker.io", "http://10.0.0.2:2374" */
         const char *space; /* sent as ?ns=…, for peers and mirrors that serve several registries; NULL: none */
         const char *username, *password; /* NULL: none */
+        unsigned connect_seconds; /* longest wait for a connection; 0: 5 */
         /* Asked now and then: true ends the call with -ECANCELED. */
         bool (*cancelled)(void *userdata);
         void *userdata;

@@ -16,7 +16,7 @@ static int hide_mount(const char *path) {
                 return -errno;
         if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return -errno;
-        if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL)
+        if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT) /* it need not be there */
                 return -errno;
         return 0;
 }
