@@ -289,6 +289,29 @@ def test_networks_other_than_the_bridge(engine):
     assert [row["Name"] for row in engine.json("GET", "/networks")] == ["bridge", "host", "none"]
 
 
+def test_a_link_gives_name_address_and_ports_of_another_container(engine):
+    db = engine.start_container("sleep", "1000", name="db", ExposedPorts={"5432/tcp": {}}, Env=["MODE=fast"])
+    address = engine.inspect(db)["NetworkSettings"]["IPAddress"]
+    text = engine.output("sh", "-c", "env; grep store /etc/hosts", host={"Links": ["db:my-store"]}, name="app")
+    for line in (f"MY_STORE_PORT=tcp://{address}:5432", f"MY_STORE_PORT_5432_TCP_ADDR={address}", "MY_STORE_NAME=/app/my-store",
+                 "MY_STORE_ENV_MODE=fast", f"{address}\tmy-store db"):
+        assert line in text.splitlines(), text
+    later = engine.create("true", host={"Links": ["db:x"]})
+    engine.request("DELETE", f"/containers/{db}?force=1")
+    assert engine.request("POST", f"/containers/{later}/start")[0] in (400, 409)
+    assert engine.request("POST", "/containers/create", {"Image": "bb", "Cmd": ["true"], "HostConfig": {"Links": ["nobody:x"]}})[0] == 400
+
+
+def test_volumes_of_another_container(engine):
+    keeper = engine.create("true", Volumes={"/kept": {}})
+    engine.output("sh", "-c", "echo data > /kept/file", host={"VolumesFrom": [keeper]})
+    assert engine.output("sh", "-c", "cat /kept/file; touch /kept/no", host={"VolumesFrom": [f"{keeper}:ro"]}).startswith("data\n")
+    source = engine.inspect(keeper)["Mounts"][0]["Source"]
+    assert sorted(path.name for path in Path(source).iterdir()) == ["file"]
+    engine.request("DELETE", f"/containers/{keeper}?v=1")
+    assert not Path(source).exists()
+
+
 # ---- errors ----
 
 def test_errors_are_docker_s(engine):

@@ -48,7 +48,7 @@ static int make_network(Container *container, Error *error) {
         return 0;
 }
 
-static int write_host_files(Container *container, Error *error) {
+static int write_host_files(Container *container, const StringList *links, Error *error) {
         const ContainerSpec *spec = &container->spec;
         ContainerNetwork *network = container->engine->network;
         bool on_bridge = spec->network == NETWORK_BRIDGE;
@@ -60,6 +60,7 @@ static int write_host_files(Container *container, Error *error) {
                 .address = on_bridge && container->address[0] ? container->address : NULL,
                 .gateway = on_bridge && network ? container_network_gateway(network) : NULL,
                 .extra_hosts = &spec->extra_hosts,
+                .links = links,
                 .dns = &spec->dns,
                 .dns_search = &spec->dns_search,
                 .dns_options = &spec->dns_options,
@@ -92,7 +93,7 @@ static int write_json(const char *path, const json_t *object, Error *error) {
         return text ? file_replace(path, 0600, slice_from(text), false, error) : -ENOMEM;
 }
 
-static int write_bundle(Container *container, Error *error) {
+static int write_bundle(Container *container, const StringList *environment, Error *error) {
         Engine *engine = container->engine;
         _cleanup_free_ char *bundle = str_printf("%s/bundle", container->directory), *file = str_printf("%s/bundle/config.json", container->directory),
                             *root = str_printf("%s/merged", container->directory), *cgroup = str_printf("/faering-containers/%s", container->id),
@@ -103,7 +104,8 @@ static int write_bundle(Container *container, Error *error) {
         _cleanup_json_ json_t *config = NULL;
         char *paths[HOST_BINDS] = {0};
         BundleInput input = {.spec = &container->spec, .host = &engine->host, .id = container->id, .root = root, .cgroup = cgroup, .user = user,
-                             .host_name = container->spec.host_name, .network_namespace = namespace, .mounts = mounts};
+                             .host_name = container->spec.host_name, .network_namespace = namespace, .mounts = mounts,
+                             .more_environment = environment};
         int r;
 
         if (!bundle || !file || !root || !cgroup || !mounts || !user || (container->has_network && !namespace))
@@ -173,21 +175,24 @@ static void remove_exit_file(const Container *container) {
 }
 
 static int prepare(Container *container, Error *error) {
+        _cleanup_string_list_ StringList hosts = {0}, environment = {0};
         int r;
 
         remove_exit_file(container);
         container->state = CONTAINER_STARTING;
         r = container_settle(container, NULL, error); /* host ports that are to be chosen are chosen anew */
         if (r >= 0)
+                r = container_resolve_links(container, &hosts, &environment, error);
+        if (r >= 0)
                 r = mount_files(container, error);
         if (r >= 0)
                 r = make_network(container, error);
         if (r >= 0)
-                r = write_host_files(container, error);
+                r = write_host_files(container, &hosts, error);
         if (r >= 0)
                 r = make_working_directory(container, error);
         if (r >= 0)
-                r = write_bundle(container, error);
+                r = write_bundle(container, &environment, error);
         if (r >= 0)
                 r = container_save(container, error); /* before the shim: a crash must find what it left */
         return r < 0 ? r : launch(container, error);

@@ -125,3 +125,12 @@ int engine_recover(Engine *engine, Error *error);
 /* volumes.c: paths of binds and volumes are settled at create; volumes are made. */
 int container_make_volumes(Container *container, Error *error);
 void container_remove_volumes(Container *container);
+
+/* links.c: that the other containers are there, at create; -EINVAL. */
+int container_check_links(Container *container, Error *error);
+
+/* What they are, at start: lines for /etc/hosts as "names:address", and variables. -EBUSY: one does not run. */
+int container_resolve_links(Container *container, StringList *hosts, StringList *environment, Error *error);
+
+/* Adds what the containers of --volumes-from have mounted. */
+int container_take_volumes(Container *container, Error *error);

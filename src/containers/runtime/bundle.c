@@ -59,6 +59,7 @@ static json_t *process_environment(const BundleInput *input, const StringList *m
         (void)json_array_append_new(array, json_sprintf("HOSTNAME=%s", input->host_name));
         if (tty && !has_variable(own, "TERM") && !has_variable(more, "TERM"))
                 (void)json_array_append_new(array, json_string("TERM=xterm"));
+        append_variables(array, input->more_environment);
         append_variables(array, own);
         append_variables(array, more);
         if (!has_variable(own, "HOME") && !has_variable(more, "HOME"))

@@ -33,6 +33,7 @@ typedef struct BundleInput {
         const ImageUser *user;
         const BundleMount *mounts; /* binds: volumes, and /etc/hosts and the like */
         size_t n_mounts;
+        const StringList *more_environment; /* weaker than the spec's own; NULL: none */
 } BundleInput;
 
 /* The caller owns the object. -EINVAL with `error`: the spec asks for what cannot be. */
