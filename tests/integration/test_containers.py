@@ -109,6 +109,17 @@ def test_a_command_that_cannot_run_fails_the_start_with_the_words_clients_look_f
     engine.request("DELETE", f"/containers/{id}")
 
 
+def test_a_start_that_fails_is_removed_when_it_should_be_with_either_runtime(tmp_path):
+    with Engine(tmp_path, "--runtime", "runc") as engine:
+        assert engine.output("echo", "by runc") == "by runc\n"
+        id = engine.create("/nosuch", host={"AutoRemove": True})
+        attached = Raw(engine.socket, f"/containers/{id}/attach?stdout=1&stream=1")
+        waiting = Raw(engine.socket, f"/containers/{id}/wait?condition=removed")
+        assert engine.request("POST", f"/containers/{id}/start")[0] == 400
+        waiting.until(b'"StatusCode":127')
+        assert attached.rest() == b""
+
+
 # ---- stopping ----
 
 def test_stop_sends_the_stop_signal_and_kills_only_after_the_time(engine):

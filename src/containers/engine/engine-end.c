@@ -271,6 +271,8 @@ static void on_files_removed(uv_work_t *work, int status) {
         } else {
                 container->state = CONTAINER_EXITED;
                 container->removing = false;
+                removal->engine->settings->note(removal->error.text);
+                tell_waits(container, true);
                 container_tell_calls(&container->remove_calls, r, &removal->error);
         }
         free(removal->directory);
