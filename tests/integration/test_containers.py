@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -349,6 +350,14 @@ def test_events_tell_of_a_life(engine):
 
 # ---- the engine's end ----
 
+def is_alive(pid: int) -> bool:
+    """Dead ones that nobody has waited for yet are not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def test_containers_outlive_the_engine(tmp_path):
     with Engine(tmp_path) as engine:
         id = serve(engine, [{"HostPort": "18083"}])
@@ -375,6 +384,29 @@ def test_containers_outlive_the_engine(tmp_path):
         two = engine.create("true", host={"PortBindings": {"80/tcp": [{"HostPort": "18083"}]}})
         assert engine.request("POST", f"/containers/{two}/start")[0] == 500
         assert engine.request("POST", f"/containers/{talker}/stop?t=0")[0] == 204
+
+
+def test_a_container_whose_shim_is_killed_counts_as_killed_and_leaves_nothing(tmp_path):
+    with Engine(tmp_path) as engine:
+        id = engine.start_container("sh", "-c", "while true; do echo x > /file; done", host={"AutoRemove": True})
+        pid = engine.inspect(id)["State"]["Pid"]
+        os.kill(engine.shims()[0], signal.SIGKILL)
+        until("it is removed", lambda: engine.request("GET", f"/containers/{id}/json")[0] == 404)
+        assert not is_alive(pid) and not list((engine.state / "containers").iterdir())
+
+
+def test_removal_while_it_starts_leaves_nothing(tmp_path):
+    with Engine(tmp_path) as engine:
+        for _ in range(5):
+            id = engine.create("sleep", "1000")
+            starting = socket.socket(socket.AF_UNIX)
+            starting.connect(str(engine.socket))
+            starting.sendall(f"POST /containers/{id}/start HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+            assert engine.request("DELETE", f"/containers/{id}?force=1")[0] == 204
+            starting.close()
+        until("all shims have ended", lambda: not engine.shims())
+        assert not list((engine.state / "containers").iterdir())
+        assert "vf" not in engine.run("ip", "-o", "link").stdout
 
 
 def test_after_a_crash_of_the_machine_everything_left_is_cleared_and_what_should_run_does(tmp_path):

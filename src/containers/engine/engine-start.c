@@ -225,7 +225,10 @@ void engine_start(Container *container, EngineCall *call) {
 static void on_made(void *owner) {
         Container *container = owner;
 
-        attachable_made(&container->attach);
+        if (container->removing)
+                (void)shim_link_undo(container->link);
+        else
+                attachable_made(&container->attach);
 }
 
 static void on_started(void *owner, pid_t pid) {
@@ -306,8 +309,7 @@ static void on_lost(void *owner, int r) {
                 container_start_failed(container, r, &error);
                 return;
         }
-        engine_clear_runtime(container);
-        container_ended(container, &exit);
+        engine_clear_runtime(container, &exit);
 }
 
 const ShimLinkEvents container_link_events = {.made = on_made, .started = on_started, .failed = on_failed, .exited = on_exited, .lost = on_lost};

@@ -110,8 +110,8 @@ int engine_look_at_host(Engine *engine, Error *error);
 void engine_adopt(Container *container, ShimLink *link);
 extern const ShimLinkEvents container_link_events;
 
-/* engine-clear.c: what the runtime keeps of a container whose shim is gone; it is killed if it still runs. */
-void engine_clear_runtime(Container *container);
+/* engine-clear.c: what the runtime keeps of a container whose shim is gone goes; it is killed if it still runs. Then container_ended(). */
+void engine_clear_runtime(Container *container, const ShimExit *exit);
 
 /* engine-end.c */
 void container_release(Container *container);

@@ -239,6 +239,8 @@ static void runtime_ended(Shim *shim, int status) {
                         (void)shim_console_accept(shim);
                 shim_tell_u32(shim, SHIM_STARTED, (uint32_t)shim->process);
                 shim_write_input(shim);
+                if (shim->undo)
+                        (void)kill(shim->process, SIGKILL);
                 process_known(shim);
                 return;
         case SHIM_STAGE_CLEARING:
