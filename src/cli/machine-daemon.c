@@ -99,7 +99,7 @@ static int wait_until_ready(int socket) {
 }
 
 static int start(const char *directory, const char *programs, const char *log_path, int *ret_starter, Error *error) {
-        _cleanup_close_ int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+        _cleanup_close_ int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         _cleanup_close_ int ours = -1, theirs = -1;
         char path[PATH_MAX];
         const char *argv[8] = {"faering-machines", "--dir", directory,
@@ -129,6 +129,13 @@ static int start(const char *directory, const char *programs, const char *log_pa
         return 0;
 }
 
+/* By another daemon, which came first. */
+static bool is_served(const char *directory) {
+        _cleanup_free_ char *path = str_printf("%s/control.sock", directory);
+
+        return path && access(path, F_OK) == 0;
+}
+
 int machine_daemon_start(const char *directory, const char *programs, int *ret_starter, Error *error) {
         _cleanup_free_ char *log_path = str_printf("%s/machines.log", directory);
         int r;
@@ -139,7 +146,7 @@ int machine_daemon_start(const char *directory, const char *programs, int *ret_s
         if (r < 0)
                 return r;
         r = start(directory, programs, log_path, ret_starter, error);
-        if (r < 0) {
+        if (r < 0 && !is_served(directory)) {
                 (void)unlink(log_path);
                 (void)rmdir(directory); /* if it is empty */
         }

@@ -119,7 +119,7 @@ int machine_verb_down(void *userdata, int argc, char **argv) {
         };
         int code;
 
-        if (verb_parse(group->verb, group->program, options, OPTIONS_GNU, argc, argv, &names, &code) < 0)
+        if (machine_parse(group, options, argc, argv, &names, &code) < 0)
                 return code;
         if (plug && names.length == 0) {
                 cli_complain(group->program,

@@ -215,7 +215,7 @@ int machine_verb_exec(void *userdata, int argc, char **argv) {
         unsigned number;
         int code;
 
-        if (verb_parse(group->verb, group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
+        if (machine_parse(group, options, argc, argv, &arguments, &code) < 0)
                 return code;
         if (arguments.length < 2) {
                 cli_complain(group->program, "exec: which machine, and what? As in: faering exec m1 -- ps ax");

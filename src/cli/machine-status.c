@@ -262,7 +262,7 @@ int machine_verb_status(void *userdata, int argc, char **argv) {
         };
         int code, r;
 
-        if (verb_parse(group->verb, group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
+        if (machine_parse(group, options, argc, argv, &arguments, &code) < 0)
                 return code;
         status.json = output && str_equals(output, "json");
         if (arguments.length > 0 || (output && !status.json && !str_equals(output, "table"))) {

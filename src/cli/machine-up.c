@@ -15,6 +15,7 @@ typedef struct Up {
         char *cloud_config, *programs;
         StringList forwards;
         StringList names;
+        size_t count;                 /* all are asked for, by number; 0: by name */
         bool made[PLAN_MACHINES_MAX]; /* by this call, by place in names */
         bool powered[PLAN_MACHINES_MAX];
         Buffer user_data;
@@ -37,6 +38,7 @@ static void up_deinit(Up *up) {
 /* ---- which machines ---- */
 
 static int add_numbered(Up *up, uint64_t count) {
+        up->count = count;
         for (unsigned i = 1; i <= count; i++) {
                 char name[PLAN_NAME_MAX];
 
@@ -76,15 +78,15 @@ static int choose(Up *up, const StringList *arguments) {
 /* ---- the cloud-config ---- */
 
 /* The example is for three machines; its list of members becomes that of all. */
-static int fit_members(Up *up, size_t count) {
+static int fit_members(Up *up) {
         _cleanup_buffer_ Buffer three = BUFFER_INIT, all = BUFFER_INIT, fitted = BUFFER_INIT;
         const char *text = buffer_string(&up->user_data), *found;
 
-        if (plan_initial_cluster(MACHINES_DEFAULT, &three) < 0 || plan_initial_cluster((unsigned)count, &all) < 0 ||
+        if (plan_initial_cluster(MACHINES_DEFAULT, &three) < 0 || plan_initial_cluster((unsigned)up->count, &all) < 0 ||
             !text || !buffer_string(&three))
                 return -ENOMEM;
         found = strstr(text, buffer_string(&three));
-        if (!found || count == MACHINES_DEFAULT)
+        if (!found || up->count == 0 || up->count == MACHINES_DEFAULT)
                 return 0;
         if (buffer_append(&fitted, text, (size_t)(found - text)) < 0 ||
             buffer_append(&fitted, buffer_data(&all), buffer_length(&all)) < 0 ||
@@ -94,9 +96,9 @@ static int fit_members(Up *up, size_t count) {
         return buffer_append(&up->user_data, buffer_data(&fitted), buffer_length(&fitted));
 }
 
-/* Where the example is: in a source tree above the build, or installed. */
+/* Where the example is: in the build tree, or installed. */
 static int read_example(Buffer *to) {
-        static const char *const places[] = {"/../../../data/examples/cluster.yml",
+        static const char *const places[] = {"/../../data/examples/cluster.yml",
                                              "/../share/faering/examples/cluster.yml"};
         char own[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
@@ -126,7 +128,7 @@ static int read_cloud_config(Up *up) {
         } else {
                 r = read_example(&up->user_data);
                 if (r >= 0)
-                        r = fit_members(up, up->names.length);
+                        r = fit_members(up);
                 if (r < 0)
                         (void)error_set_errno(&error, r,
                                               "cannot read the example of a cloud-config, data/examples/cluster.yml; "
@@ -377,7 +379,7 @@ int machine_verb_up(void *userdata, int argc, char **argv) {
         };
         int code;
 
-        if (verb_parse(group->verb, group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
+        if (machine_parse(group, options, argc, argv, &arguments, &code) < 0)
                 return code;
         code = choose(&up, &arguments);
         if (code == 0)

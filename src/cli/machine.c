@@ -11,6 +11,16 @@ const Verb machine_verbs[] = {
         {0},
 };
 
+static const char exit_help[] = "  0    done: up: all machines are up, and all that should run in them does\n"
+                                "  1    failed; the reason is on standard error, or in the table\n"
+                                "  2    wrong use\n"
+                                "  130  up: interrupted, and what was made is removed\n";
+static const char exec_exit_help[] = "  that of the command; 128 and the signal's number when a signal ended it\n"
+                                     "  1    the machine is off, or cannot be entered\n"
+                                     "  2    wrong use\n"
+                                     "  126  the command cannot be executed\n"
+                                     "  127  there is no such command\n";
+
 const Verb *machine_verb_find(const char *name) {
         return verb_find(machine_verbs, name, false);
 }
@@ -28,6 +38,15 @@ int machine_verb_main(const Verb *verb, int argc, char **argv) {
         (void)uv_loop_close(&group.loop);
         free(group.directory);
         return code;
+}
+
+int machine_parse(const MachineGroup *group, const Option *options, int argc, char **argv, StringList *ret_arguments,
+                  int *ret_exit) {
+        int r = verb_parse(group->verb, group->program, options, OPTIONS_GNU, argc, argv, ret_arguments, ret_exit);
+
+        if (r < 0 && *ret_exit == CLI_OK)
+                printf("\nExit status:\n%s", str_equals(group->verb->name, "exec") ? exec_exit_help : exit_help);
+        return r;
 }
 
 int machine_open(MachineGroup *group, bool change) {

@@ -37,6 +37,10 @@ typedef struct MachineGroup {
                         "where machines lie (default: " MACHINES_DIRECTORY_DEFAULT ")", &(group)->directory, NULL      \
         }
 
+/* As verb_parse(), and --help tells the exit codes, too. */
+int machine_parse(const MachineGroup *group, const Option *options, int argc, char **argv, StringList *ret_arguments,
+                  int *ret_exit);
+
 /* After the options are parsed. 0, or the exit code after saying why. `change`: it will change something, which takes
  * root. */
 int machine_open(MachineGroup *group, bool change);

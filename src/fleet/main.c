@@ -7,6 +7,7 @@
 #include "fleet/agent/agent.h"
 #include "fleet/server.h"
 #include "host/embedded-supervisor.h"
+#include "host/fake-supervisor-loop.h"
 #include "host/systemd-supervisor.h"
 #include "net/stop-signals.h"
 
@@ -43,7 +44,9 @@ static int make_supervisor(uv_loop_t *loop, const FleetSettings *settings, Fleet
                 return make_embedded(loop, settings, server, ret, error);
         if (str_equals(name, "systemd"))
                 return systemd_supervisor_new(loop, &systemd, &agent_supervisor_events, fleet_server_agent(server), ret, error);
-        return error_set(error, -EINVAL, "--supervisor is \"%s\": it must be systemd or embedded", name);
+        if (str_equals(name, "fake"))
+                return fake_supervisor_loop_new(loop, &agent_supervisor_events, fleet_server_agent(server), ret, error);
+        return error_set(error, -EINVAL, "--supervisor is \"%s\": it must be systemd, embedded or fake", name);
 }
 
 static int run(const FleetSettings *settings) {

@@ -25,7 +25,7 @@ static const Option *fleet_options(FleetSettings *s) {
                 {"listen", 0, OPTION_STRING, "URL", "FLEET_LISTEN", "where the API is served (default: unix:///run/faering/fleet.sock)",
                  &s->listen, NULL},
                 {"supervisor", 0, OPTION_STRING, "NAME", "FLEET_SUPERVISOR",
-                 "systemd or embedded (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
+                 "systemd, embedded, or fake, which only pretends (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
                 {"etcd_servers", 0, OPTION_STRING, "URLS", "FLEET_ETCD_SERVERS",
                  "the store (default: http://127.0.0.1:2379,http://127.0.0.1:4001)", &s->etcd_servers, NULL},
                 {"etcd_key_prefix", 0, OPTION_STRING, "KEY", "FLEET_ETCD_KEY_PREFIX", "where in the store (default: " "/_coreos.com/fleet/)",

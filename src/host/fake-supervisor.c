@@ -497,6 +497,10 @@ static void fake_free(FakeSupervisor *fake) {
                 closed(userdata);
 }
 
+bool fake_supervisor_is_closing(const FakeSupervisor *fake) {
+        return fake->closing;
+}
+
 bool fake_supervisor_run(FakeSupervisor *fake, Usec now) {
         bool any = false;
 

@@ -33,6 +33,9 @@ Supervisor *fake_supervisor_base(FakeSupervisor *fake);
 /* Tells all that is due by `now`, also what comes of the callbacks if that is due. False: nothing was. */
 bool fake_supervisor_run(FakeSupervisor *fake, Usec now);
 
+/* supervisor_close() was called: the next run frees it. */
+bool fake_supervisor_is_closing(const FakeSupervisor *fake);
+
 /* When the next thing is due; USEC_INFINITY: nothing is under way. */
 Usec fake_supervisor_next(const FakeSupervisor *fake);
 

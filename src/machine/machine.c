@@ -249,7 +249,7 @@ static void on_executed(Process *process, int r, ProcessStep step) {
                 (void)error_set_errno(&machine->why, r, "its first process: %s", process_step_text(step));
                 return;
         }
-        r = switch_plug_in(machine->host->network, machine->name, process->pid, &machine->why);
+        r = switch_plug_in(machine->host->network, machine->name, machine->number, process->pid, &machine->why);
         if (r >= 0 && write(run->go, "g", 1) != 1)
                 r = error_set_errno(&machine->why, -errno, "cannot tell the first process to go on");
         (void)close(run->go);

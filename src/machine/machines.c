@@ -27,6 +27,7 @@ struct Machines {
         HttpServer *http;
         List waits;
         uv_timer_t later;
+        bool owner; /* of the directory: we serve its socket */
         bool down, keep_disks, closed;
 };
 
@@ -86,10 +87,10 @@ static void close_all(Machines *machines) {
                 http_server_close(machines->http, NULL, NULL);
         machines->http = NULL;
         uv_close((uv_handle_t *)&machines->later, NULL);
-        if (machines->record)
-                groups_close(&machines->groups, machines->record);
-        if (machines->down)
-                remove_own(machines->directory);
+        if (!machines->owner)
+                return;
+        groups_close(&machines->groups, machines->record);
+        remove_own(machines->directory);
 }
 
 /* Removes the machines that are off; when all are gone, everything else. */
@@ -314,6 +315,7 @@ static int prepare(Machines *machines, const MachinesOptions *options, Error *er
         /* listening comes first: it tells whether another daemon has this directory */
         if (r >= 0)
                 r = listen_control(machines, error);
+        machines->owner = r >= 0;
         if (r >= 0)
                 r = clear_groups(machines->directory, error);
         if (r >= 0)

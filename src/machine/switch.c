@@ -48,6 +48,7 @@ int switch_new(int *ret, Error *error) {
 
 typedef struct Cable {
         const char *machine;
+        uint8_t mac[LINK_MAC_LENGTH];
         int peer;
 } Cable;
 
@@ -58,15 +59,19 @@ static int add_cable(void *userdata, Error *error) {
         /* that of an earlier life of the machine: the kernel takes a dead network apart in its own time */
         r = link_remove(cable->machine, error);
         if (r >= 0)
-                r = link_add_veth(cable->machine, MACHINE_LINK, cable->peer, NULL, error);
+                r = link_add_veth(cable->machine, MACHINE_LINK, cable->peer, cable->mac, error);
         if (r >= 0)
                 r = link_set_master(cable->machine, BRIDGE, error);
         return r < 0 ? r : link_set_up(cable->machine, error);
 }
 
-int switch_plug_in(int network, const char *machine, pid_t pid, Error *error) {
+int switch_plug_in(int network, const char *machine, unsigned number, pid_t pid, Error *error) {
         _cleanup_close_ int peer = net_namespace_open(pid);
-        Cable cable = {machine, peer};
+        Cable cable = {
+                .machine = machine,
+                .mac = {0x02 /* locally administered */, 0xfa, 10, 66, (uint8_t)(number >> 8), (uint8_t)number},
+                .peer = peer,
+        };
         int r;
 
         if (peer < 0)

@@ -8,8 +8,10 @@
 /* *ret is the namespace; the caller closes it. */
 int switch_new(int *ret, Error *error);
 
-/* A cable to the network of process `pid`, where its end is eth0. */
-int switch_plug_in(int network, const char *machine, pid_t pid, Error *error);
+/* A cable to the network of process `pid`, where its end is eth0. Its hardware address goes by the machine's number:
+ * one that changed at each power-on would leave the others with the old one in their tables, and so without a way,
+ * for a minute. */
+int switch_plug_in(int network, const char *machine, unsigned number, pid_t pid, Error *error);
 
 /* A TCP socket whose connections begin at the switch. */
 int switch_socket(int network, int *ret, Error *error);

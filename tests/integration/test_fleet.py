@@ -142,3 +142,14 @@ def test_the_api_answers_as_fleet_does(tmp_path):
                  {"op": "remove", "path": f"/{machine.id}/metadata/number"}]
         assert machine.api("PATCH", "/fleet/v1/machines", patch)[0] == 204
         wait_for("the metadata has changed", lambda: machine.api("GET", "/fleet/v1/machines")[1]["machines"][0]["metadata"] == {"disk": "ssd"})
+
+
+def test_fake_supervisor_does_all_but_run_units(tmp_path):
+    with Fleet(tmp_path, count=1, supervisor="fake") as fleet:
+        one = fleet.machines[0]
+        one.ok("start", write(tmp_path, "pretended.service", "[Service]\nExecStart=/bin/sh -c 'touch " + str(tmp_path / "ran") + "'\n"))
+        assert wait_for("the unit is active", one.units)["pretended.service"] == (one.id, "active")
+        assert not (tmp_path / "ran").exists()
+        one.ok("stop", "pretended.service")
+        wait_for("it is not any more", one.units, lambda units: units["pretended.service"][1] == "inactive")
+        assert one.stop() == 0

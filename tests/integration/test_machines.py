@@ -238,6 +238,36 @@ def test_up_after_a_killed_daemon_finds_the_disks(tmp_path):
         machines.sh("m1", "cmp /etc/machine-id /var/id")
 
 
+def test_cloud_config_is_the_same_on_all_and_names_all(tmp_path):
+    with Machines(tmp_path, 2) as machines:
+        texts = {machines.sh(name, "cat /var/lib/faering/boot/user-data") for name in machines.names}
+        assert len(texts) == 1
+        assert "10.66.0.11=http://10.66.0.11:2380,10.66.0.12=http://10.66.0.12:2380\n" in texts.pop()
+
+
+def test_given_cloud_config_reaches_the_machines(tmp_path):
+    (tmp_path / "mine.yml").write_text("#cloud-config\nhostname: mine\n")
+    with Machines(tmp_path, 1, cloud_config=tmp_path / "mine.yml") as machines:
+        assert machines.sh("m1", "cat /var/lib/faering/boot/user-data") == "#cloud-config\nhostname: mine\n"
+
+
+def test_machine_is_reached_at_once_after_power_on(three):
+    # the others' tables still have its hardware address: it must be the same as before
+    three.sh("m1", "curl -sS -m 5 http://10.66.0.13:9/ || true; grep -q 10.66.0.13 /proc/net/arp")
+    before = three.sh("m3", "cat /sys/class/net/eth0/address")
+    three.pull_plug("m3")
+    three.up("m3")
+    assert three.sh("m3", "cat /sys/class/net/eth0/address") == before
+    assert three.run("m1", "curl", "-s", "-m", "2", "http://10.66.0.13:9/").returncode == 7  # refused, not timed out
+
+
+def test_second_up_changes_nothing(three):
+    before = three.status()
+    three.ok("up", "3")
+    after = three.status()
+    assert {name: one["pid"] for name, one in before.items()} == {name: one["pid"] for name, one in after.items()}
+
+
 def test_kept_disks_are_there_at_the_next_up(tmp_path):
     with Machines(tmp_path, 1) as machines:
         machines.sh("m1", "echo kept > /var/mark")

@@ -128,7 +128,7 @@ static int write_bundle(Container *container, const StringList *environment, Err
 /* Docker makes the working directory when the image has none. */
 static int make_working_directory(Container *container, Error *error) {
         _cleanup_free_ char *root = str_printf("%s/merged", container->directory);
-        _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1, at = -1;
+        _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         Slice rest = slice_from(container->spec.directory ?: "/"), part;
         _cleanup_buffer_ Buffer path = BUFFER_INIT;
 
