@@ -314,6 +314,14 @@ def test_a_link_gives_name_address_and_ports_of_another_container(engine):
     assert engine.request("POST", "/containers/create", {"Image": "bb", "Cmd": ["true"], "HostConfig": {"Links": ["nobody:x"]}})[0] == 400
 
 
+def test_a_new_volume_gets_what_the_image_has_at_its_place(engine):
+    assert engine.output("sh", "-c", "cat /etc/data/hello; stat -c %a /etc/data/hello; echo mine > /etc/data/hello",
+                         host={"Binds": ["filled:/etc/data"]}) == "hello\n644\n"
+    assert engine.output("cat", "/etc/data/hello", host={"Binds": ["filled:/etc/data"]}) == "mine\n"
+    assert engine.output("ls", "/v", host={"Binds": ["filled:/v"]}) == "hello\n"
+    assert engine.output("ls", "/not/there", host={"Binds": ["empty:/not/there"]}) == ""
+
+
 def test_volumes_of_another_container(engine):
     keeper = engine.create("true", Volumes={"/kept": {}})
     engine.output("sh", "-c", "echo data > /kept/file", host={"VolumesFrom": [keeper]})

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "containers/engine/engine.h"
+#include "containers/engine/volume-fill.h"
 #include "containers/runtime/json-fields.h"
 #include "containers/runtime/rootfs.h"
 #include "host/file.h"
@@ -174,17 +175,11 @@ static void remove_exit_file(const Container *container) {
                 (void)file_remove_tree(path, NULL);
 }
 
-static int prepare(Container *container, Error *error) {
+/* All but the files, which are mounted. */
+static int prepare_rest(Container *container, Error *error) {
         _cleanup_string_list_ StringList hosts = {0}, environment = {0};
-        int r;
+        int r = container_resolve_links(container, &hosts, &environment, error);
 
-        remove_exit_file(container);
-        container->state = CONTAINER_STARTING;
-        r = container_settle(container, NULL, error); /* host ports that are to be chosen are chosen anew */
-        if (r >= 0)
-                r = container_resolve_links(container, &hosts, &environment, error);
-        if (r >= 0)
-                r = mount_files(container, error);
         if (r >= 0)
                 r = make_network(container, error);
         if (r >= 0)
@@ -196,6 +191,30 @@ static int prepare(Container *container, Error *error) {
         if (r >= 0)
                 r = container_save(container, error); /* before the shim: a crash must find what it left */
         return r < 0 ? r : launch(container, error);
+}
+
+static void on_filled(Container *container, int r, const Error *error) {
+        Error text = *error;
+
+        if (r >= 0 && container->removing)
+                r = error_set(&text, -ECANCELED, "container %.12s was removed while it started", container->id);
+        if (r >= 0)
+                r = prepare_rest(container, &text);
+        if (r < 0)
+                container_start_failed(container, r, &text);
+}
+
+static int prepare(Container *container, Error *error) {
+        int r;
+
+        remove_exit_file(container);
+        container->state = CONTAINER_STARTING;
+        r = container_settle(container, NULL, error); /* host ports that are to be chosen are chosen anew */
+        if (r >= 0)
+                r = mount_files(container, error);
+        if (r < 0)
+                return r;
+        return volumes_want_filling(container) ? volumes_fill(container, on_filled) : prepare_rest(container, error);
 }
 
 void engine_start(Container *container, EngineCall *call) {
