@@ -227,7 +227,7 @@ static int link_installed_folder(const Gathering *g, Error *error) {
                 if (str_starts_with(entry->d_name, "faering-")) {
                         _cleanup_free_ char *target = str_printf("/usr/sbin/%s", entry->d_name);
 
-                        r = target ? make_link(g, FAERING_SBINDIR + 1, entry->d_name, target, error) : -ENOMEM;
+                        r = target ? make_link(g, &FAERING_SBINDIR[1], entry->d_name, target, error) : -ENOMEM;
                 }
         if (opened)
                 (void)closedir(opened);

@@ -132,9 +132,9 @@ class Machines:
 
 def namespaces_in_use() -> set[str]:
     found = set()
-    for path in Path("/proc").glob("[0-9]*/ns/*"):
-        try:
-            found.add(os.readlink(path))
+    for process in (name for name in os.listdir("/proc") if name.isdigit()):
+        try:  # it may end while it is looked at
+            found |= {os.readlink(f"/proc/{process}/ns/{kind}") for kind in os.listdir(f"/proc/{process}/ns")}
         except OSError:
             pass
     return found
