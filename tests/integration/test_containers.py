@@ -301,6 +301,14 @@ def test_networks_other_than_the_bridge(engine):
     assert [row["Name"] for row in engine.json("GET", "/networks")] == ["bridge", "host", "none"]
 
 
+def test_the_network_of_another_container(engine):
+    id = serve(engine, [{"HostPort": "18086"}])
+    assert engine.output("wget", "-qO-", "http://127.0.0.1/hello", host={"NetworkMode": f"container:{id}"}) == "hello\n"
+    later = engine.create("true", host={"NetworkMode": f"container:{id}"})
+    engine.request("DELETE", f"/containers/{id}?force=1")
+    assert engine.request("POST", f"/containers/{later}/start")[0] == 409
+
+
 def test_a_link_gives_name_address_and_ports_of_another_container(engine):
     db = engine.start_container("sleep", "1000", name="db", ExposedPorts={"5432/tcp": {}}, Env=["MODE=fast"])
     address = engine.inspect(db)["NetworkSettings"]["IPAddress"]

@@ -33,7 +33,7 @@ static int make_network(Container *container, Error *error) {
         NetworkPlace place = {.ports = container->ports, .n_ports = container->n_ports};
         int r;
 
-        if (container->spec.network == NETWORK_HOST || !network)
+        if (container->spec.network == NETWORK_HOST || container->spec.network == NETWORK_CONTAINER || !network)
                 return 0;
         r = container_network_make(network, container->id, error);
         if (r < 0)
@@ -47,6 +47,25 @@ static int make_network(Container *container, Error *error) {
                 return r;
         (void)snprintf(container->address, sizeof(container->address), "%s", place.address);
         return 0;
+}
+
+/* The path of the network namespace that it is to be in; NULL: the host's. */
+static int find_namespace(Container *container, char **ret, Error *error) {
+        Container *owner = container;
+        int r;
+
+        *ret = NULL;
+        if (container->spec.network == NETWORK_CONTAINER) {
+                r = engine_find(container->engine, container->spec.network_container, &owner, error);
+                if (r < 0)
+                        return error_prefix(error, -EBUSY, "--network container:%s", container->spec.network_container);
+                if (!container_is_running(owner))
+                        return error_set(error, -EBUSY, "cannot join network of a non running container: %s", owner->id);
+        }
+        if (!owner->has_network)
+                return 0;
+        *ret = container_network_namespace(container->engine->network, owner->id);
+        return *ret ? 0 : -ENOMEM;
 }
 
 static int write_host_files(Container *container, const StringList *links, Error *error) {
@@ -98,19 +117,23 @@ static int write_bundle(Container *container, const StringList *environment, Err
         Engine *engine = container->engine;
         _cleanup_free_ char *bundle = str_printf("%s/bundle", container->directory), *file = str_printf("%s/bundle/config.json", container->directory),
                             *root = str_printf("%s/merged", container->directory), *cgroup = str_printf("/faering-containers/%s", container->id),
-                            *namespace = container->has_network ? container_network_namespace(engine->network, container->id) : NULL;
+                            *namespace = NULL;
         _cleanup_free_ BundleMount *mounts = calloc(container->n_volumes + HOST_BINDS, sizeof(*mounts));
         _cleanup_free_ ImageUser *user = calloc(1, sizeof(*user));
         _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         _cleanup_json_ json_t *config = NULL;
         char *paths[HOST_BINDS] = {0};
         BundleInput input = {.spec = &container->spec, .host = &engine->host, .id = container->id, .root = root, .cgroup = cgroup, .user = user,
-                             .host_name = container->spec.host_name, .network_namespace = namespace, .mounts = mounts,
+                             .host_name = container->spec.host_name, .mounts = mounts,
                              .more_environment = environment};
         int r;
 
-        if (!bundle || !file || !root || !cgroup || !mounts || !user || (container->has_network && !namespace))
+        if (!bundle || !file || !root || !cgroup || !mounts || !user)
                 return -ENOMEM;
+        r = find_namespace(container, &namespace, error);
+        if (r < 0)
+                return r;
+        input.network_namespace = namespace;
         if (root_fd < 0)
                 return error_set_errno(error, -errno, "cannot open %s", root);
         input.n_mounts = fill_mounts(container, mounts, paths);
