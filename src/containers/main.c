@@ -73,5 +73,6 @@ int main(int argc, char **argv) {
                 log_set_level(LOG_LEVEL_DEBUG);
         (void)umask(022); /* files that containers see have the modes they are given */
         (void)signal(SIGPIPE, SIG_IGN);
+        (void)signal(SIGHUP, SIG_IGN); /* there is nothing to read anew */
         return run(&settings);
 }

@@ -143,6 +143,26 @@ int link_set_master(const char *name, const char *bridge, Error *error) {
         return r < 0 ? error_set_errno(error, r, "cannot make the link %s a port of the bridge %s", name, bridge) : 0;
 }
 
+int link_set_hairpin(const char *name, Error *error) {
+        LinkMessage message;
+        struct nlmsghdr *header = message_begin(&message, RTM_SETLINK, 0);
+        struct ifinfomsg *info = mnl_nlmsg_put_extra_header(header, sizeof(*info));
+        struct nlattr *port;
+        unsigned index = 0;
+        int r;
+
+        r = find_index(name, &index, error);
+        if (r < 0)
+                return r;
+        info->ifi_family = AF_BRIDGE;
+        info->ifi_index = (int)index;
+        port = mnl_attr_nest_start(header, IFLA_PROTINFO);
+        mnl_attr_put_u8(header, IFLA_BRPORT_MODE, 1);
+        mnl_attr_nest_end(header, port);
+        r = message_send(&message);
+        return r < 0 ? error_set_errno(error, r, "cannot let the bridge's port %s send back what came from it", name) : 0;
+}
+
 int link_set_up(const char *name, Error *error) {
         LinkMessage message;
         struct nlmsghdr *header = message_begin(&message, RTM_NEWLINK, 0);

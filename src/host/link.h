@@ -22,6 +22,10 @@ int link_add_veth(const char *name, const char *peer, int peer_namespace, const 
 
 /* Makes `name` a port of the bridge. */
 int link_set_master(const char *name, const char *bridge, Error *error);
+
+/* Lets a port of a bridge send frames back to where they came from: who asks for its own published port needs it, on machines whose
+ * firewall also sees what a bridge passes on. */
+int link_set_hairpin(const char *name, Error *error);
 int link_set_up(const char *name, Error *error);
 
 /* The other end of a veth goes with it. Absence is success. */

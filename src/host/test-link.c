@@ -64,6 +64,7 @@ static void test_bridge_with_ports_and_addresses(void **state) {
         assert_int_equal(link_add_bridge("tb0", &error), -EEXIST);
         assert_int_equal(link_add_veth("tv0", "tv1", -1, mac, &error), 0);
         assert_int_equal(link_set_master("tv0", "tb0", &error), 0);
+        assert_int_equal(link_set_hairpin("tv0", &error), 0);
         assert_int_equal(link_set_up("tb0", &error), 0);
         assert_int_equal(link_set_up("tv0", &error), 0);
         assert_int_equal(link_set_up("tv1", &error), 0);

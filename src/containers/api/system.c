@@ -22,13 +22,21 @@ static const char *go_architecture(const char *machine) {
         return str_equals(machine, "x86_64") ? "amd64" : str_equals(machine, "aarch64") ? "arm64" : machine;
 }
 
-static void write_component(JsonWriter *json, const char *name, const char *version) {
+static void write_component(JsonWriter *json, const char *name, const char *version, const struct utsname *host) {
         json_begin_object(json);
         json_field_string(json, "Name", name);
         json_field_string(json, "Version", version);
         json_key(json, "Details");
         json_begin_object(json);
         json_field_string(json, "GitCommit", "");
+        if (host) {
+                json_field_string(json, "ApiVersion", API_VERSION);
+                json_field_string(json, "MinAPIVersion", API_VERSION_MIN);
+                json_field_string(json, "Os", "linux");
+                json_field_string(json, "Arch", go_architecture(host->machine));
+                json_field_string(json, "KernelVersion", host->release);
+                json_field_string(json, "Experimental", "false");
+        }
         json_end_object(json);
         json_end_object(json);
 }
@@ -47,8 +55,8 @@ void api_version(ContainersApi *api, HttpRequest *request, const char *argument)
         json_end_object(&json);
         json_key(&json, "Components");
         json_begin_array(&json);
-        write_component(&json, "Engine", FAERING_VERSION);
-        write_component(&json, api->engine->runtime_name, api->engine->runtime_version);
+        write_component(&json, "Engine", FAERING_VERSION, &host);
+        write_component(&json, api->engine->runtime_name, api->engine->runtime_version, NULL);
         json_end_array(&json);
         json_field_string(&json, "Version", FAERING_VERSION);
         json_field_string(&json, "ApiVersion", API_VERSION);

@@ -7,6 +7,7 @@
 typedef struct AttachSession {
         Attachable *attachable; /* NULL: that is gone */
         ListNode link;
+        ListNode all_link;
         ShimConnection shim;
         Stream *client; /* NULL: closed */
         Buffer input;   /* what came before the shim was there */
@@ -20,6 +21,7 @@ typedef struct AttachSession {
 static void session_release(AttachSession *session) {
         if (session->shim_open || session->client)
                 return;
+        list_unlink(&session->all_link);
         buffer_deinit(&session->input);
         free(session);
 }
@@ -221,8 +223,8 @@ static const StreamEvents client_events = {
 
 /* ---- attachables ---- */
 
-void attachable_init(Attachable *attachable, uv_loop_t *loop, char *directory, bool tty, void (*all_ready)(Attachable *attachable)) {
-        *attachable = (Attachable){.loop = loop, .directory = directory, .tty = tty, .all_ready = all_ready};
+void attachable_init(Attachable *attachable, uv_loop_t *loop, List *all, char *directory, bool tty, void (*all_ready)(Attachable *attachable)) {
+        *attachable = (Attachable){.loop = loop, .all = all, .directory = directory, .tty = tty, .all_ready = all_ready};
         list_init(&attachable->sessions);
 }
 
@@ -269,6 +271,7 @@ int attachable_attach(Attachable *attachable, Stream *client, Slice early, uint8
                 *session = (AttachSession){.attachable = attachable, .client = client, .streams = streams, .tty = attachable->tty};
                 r = buffer_append(&session->input, early.data, streams & SHIM_WANTS_STDIN ? early.length : 0);
                 list_append(&attachable->sessions, &session->link);
+                list_append(attachable->all, &session->all_link);
                 attachable->n_sessions++;
                 stream_set_events(client, &client_events, session);
         }
@@ -282,4 +285,10 @@ int attachable_attach(Attachable *attachable, Stream *client, Slice early, uint8
         else
                 (void)stream_start_reading(client);
         return 0;
+}
+
+/* Their memory goes in later turns: the list does not change meanwhile. */
+void attach_close_all(List *all) {
+        list_foreach(all, node)
+                session_close(container_of(node, AttachSession, all_link));
 }

@@ -13,13 +13,14 @@ typedef struct Attachable {
         char *directory; /* of the shim's socket; owned */
         bool tty;        /* one raw stream, without frames */
         bool live;       /* the shim is there */
+        List *all;       /* of the engine: sessions outlive what they are attached to until their client has read the end */
         List sessions;
         size_t n_sessions, unready;
         void (*all_ready)(struct Attachable *attachable);
 } Attachable;
 
-/* Takes `directory`. */
-void attachable_init(Attachable *attachable, uv_loop_t *loop, char *directory, bool tty, void (*all_ready)(Attachable *attachable));
+/* Takes `directory`, borrows `all`. */
+void attachable_init(Attachable *attachable, uv_loop_t *loop, List *all, char *directory, bool tty, void (*all_ready)(Attachable *attachable));
 
 /* No session may be left: attachable_over() first, and the loop must run. */
 void attachable_deinit(Attachable *attachable);
@@ -35,3 +36,6 @@ void attachable_over(Attachable *attachable);
 
 /* Takes over the client's connection (which it frees, also on failure): `streams` as ShimStreams, `early` what it has sent already. */
 int attachable_attach(Attachable *attachable, Stream *client, Slice early, uint8_t streams, Error *error);
+
+/* Breaks all sessions that `all` lists. */
+void attach_close_all(List *all);

@@ -60,7 +60,7 @@ int container_new(Engine *engine, const char *id, char *directory, Container **r
         list_init(&container->stop_calls);
         list_init(&container->remove_calls);
         list_init(&container->waits);
-        attachable_init(&container->attach, engine->loop, strdup(directory), false, on_sessions_ready);
+        attachable_init(&container->attach, engine->loop, &engine->sessions, strdup(directory), false, on_sessions_ready);
         (void)uv_timer_init(engine->loop, &container->timer);
         container->timer.data = container;
         *ret = container;

@@ -6,6 +6,8 @@
 
 typedef struct Clearing {
         Engine *engine;
+        Container *container; /* gone when the engine stops meanwhile */
+        ShimExit exit;
         Process process;
 } Clearing;
 
@@ -19,12 +21,14 @@ static void on_closed(Process *process) {
         Clearing *clearing = process->owner;
 
         clearing->engine->unsettled--;
+        if (!clearing->engine->stopping)
+                container_ended(clearing->container, &clearing->exit);
         free(clearing);
 }
 
 static const ProcessEvents clearing_events = {.exited = on_exited, .closed = on_closed};
 
-void engine_clear_runtime(Container *container) {
+void engine_clear_runtime(Container *container, const ShimExit *exit) {
         Engine *engine = container->engine;
         const char *const hide = engine->hide ?: "/sys/fs/cgroup/none";
         const char *const argv[] = {engine->settings->shim, "--hide", hide, engine->runtime, "--root", engine->runtime_root, "delete", "--force",
@@ -32,11 +36,12 @@ void engine_clear_runtime(Container *container) {
         const ProcessOptions options = {.path = engine->settings->shim, .argv = argv, .fds = {-1, -1, -1}};
         Clearing *clearing = calloc(1, sizeof(*clearing));
 
-        if (!clearing)
-                return;
-        clearing->engine = engine;
-        if (process_spawn(&clearing->process, engine->loop, NULL, &options, &clearing_events, clearing, NULL) < 0)
+        if (clearing)
+                *clearing = (Clearing){.engine = engine, .container = container, .exit = *exit};
+        if (!clearing || process_spawn(&clearing->process, engine->loop, NULL, &options, &clearing_events, clearing, NULL) < 0) {
                 free(clearing);
-        else
-                engine->unsettled++;
+                container_ended(container, exit); /* what is left is cleared at the next start of the engine */
+                return;
+        }
+        engine->unsettled++;
 }

@@ -230,8 +230,11 @@ static int fill(Container *container, const char *name, const json_t *body, Imag
                 return r;
         if (container->spec.network == NETWORK_BRIDGE && !engine->network)
                 return error_set(error, -EINVAL, "this engine runs without a bridge: use --network host or none");
-        if (container->spec.network == NETWORK_CONTAINER)
-                return error_set(error, -EOPNOTSUPP, "--network container:NAME is not there yet: use bridge, host or none");
+        if (container->spec.network == NETWORK_CONTAINER && (container->spec.n_ports > 0 || container->spec.publish_all))
+                return error_set(error, -EINVAL, "conflicting options: ports are published by the container whose network it is");
+        r = container_check_links(container, error);
+        if (r < 0)
+                return r;
         complete(container, &(*ret_image)->config);
         container->name = name ? strdup(name) : make_name(engine);
         container->image_id = strdup((*ret_image)->id);
@@ -245,6 +248,8 @@ static int enter(Container *container, Error *error) {
 
         if (r >= 0)
                 r = container_make_volumes(container, error);
+        if (r >= 0)
+                r = container_take_volumes(container, error);
         if (r >= 0)
                 r = container_save(container, error);
         if (r >= 0)

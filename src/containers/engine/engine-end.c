@@ -271,6 +271,8 @@ static void on_files_removed(uv_work_t *work, int status) {
         } else {
                 container->state = CONTAINER_EXITED;
                 container->removing = false;
+                removal->engine->settings->note(removal->error.text);
+                tell_waits(container, true);
                 container_tell_calls(&container->remove_calls, r, &removal->error);
         }
         free(removal->directory);
@@ -314,16 +316,10 @@ void engine_remove(Container *container, bool force, bool volumes, EngineCall *c
         if (container->state == CONTAINER_REMOVING)
                 return;
         container->removing = true;
-        if (!container_is_alive(container)) {
+        if (!container_is_alive(container))
                 container_remove_now(container);
-        } else if (container->link && container->state == CONTAINER_RUNNING) {
+        else if (container->link && container->state == CONTAINER_RUNNING)
                 (void)shim_link_signal(container->link, SIGKILL);
-        } else {
-                /* still being made: nothing is started that is to be removed */
-                Error gone = ERROR_NONE;
-                int r = error_set(&gone, -ECANCELED, "container %.12s was removed while it started", container->id);
-
-                container->link = shim_link_free(container->link);
-                container_start_failed(container, r, &gone);
-        }
+        else if (container->link)
+                (void)shim_link_undo(container->link); /* when it is not even made, that is looked at then */
 }

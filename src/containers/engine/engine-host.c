@@ -35,6 +35,7 @@ static int look_at_cgroups(Engine *engine, Error *error) {
         _cleanup_buffer_ Buffer mounts = BUFFER_INIT, own = BUFFER_INIT;
         _cleanup_cgroup_places_ CgroupPlaces places = {0};
         bool legacy = false;
+        char shims[32];
         int r;
 
         r = file_read("/proc/self/mountinfo", FILE_SMALL_MAX, &mounts, error);
@@ -57,8 +58,9 @@ static int look_at_cgroups(Engine *engine, Error *error) {
         if (!cgroup_root_usable(&engine->cgroups))
                 return error_set(error, -EOPNOTSUPP, "no control group can be made below /sys/fs/cgroup: containers need them (is it mounted, and are "
                                                      "we root?)");
-        /* the shims have a group of their own: the end of ours is not theirs */
-        r = cgroup_create(&engine->cgroups, "shims", &engine->shim_group, error);
+        /* the shims have a group of their own: the end of ours is not theirs, nor that of another engine beside us */
+        (void)snprintf(shims, sizeof(shims), "shims-%.8s", engine->id);
+        r = cgroup_create(&engine->cgroups, shims, &engine->shim_group, error);
         return r < 0 ? r : cgroup_open_procs(&engine->shim_group, engine->shim_fds, &engine->n_shim_fds);
 }
 
@@ -66,7 +68,6 @@ static int look_at_cgroups(Engine *engine, Error *error) {
 
 static int look_at_rights(Engine *engine, Error *error) {
         _cleanup_buffer_ Buffer status = BUFFER_INIT;
-        struct rlimit files, processes;
         const char *found;
         int r = file_read("/proc/self/status", FILE_SMALL_MAX, &status, error);
 
@@ -74,10 +75,11 @@ static int look_at_rights(Engine *engine, Error *error) {
                 return r;
         found = strstr(buffer_string(&status) ?: "", "CapBnd:");
         engine->host.capability_bound = found ? strtoull(found + 7, NULL, 16) : 0;
-        if (getrlimit(RLIMIT_NOFILE, &files) < 0 || getrlimit(RLIMIT_NPROC, &processes) < 0)
-                return error_set_errno(error, -errno, "cannot read our own limits");
-        engine->host.open_files_hard = files.rlim_max;
-        engine->host.processes_hard = processes.rlim_max;
+        for (int i = 0; i < RLIM_NLIMITS; i++) {
+                struct rlimit limit;
+
+                engine->host.hard_limits[i] = getrlimit((__rlimit_resource_t)i, &limit) < 0 ? RLIM_INFINITY : limit.rlim_max;
+        }
         return 0;
 }
 

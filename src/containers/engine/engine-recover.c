@@ -26,8 +26,7 @@ static void cut_off(Container *container) {
 
         if (path && file_read(path, 256, &text, NULL) >= 0)
                 (void)shim_exit_parse((Slice){buffer_data(&text) ?: "", buffer_length(&text)}, &exit);
-        engine_clear_runtime(container);
-        container_ended(container, &exit);
+        engine_clear_runtime(container, &exit);
 }
 
 /* ---- one shim ---- */
@@ -50,13 +49,9 @@ static void on_found(void *owner, pid_t pid) {
         shim_link_set_events(container->link, &container_link_events);
 }
 
-/* It was made but not started when the engine went: the shim has undone that, or does it now. */
+/* It was made but not started when the engine went. */
 static void on_made(void *owner) {
-        Container *container = owner;
-
-        settled(container);
-        container->link = shim_link_free(container->link);
-        cut_off(container);
+        (void)shim_link_undo(((Container *)owner)->link);
 }
 
 static void on_over(void *owner, const ShimExit *exit) {
@@ -67,14 +62,18 @@ static void on_over(void *owner, const ShimExit *exit) {
         container_ended(container, exit);
 }
 
-static void on_failed(void *owner, const char *reason) {
-        (void)reason;
-        on_made(owner);
+static void on_lost(void *owner, int r) {
+        Container *container = owner;
+
+        (void)r;
+        settled(container);
+        container->link = shim_link_free(container->link);
+        cut_off(container);
 }
 
-static void on_lost(void *owner, int r) {
-        (void)r;
-        on_made(owner);
+static void on_failed(void *owner, const char *reason) {
+        (void)reason;
+        on_lost(owner, 0);
 }
 
 static const ShimLinkEvents recover_events = {.made = on_made, .started = on_found, .failed = on_failed, .exited = on_over, .lost = on_lost};

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "containers/engine/engine.h"
+#include "containers/engine/volume-fill.h"
 #include "containers/runtime/json-fields.h"
 #include "containers/runtime/rootfs.h"
 #include "host/file.h"
@@ -32,7 +33,7 @@ static int make_network(Container *container, Error *error) {
         NetworkPlace place = {.ports = container->ports, .n_ports = container->n_ports};
         int r;
 
-        if (container->spec.network == NETWORK_HOST || !network)
+        if (container->spec.network == NETWORK_HOST || container->spec.network == NETWORK_CONTAINER || !network)
                 return 0;
         r = container_network_make(network, container->id, error);
         if (r < 0)
@@ -48,7 +49,26 @@ static int make_network(Container *container, Error *error) {
         return 0;
 }
 
-static int write_host_files(Container *container, Error *error) {
+/* The path of the network namespace that it is to be in; NULL: the host's. */
+static int find_namespace(Container *container, char **ret, Error *error) {
+        Container *owner = container;
+        int r;
+
+        *ret = NULL;
+        if (container->spec.network == NETWORK_CONTAINER) {
+                r = engine_find(container->engine, container->spec.network_container, &owner, error);
+                if (r < 0)
+                        return error_prefix(error, -EBUSY, "--network container:%s", container->spec.network_container);
+                if (!container_is_running(owner))
+                        return error_set(error, -EBUSY, "cannot join network of a non running container: %s", owner->id);
+        }
+        if (!owner->has_network)
+                return 0;
+        *ret = container_network_namespace(container->engine->network, owner->id);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int write_host_files(Container *container, const StringList *links, Error *error) {
         const ContainerSpec *spec = &container->spec;
         ContainerNetwork *network = container->engine->network;
         bool on_bridge = spec->network == NETWORK_BRIDGE;
@@ -60,6 +80,7 @@ static int write_host_files(Container *container, Error *error) {
                 .address = on_bridge && container->address[0] ? container->address : NULL,
                 .gateway = on_bridge && network ? container_network_gateway(network) : NULL,
                 .extra_hosts = &spec->extra_hosts,
+                .links = links,
                 .dns = &spec->dns,
                 .dns_search = &spec->dns_search,
                 .dns_options = &spec->dns_options,
@@ -92,22 +113,27 @@ static int write_json(const char *path, const json_t *object, Error *error) {
         return text ? file_replace(path, 0600, slice_from(text), false, error) : -ENOMEM;
 }
 
-static int write_bundle(Container *container, Error *error) {
+static int write_bundle(Container *container, const StringList *environment, Error *error) {
         Engine *engine = container->engine;
         _cleanup_free_ char *bundle = str_printf("%s/bundle", container->directory), *file = str_printf("%s/bundle/config.json", container->directory),
                             *root = str_printf("%s/merged", container->directory), *cgroup = str_printf("/faering-containers/%s", container->id),
-                            *namespace = container->has_network ? container_network_namespace(engine->network, container->id) : NULL;
+                            *namespace = NULL;
         _cleanup_free_ BundleMount *mounts = calloc(container->n_volumes + HOST_BINDS, sizeof(*mounts));
         _cleanup_free_ ImageUser *user = calloc(1, sizeof(*user));
         _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         _cleanup_json_ json_t *config = NULL;
         char *paths[HOST_BINDS] = {0};
         BundleInput input = {.spec = &container->spec, .host = &engine->host, .id = container->id, .root = root, .cgroup = cgroup, .user = user,
-                             .host_name = container->spec.host_name, .network_namespace = namespace, .mounts = mounts};
+                             .host_name = container->spec.host_name, .mounts = mounts,
+                             .more_environment = environment};
         int r;
 
-        if (!bundle || !file || !root || !cgroup || !mounts || !user || (container->has_network && !namespace))
+        if (!bundle || !file || !root || !cgroup || !mounts || !user)
                 return -ENOMEM;
+        r = find_namespace(container, &namespace, error);
+        if (r < 0)
+                return r;
+        input.network_namespace = namespace;
         if (root_fd < 0)
                 return error_set_errno(error, -errno, "cannot open %s", root);
         input.n_mounts = fill_mounts(container, mounts, paths);
@@ -126,7 +152,7 @@ static int write_bundle(Container *container, Error *error) {
 /* Docker makes the working directory when the image has none. */
 static int make_working_directory(Container *container, Error *error) {
         _cleanup_free_ char *root = str_printf("%s/merged", container->directory);
-        _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1, at = -1;
+        _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         Slice rest = slice_from(container->spec.directory ?: "/"), part;
         _cleanup_buffer_ Buffer path = BUFFER_INIT;
 
@@ -172,6 +198,35 @@ static void remove_exit_file(const Container *container) {
                 (void)file_remove_tree(path, NULL);
 }
 
+/* All but the files, which are mounted. */
+static int prepare_rest(Container *container, Error *error) {
+        _cleanup_string_list_ StringList hosts = {0}, environment = {0};
+        int r = container_resolve_links(container, &hosts, &environment, error);
+
+        if (r >= 0)
+                r = make_network(container, error);
+        if (r >= 0)
+                r = write_host_files(container, &hosts, error);
+        if (r >= 0)
+                r = make_working_directory(container, error);
+        if (r >= 0)
+                r = write_bundle(container, &environment, error);
+        if (r >= 0)
+                r = container_save(container, error); /* before the shim: a crash must find what it left */
+        return r < 0 ? r : launch(container, error);
+}
+
+static void on_filled(Container *container, int r, const Error *error) {
+        Error text = *error;
+
+        if (r >= 0 && container->removing)
+                r = error_set(&text, -ECANCELED, "container %.12s was removed while it started", container->id);
+        if (r >= 0)
+                r = prepare_rest(container, &text);
+        if (r < 0)
+                container_start_failed(container, r, &text);
+}
+
 static int prepare(Container *container, Error *error) {
         int r;
 
@@ -180,17 +235,9 @@ static int prepare(Container *container, Error *error) {
         r = container_settle(container, NULL, error); /* host ports that are to be chosen are chosen anew */
         if (r >= 0)
                 r = mount_files(container, error);
-        if (r >= 0)
-                r = make_network(container, error);
-        if (r >= 0)
-                r = write_host_files(container, error);
-        if (r >= 0)
-                r = make_working_directory(container, error);
-        if (r >= 0)
-                r = write_bundle(container, error);
-        if (r >= 0)
-                r = container_save(container, error); /* before the shim: a crash must find what it left */
-        return r < 0 ? r : launch(container, error);
+        if (r < 0)
+                return r;
+        return volumes_want_filling(container) ? volumes_fill(container, on_filled) : prepare_rest(container, error);
 }
 
 void engine_start(Container *container, EngineCall *call) {
@@ -220,7 +267,10 @@ void engine_start(Container *container, EngineCall *call) {
 static void on_made(void *owner) {
         Container *container = owner;
 
-        attachable_made(&container->attach);
+        if (container->removing)
+                (void)shim_link_undo(container->link);
+        else
+                attachable_made(&container->attach);
 }
 
 static void on_started(void *owner, pid_t pid) {
@@ -258,7 +308,7 @@ static void runtime_reason(const char *log, char *reason, size_t size) {
 static int command_reason(const Container *container, const char *reason, Error *error) {
         const char *command = container->spec.command.items[0];
 
-        if (strcasestr(reason, "exec") && strcasestr(reason, "permission denied"))
+        if (strcasestr(reason, "exec") && (strcasestr(reason, "permission denied") || strcasestr(reason, "not permitted")))
                 return error_set(error, -EACCES, "failed to create task for container: OCI runtime create failed: exec: \"%s\": permission denied: %s",
                                  command, reason);
         if ((strcasestr(reason, "executable") || strcasestr(reason, "exec")) &&
@@ -301,8 +351,7 @@ static void on_lost(void *owner, int r) {
                 container_start_failed(container, r, &error);
                 return;
         }
-        engine_clear_runtime(container);
-        container_ended(container, &exit);
+        engine_clear_runtime(container, &exit);
 }
 
 const ShimLinkEvents container_link_events = {.made = on_made, .started = on_started, .failed = on_failed, .exited = on_exited, .lost = on_lost};

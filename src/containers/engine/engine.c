@@ -1,6 +1,7 @@
 #include "containers/engine/engine.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ int engine_new(uv_loop_t *loop, const EngineSettings *settings, ImageStore *imag
         engine->settings = settings;
         engine->images = images;
         list_init(&engine->listeners);
+        list_init(&engine->sessions);
         *ret = engine; /* the caller frees it also when this fails */
         r = file_make_folder(settings->state_dir, 0711, error);
         if (r >= 0)
@@ -92,6 +94,20 @@ int engine_find(Engine *engine, const char *name, Container **ret, Error *error)
 
 /* ---- ending ---- */
 
+/* The runtime makes our folder in more hierarchies than we use ourselves; those with containers of others in them stay. */
+static void remove_cgroup_folders(void) {
+        static const char *const patterns[] = {"/sys/fs/cgroup/*/faering-containers", "/sys/fs/cgroup/faering-containers"};
+        glob_t found;
+
+        for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+                if (glob(patterns[i], GLOB_NOSORT, NULL, &found) != 0)
+                        continue;
+                for (size_t k = 0; k < found.gl_pathc; k++)
+                        (void)rmdir(found.gl_pathv[k]);
+                globfree(&found);
+        }
+}
+
 static bool anything_runs(const Engine *engine) {
         map_foreach(&engine->by_id, entry)
                 if (container_is_alive(entry->value))
@@ -104,6 +120,7 @@ void engine_close(Engine *engine) {
 
         engine->stopping = true;
         execs_close(engine);
+        attach_close_all(&engine->sessions);
         map_foreach(&engine->by_id, entry)
                 container_free(entry->value);
         engine->network = container_network_free(engine->network, !runs);
@@ -114,6 +131,8 @@ void engine_close(Engine *engine) {
                 (void)cgroup_remove(&engine->shim_group);
         cgroup_deinit(&engine->shim_group);
         cgroup_root_close(&engine->cgroups);
+        if (!runs)
+                remove_cgroup_folders();
         map_deinit(&engine->by_id);
         map_deinit(&engine->by_name);
         map_deinit(&engine->execs);

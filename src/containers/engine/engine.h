@@ -56,6 +56,7 @@ struct Engine {
         EngineEvent events[ENGINE_EVENTS_MAX]; /* a ring */
         size_t n_events;
         List listeners;
+        List sessions;      /* of attached clients, all of them */
         size_t n_listeners;
         size_t unsettled;   /* shims not yet heard of, and clearings under way */
         bool stopping;
@@ -109,8 +110,8 @@ int engine_look_at_host(Engine *engine, Error *error);
 void engine_adopt(Container *container, ShimLink *link);
 extern const ShimLinkEvents container_link_events;
 
-/* engine-clear.c: what the runtime keeps of a container whose shim is gone; it is killed if it still runs. */
-void engine_clear_runtime(Container *container);
+/* engine-clear.c: what the runtime keeps of a container whose shim is gone goes; it is killed if it still runs. Then container_ended(). */
+void engine_clear_runtime(Container *container, const ShimExit *exit);
 
 /* engine-end.c */
 void container_release(Container *container);
@@ -124,3 +125,12 @@ int engine_recover(Engine *engine, Error *error);
 /* volumes.c: paths of binds and volumes are settled at create; volumes are made. */
 int container_make_volumes(Container *container, Error *error);
 void container_remove_volumes(Container *container);
+
+/* links.c: that the other containers are there, at create; -EINVAL. */
+int container_check_links(Container *container, Error *error);
+
+/* What they are, at start: lines for /etc/hosts as "names:address", and variables. -EBUSY: one does not run. */
+int container_resolve_links(Container *container, StringList *hosts, StringList *environment, Error *error);
+
+/* Adds what the containers of --volumes-from have mounted. */
+int container_take_volumes(Container *container, Error *error);

@@ -75,7 +75,7 @@ int exec_create(Container *container, const json_t *body, Exec **ret, Error *err
         random_secret(secret, sizeof(secret));
         for (size_t i = 0; i < sizeof(secret); i++)
                 (void)snprintf(exec->id + 2 * i, 3, "%02x", secret[i]);
-        attachable_init(&exec->attach, engine->loop, str_printf("%s/exec/%.32s", container->directory, exec->id), false, on_sessions_ready);
+        attachable_init(&exec->attach, engine->loop, &engine->sessions, str_printf("%s/exec/%.32s", container->directory, exec->id), false, on_sessions_ready);
         if (!exec->attach.directory)
                 return -ENOMEM;
         r = parse_body(body, exec, error);

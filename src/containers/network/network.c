@@ -269,6 +269,8 @@ static int connect_namespace(ContainerNetwork *network, const Member *member, Er
         if (r >= 0)
                 r = link_set_master(name, NETWORK_BRIDGE_NAME, error);
         if (r >= 0)
+                r = link_set_hairpin(name, error);
+        if (r >= 0)
                 r = link_set_up(name, error);
         if (r >= 0)
                 r = net_namespace_run(fd, configure_inside, &inside, error);

@@ -59,6 +59,7 @@ static json_t *process_environment(const BundleInput *input, const StringList *m
         (void)json_array_append_new(array, json_sprintf("HOSTNAME=%s", input->host_name));
         if (tty && !has_variable(own, "TERM") && !has_variable(more, "TERM"))
                 (void)json_array_append_new(array, json_string("TERM=xterm"));
+        append_variables(array, input->more_environment);
         append_variables(array, own);
         append_variables(array, more);
         if (!has_variable(own, "HOME") && !has_variable(more, "HOME"))
@@ -109,26 +110,29 @@ static void upper_case(const char *from, char *to, size_t size) {
 }
 
 static int process_limits(const BundleInput *input, json_t **ret, Error *error) {
-        static const char *const known[] = {"AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC",
-                                            "RSS", "RTPRIO", "RTTIME", "SIGPENDING", "STACK"};
+        static const struct {
+                const char *name;
+                int resource;
+        } known[] = {
+                {"AS", RLIMIT_AS}, {"CORE", RLIMIT_CORE}, {"CPU", RLIMIT_CPU}, {"DATA", RLIMIT_DATA}, {"FSIZE", RLIMIT_FSIZE},
+                {"LOCKS", RLIMIT_LOCKS}, {"MEMLOCK", RLIMIT_MEMLOCK}, {"MSGQUEUE", RLIMIT_MSGQUEUE}, {"NICE", RLIMIT_NICE},
+                {"NOFILE", RLIMIT_NOFILE}, {"NPROC", RLIMIT_NPROC}, {"RSS", RLIMIT_RSS}, {"RTPRIO", RLIMIT_RTPRIO},
+                {"RTTIME", RLIMIT_RTTIME}, {"SIGPENDING", RLIMIT_SIGPENDING}, {"STACK", RLIMIT_STACK},
+        };
         _cleanup_json_ json_t *array = json_array();
 
         for (size_t i = 0; i < input->spec->n_limits; i++) {
                 const SpecLimit *limit = &input->spec->limits[i];
-                uint64_t most = UINT64_MAX;
+                int resource = -1;
                 char name[32];
-                bool found = false;
 
                 upper_case(limit->name, name, sizeof(name));
                 for (size_t k = 0; k < ARRAY_SIZE(known); k++)
-                        found |= str_equals(known[k], name);
-                if (!found)
+                        if (str_equals(known[k].name, name))
+                                resource = known[k].resource;
+                if (resource < 0)
                         return error_set(error, -EINVAL, "invalid ulimit type: %.32s", limit->name);
-                if (str_equals(name, "NOFILE"))
-                        most = input->host->open_files_hard;
-                if (str_equals(name, "NPROC"))
-                        most = input->host->processes_hard;
-                (void)json_array_append_new(array, one_limit(name, limit->soft, limit->hard, most));
+                (void)json_array_append_new(array, one_limit(name, limit->soft, limit->hard, input->host->hard_limits[resource]));
         }
         *ret = take_ptr(array);
         return 0;

@@ -1,6 +1,7 @@
 #pragma once
 /* The OCI bundle's config.json (OCI runtime-spec 1.0) of a container. Pure: everything it needs is given. */
 #include <jansson.h>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "containers/runtime/spec.h"
@@ -18,7 +19,7 @@ typedef struct BundleHost {
         bool cgroup_namespaces;
         uint64_t capability_bound; /* of this process */
         const char *init_program;  /* for --init; NULL: there is none */
-        uint64_t open_files_hard, processes_hard; /* our own hard limits: without CAP_SYS_RESOURCE none can be above */
+        uint64_t hard_limits[RLIM_NLIMITS]; /* our own, by RLIMIT_…: without CAP_SYS_RESOURCE none can be above */
 } BundleHost;
 
 typedef struct BundleInput {
@@ -32,6 +33,7 @@ typedef struct BundleInput {
         const ImageUser *user;
         const BundleMount *mounts; /* binds: volumes, and /etc/hosts and the like */
         size_t n_mounts;
+        const StringList *more_environment; /* weaker than the spec's own; NULL: none */
 } BundleInput;
 
 /* The caller owns the object. -EINVAL with `error`: the spec asks for what cannot be. */

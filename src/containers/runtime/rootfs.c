@@ -87,16 +87,21 @@ int rootfs_unmount(const char *directory, Error *error) {
 
 /* ---- files that tell the container of its network ---- */
 
-int hosts_format(const HostFiles *files, Buffer *buffer) {
-        (void)buffer_append_string(buffer, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-        for (size_t i = 0; files->extra_hosts && i < files->extra_hosts->length; i++) {
-                const char *entry = files->extra_hosts->items[i], *colon = strchr(entry, ':'), *address;
+static void format_entries(const HostFiles *files, const StringList *entries, Buffer *buffer) {
+        for (size_t i = 0; entries && i < entries->length; i++) {
+                const char *entry = entries->items[i], *colon = strchr(entry, ':'), *address;
 
                 if (!colon)
                         continue;
                 address = str_equals(colon + 1, "host-gateway") && files->gateway ? files->gateway : colon + 1;
                 (void)buffer_printf(buffer, "%s\t%.*s\n", address, (int)(colon - entry), entry);
         }
+}
+
+int hosts_format(const HostFiles *files, Buffer *buffer) {
+        (void)buffer_append_string(buffer, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+        format_entries(files, files->extra_hosts, buffer);
+        format_entries(files, files->links, buffer);
         if (files->domain)
                 (void)buffer_printf(buffer, "%s\t%s.%s %s\n", files->address ?: "127.0.1.1", files->host_name, files->domain, files->host_name);
         else

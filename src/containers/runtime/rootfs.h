@@ -17,6 +17,7 @@ typedef struct HostFiles {
         const char *address;   /* NULL: none of its own */
         const char *gateway;   /* what "host-gateway" stands for; may be NULL */
         const StringList *extra_hosts; /* "name:address" */
+        const StringList *links;       /* "alias name:address"; may be NULL */
         const StringList *dns, *dns_search, *dns_options;
         Slice host_resolv; /* the host's /etc/resolv.conf */
         bool drop_loopback; /* name servers at 127.… cannot be reached from the container's own network */

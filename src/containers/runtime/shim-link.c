@@ -219,6 +219,10 @@ int shim_link_start(ShimLink *link) {
         return link->has_connection ? shim_connection_send(&link->connection, SHIM_START, NULL, 0) : -ENOTCONN;
 }
 
+int shim_link_undo(ShimLink *link) {
+        return link->has_connection ? shim_connection_send(&link->connection, SHIM_UNDO, NULL, 0) : -ENOTCONN;
+}
+
 int shim_link_signal(ShimLink *link, int signal) {
         const uint8_t bytes[4] = {0, 0, 0, (uint8_t)signal};
 

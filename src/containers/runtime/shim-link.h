@@ -37,6 +37,9 @@ int shim_link_launch(uv_loop_t *loop, const ShimLaunch *launch, const ShimLinkEv
 int shim_link_reconnect(uv_loop_t *loop, const char *directory, const ShimLinkEvents *events, void *owner, ShimLink **ret, Error *error);
 
 int shim_link_start(ShimLink *link);
+
+/* Not to be started after all: `failed` follows, or `exited` if it was too late. -ENOTCONN: not `made` yet. */
+int shim_link_undo(ShimLink *link);
 int shim_link_signal(ShimLink *link, int signal);
 int shim_link_resize(ShimLink *link, uint16_t rows, uint16_t columns);
 

@@ -11,7 +11,7 @@ enum { SHM_DEFAULT = 64 * 1024 * 1024, LOG_BYTES_DEFAULT = 10 * 1024 * 1024, LOG
 void container_spec_deinit(ContainerSpec *s) {
         char *strings[] = {s->image, s->host_name, s->domain, s->user, s->directory, s->network_container, s->cpus, s->memory_nodes};
         StringList *lists[] = {&s->command, &s->environment, &s->exposed, &s->dns, &s->dns_search, &s->dns_options, &s->extra_hosts,
-                               &s->cap_add, &s->cap_drop, &s->group_add, &s->sysctls};
+                               &s->links, &s->volumes_from, &s->cap_add, &s->cap_drop, &s->group_add, &s->sysctls};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -396,6 +396,7 @@ static int parse_host(const json_t *config, const json_t *host, const ImageConfi
         } lists[] = {
                 {"Dns", &spec->dns}, {"DnsSearch", &spec->dns_search}, {"DnsOptions", &spec->dns_options},
                 {"ExtraHosts", &spec->extra_hosts}, {"CapAdd", &spec->cap_add}, {"CapDrop", &spec->cap_drop}, {"GroupAdd", &spec->group_add},
+                {"Links", &spec->links}, {"VolumesFrom", &spec->volumes_from},
         };
         const struct {
                 const char *key;

@@ -78,6 +78,7 @@ typedef struct ContainerSpec {
         bool publish_all;
         StringList exposed;        /* "80/tcp" */
         StringList dns, dns_search, dns_options, extra_hosts;
+        StringList links, volumes_from; /* of other containers: "name:alias", "name:ro" */
 
         SpecMount *mounts;
         size_t n_mounts;

@@ -25,6 +25,7 @@ typedef enum ShimFrame {
         SHIM_CONTROL = 'C', /* the engine's own: told of all that happens */
         SHIM_ATTACH = 'A',  /* one byte: the streams wanted, ShimStreams */
         SHIM_START = 'S',   /* runs what was made; on a control connection */
+        SHIM_UNDO = 'U',   /* what was not started is not to be: answered by SHIM_FAILED, or SHIM_EXITED if it was too late */
         SHIM_SIGNAL = 'K',  /* u32: signal number to the first process */
         SHIM_RESIZE = 'R',  /* u16 rows, u16 columns */
         SHIM_INPUT_END = 'E', /* the attached client's input is at its end */

@@ -88,6 +88,8 @@ static void handle_control(Shim *shim, uint8_t type, Slice payload) {
 
         if (type == SHIM_START && shim->stage == SHIM_STAGE_MADE) {
                 (void)shim_start(shim);
+        } else if (type == SHIM_UNDO && shim->stage < SHIM_STAGE_RUNNING) {
+                shim_undo(shim);
         } else if (type == SHIM_SIGNAL && payload.length == 4 && shim->process > 0 && !shim->process_ended) {
                 /* it is our child and not yet waited for, so that this pid is nobody else's */
                 (void)kill(shim->process, (int)shim_u32(bytes));

@@ -13,7 +13,7 @@
 #define RUNTIME_LOG "runtime.log"
 #define PID_FILE "pid"
 
-enum { RUNTIME_ARGS_MAX = 20, REASON_MAX = 8192, PATH_TEXT_MAX = 1024 };
+enum { RUNTIME_ARGS_MAX = 20, PATH_TEXT_MAX = 1024 };
 
 static void stage_clear(Shim *shim);
 
@@ -97,13 +97,10 @@ static void console_path(const Shim *shim, char *path, size_t size) {
 }
 
 static int stage_fail(Shim *shim) {
-        static char reason[REASON_MAX];
-
         shim->failed = true;
-        (void)read_small(shim->directory, RUNTIME_LOG, reason, sizeof(reason));
-        if (!reason[0])
-                (void)snprintf(reason, sizeof(reason), "the runtime %s could not be run", shim->options->runtime);
-        shim_tell_engine(shim, SHIM_FAILED, reason, strlen(reason));
+        (void)read_small(shim->directory, RUNTIME_LOG, shim->reason, sizeof(shim->reason));
+        if (!shim->reason[0])
+                (void)snprintf(shim->reason, sizeof(shim->reason), "the runtime %s could not be run", shim->options->runtime);
         stage_clear(shim);
         return -ECANCELED;
 }
@@ -147,8 +144,11 @@ static void stage_finish(Shim *shim) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
 
         shim->stage = SHIM_STAGE_DONE;
-        if (shim->failed)
+        if (shim->failed) {
+                /* not before all is cleared up: whoever hears it may remove the directory at once */
+                shim_tell_engine(shim, SHIM_FAILED, shim->reason, strlen(shim->reason));
                 return;
+        }
         write_exit(shim);
         if (shim_exit_format(&shim->exit, &text) < 0)
                 return;
@@ -239,6 +239,8 @@ static void runtime_ended(Shim *shim, int status) {
                         (void)shim_console_accept(shim);
                 shim_tell_u32(shim, SHIM_STARTED, (uint32_t)shim->process);
                 shim_write_input(shim);
+                if (shim->undo)
+                        (void)kill(shim->process, SIGKILL);
                 process_known(shim);
                 return;
         case SHIM_STAGE_CLEARING:

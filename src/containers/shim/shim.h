@@ -13,6 +13,7 @@ enum {
         SHIM_CLIENT_OUTPUT_MAX = 262144, /* a client that lags by more stops the container's output */
         SHIM_INPUT_PENDING_MAX = 131072,
         SHIM_EARLY_MAX = 16,             /* processes that end before we know which is ours */
+        SHIM_REASON_MAX = 8192,
         SHIM_CONTROL_WAIT_SEC = 60,      /* for the engine to say start */
 };
 
@@ -55,6 +56,7 @@ typedef struct Shim {
         pid_t runtime; /* the call under way */
         pid_t process; /* the container's first process, or the executed one */
         bool process_ended, failed, undo;
+        char reason[SHIM_REASON_MAX]; /* why it failed: the runtime's log */
         ShimExit exit;
         struct {
                 pid_t pid;
