@@ -43,7 +43,9 @@ static int take_lock(ContainersServer *server, Error *error) {
         if (server->lock < 0)
                 return error_set_errno(error, -errno, "cannot open %s", path);
         if (flock(server->lock, LOCK_EX | LOCK_NB) < 0)
-                return error_set(error, -EBUSY, "another faering-containers uses %s: give this one a --state-dir of its own", server->settings->state_dir);
+                return error_set(error, -EBUSY,
+                                 "another faering-containers uses %s: give this one a --state-dir of its own",
+                                 server->settings->state_dir);
         return 0;
 }
 
@@ -58,8 +60,13 @@ static int open_engine(ContainersServer *server, Error *error) {
         int r;
 
         server->engine_settings = (EngineSettings){
-                .state_dir = settings->state_dir, .run_dir = settings->run_dir, .runtime = settings->runtime, .shim = settings->shim,
-                .bridge_address = settings->bridge_address, .no_network = settings->no_network, .note = on_note,
+                .state_dir = settings->state_dir,
+                .run_dir = settings->run_dir,
+                .runtime = settings->runtime,
+                .shim = settings->shim,
+                .bridge_address = settings->bridge_address,
+                .no_network = settings->no_network,
+                .note = on_note,
         };
         r = engine_new(server->loop, &server->engine_settings, server->images, &server->engine, error);
         if (r < 0)
@@ -68,7 +75,8 @@ static int open_engine(ContainersServer *server, Error *error) {
                 (void)uv_run(server->loop, UV_RUN_ONCE);
         if (server->engine->network)
                 container_network_sweep(server->engine->network);
-        (void)snprintf(server->runtime, sizeof(server->runtime), "%s %s", server->engine->runtime_name, server->engine->runtime_version);
+        (void)snprintf(server->runtime, sizeof(server->runtime), "%s %s", server->engine->runtime_name,
+                       server->engine->runtime_version);
         return 0;
 }
 
@@ -116,7 +124,8 @@ int containers_server_start(ContainersServer *server, Error *error) {
 
         if (r < 0)
                 return r;
-        server->api = (ContainersApi){.engine = server->engine, .images = {.store = server->images, .peers = server->peers}};
+        server->api =
+                (ContainersApi){.engine = server->engine, .images = {.store = server->images, .peers = server->peers}};
         server->http = http_server_new(server->loop, &containers_api_ops, &server->api, &containers_api_limits);
         if (!server->http)
                 return error_set_errno(error, -ENOMEM, "cannot serve the API");

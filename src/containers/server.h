@@ -6,7 +6,8 @@
 
 typedef struct ContainersServer ContainersServer;
 
-/* Blocks until all that an earlier engine, or a crash, left is known or cleared. Freed by the caller also when this fails. */
+/* Blocks until all that an earlier engine, or a crash, left is known or cleared. Freed by the caller also when this
+ * fails. */
 int containers_server_new(uv_loop_t *loop, const ContainersSettings *settings, ContainersServer **ret, Error *error);
 
 /* Serves. */

@@ -15,25 +15,29 @@ static const Option *containers_options(ContainersSettings *s) {
         static Option options[OPTIONS_COUNT];
         const Option table[] = {
                 {"listen", 0, OPTION_LIST, "URL", NULL,
-                 "where the API is served; may be repeated (default: " LISTEN_DEFAULT " and " LISTEN_DOCKER ")", &s->listen, NULL},
+                 "where the API is served; may be repeated (default: " LISTEN_DEFAULT " and " LISTEN_DOCKER ")",
+                 &s->listen, NULL},
                 {"state-dir", 0, OPTION_STRING, "DIR", "FAERING_CONTAINERS_STATE_DIR",
                  "images, containers and volumes (default: /var/lib/faering/containers)", &s->state_dir, NULL},
                 {"run-dir", 0, OPTION_STRING, "DIR", "FAERING_CONTAINERS_RUN_DIR",
                  "what is gone after a boot (default: /run/faering/containers)", &s->run_dir, NULL},
                 {"runtime", 0, OPTION_STRING, "NAME", "FAERING_CONTAINERS_RUNTIME",
                  "the OCI runtime (default: crun, or runc where crun does not work)", &s->runtime, NULL},
-                {"bip", 0, OPTION_STRING, "ADDRESS", "FAERING_CONTAINERS_BIP", "the bridge's address and prefix (default: 172.17.0.1/16)",
-                 &s->bridge_address, NULL},
-                {"no-bridge", 0, OPTION_SWITCH, NULL, NULL, "no bridge and no firewall rules: containers have --network host or none", &s->no_network,
-                 NULL},
-                {"shim", 0, OPTION_STRING, "FILE", "FAERING_CONTAINERS_SHIM", "the program that holds a container (default: " SHIM_INSTALLED ")",
-                 &s->shim, NULL},
+                {"bip", 0, OPTION_STRING, "ADDRESS", "FAERING_CONTAINERS_BIP",
+                 "the bridge's address and prefix (default: 172.17.0.1/16)", &s->bridge_address, NULL},
+                {"no-bridge", 0, OPTION_SWITCH, NULL, NULL,
+                 "no bridge and no firewall rules: containers have --network host or none", &s->no_network, NULL},
+                {"shim", 0, OPTION_STRING, "FILE", "FAERING_CONTAINERS_SHIM",
+                 "the program that holds a container (default: " SHIM_INSTALLED ")", &s->shim, NULL},
                 {"store", 0, OPTION_STRING, "URLS", "FAERING_CONTAINERS_STORE",
-                 "where other machines that have images are found; \"\" for none (default: http://127.0.0.1:2379,http://127.0.0.1:4001)", &s->store,
-                 NULL},
+                 "where other machines that have images are found; \"\" for none (default: "
+                 "http://127.0.0.1:2379,http://127.0.0.1:4001)",
+                 &s->store, NULL},
                 {"serve-images", 0, OPTION_STRING, "URL", "FAERING_CONTAINERS_SERVE_IMAGES",
-                 "where this machine's images are served to other machines, as http://10.0.0.1:2374 (default: not)", &s->serve_images, NULL},
-                {"machine-id", 0, OPTION_STRING, "ID", "FAERING_CONTAINERS_MACHINE_ID", "instead of the one in /etc/machine-id", &s->machine_id, NULL},
+                 "where this machine's images are served to other machines, as http://10.0.0.1:2374 (default: not)",
+                 &s->serve_images, NULL},
+                {"machine-id", 0, OPTION_STRING, "ID", "FAERING_CONTAINERS_MACHINE_ID",
+                 "instead of the one in /etc/machine-id", &s->machine_id, NULL},
                 {"debug", 0, OPTION_SWITCH, NULL, NULL, "log more", &s->debug, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
@@ -48,13 +52,15 @@ static const Option *containers_options(ContainersSettings *s) {
 int containers_settings_format_help(Buffer *buffer) {
         ContainersSettings unused = {0};
 
-        (void)buffer_append_string(buffer, "Usage: faering-containers [OPTIONS]\n\nThe container engine of this machine; it serves the Docker Engine API. "
+        (void)buffer_append_string(buffer, "Usage: faering-containers [OPTIONS]\n\nThe container engine of this "
+                                           "machine; it serves the Docker Engine API. "
                                            "Containers go on running while it is stopped.\n\n");
         return options_format_help(containers_options(&unused), "--", buffer);
 }
 
 void containers_settings_deinit(ContainersSettings *s) {
-        char *strings[] = {s->state_dir, s->run_dir, s->runtime, s->shim, s->bridge_address, s->store, s->serve_images, s->machine_id};
+        char *strings[] = {s->state_dir,      s->run_dir, s->runtime,      s->shim,
+                           s->bridge_address, s->store,   s->serve_images, s->machine_id};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -113,8 +119,12 @@ static int settle(ContainersSettings *s, Error *error) {
                 char **target;
                 const char *value;
         } defaults[] = {
-                {&s->state_dir, "/var/lib/faering/containers"}, {&s->run_dir, "/run/faering/containers"}, {&s->bridge_address, "172.17.0.1/16"},
-                {&s->store, "http://127.0.0.1:2379,http://127.0.0.1:4001"}, {&s->serve_images, ""}, {&s->machine_id, ""},
+                {&s->state_dir, "/var/lib/faering/containers"},
+                {&s->run_dir, "/run/faering/containers"},
+                {&s->bridge_address, "172.17.0.1/16"},
+                {&s->store, "http://127.0.0.1:2379,http://127.0.0.1:4001"},
+                {&s->serve_images, ""},
+                {&s->machine_id, ""},
         };
         int r = 0;
 

@@ -6,12 +6,12 @@
 typedef struct ContainersSettings {
         StringList listen;
         char *state_dir, *run_dir;
-        char *runtime;       /* NULL: what works */
+        char *runtime; /* NULL: what works */
         char *shim;
         char *bridge_address;
-        char *store;         /* where peers are found; "" for none */
-        char *serve_images;  /* URL where images are served to other machines; "" for none */
-        char *machine_id;    /* "" : /etc/machine-id */
+        char *store;        /* where peers are found; "" for none */
+        char *serve_images; /* URL where images are served to other machines; "" for none */
+        char *machine_id;   /* "" : /etc/machine-id */
         bool no_network;
         bool debug, help, version;
 

@@ -9,7 +9,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void make_bundle(const ContainerSpec *spec) {
         static const BundleHost host = {.capability_bound = UINT64_MAX};
         const ImageUser user = {.home = "/"};
-        const BundleInput input = {.spec = spec, .host = &host, .id = "id", .root = "/root", .host_name = "box", .cgroup = "/c", .user = &user};
+        const BundleInput input = {.spec = spec,
+                                   .host = &host,
+                                   .id = "id",
+                                   .root = "/root",
+                                   .host_name = "box",
+                                   .cgroup = "/c",
+                                   .user = &user};
         Error error = ERROR_NONE;
         json_t *config = NULL;
         int r = bundle_config(&input, &config, &error);

@@ -5,7 +5,9 @@
 
 #include "containers/api/handlers.h"
 
-#define COMMON "Api-Version: " API_VERSION "\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" FAERING_VERSION " (faering)\r\n"
+#define COMMON                                                                                                         \
+        "Api-Version: " API_VERSION                                                                                    \
+        "\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" FAERING_VERSION " (faering)\r\n"
 
 const HttpServerLimits containers_api_limits = {
         .head_bytes = 64 * 1024,
@@ -111,7 +113,8 @@ json_t *api_body(HttpRequest *request) {
 
         if (json)
                 return json;
-        (void)snprintf(message, sizeof(message), "the body is not JSON: %.120s in line %d, column %d", problem.text, problem.line, problem.column);
+        (void)snprintf(message, sizeof(message), "the body is not JSON: %.120s in line %d, column %d", problem.text,
+                       problem.line, problem.column);
         api_fail(request, 400, message);
         return NULL;
 }
@@ -210,17 +213,18 @@ int api_filters(HttpRequest *request, json_t **ret) {
         return -EINVAL;
 }
 
-bool api_filter_passes(const json_t *filters, const char *name, bool (*matches)(void *userdata, const char *value), void *userdata) {
+bool api_filter_passes(const json_t *filters, const char *name, bool (*matches)(void *userdata, const char *value),
+                       void *userdata) {
         json_t *values = json_object_get(filters, name), *value;
         const char *key;
         size_t i;
 
         if (!values)
                 return true;
-        json_array_foreach(values, i, value)
+        json_array_foreach (values, i, value)
                 if (matches(userdata, json_string_value(value) ?: ""))
                         return true;
-        json_object_foreach(values, key, value)
+        json_object_foreach (values, key, value)
                 if (matches(userdata, key))
                         return true;
         return json_array_size(values) + json_object_size(values) == 0;
@@ -351,7 +355,8 @@ static void handle(void *userdata, HttpRequest *request) {
                 const Route *route = &routes[i];
                 _cleanup_buffer_ Buffer decoded = BUFFER_INIT;
 
-                if (!slice_equals(http_request_method_text(request), slice_from(route->method)) || !route_matches(route, path, &argument))
+                if (!slice_equals(http_request_method_text(request), slice_from(route->method)) ||
+                    !route_matches(route, path, &argument))
                         continue;
                 if (url_decode(&decoded, argument, false, NULL) < 0 || !buffer_string(&decoded))
                         api_fail(request, 400, "the path has a bad escape");
@@ -368,7 +373,8 @@ static bool on_head(void *userdata, HttpRequest *request) {
         bool bad;
 
         (void)userdata;
-        return images_api_takes_body(http_request_method(request), strip_version(http_request_path(request), &bad), http_request_query(request));
+        return images_api_takes_body(http_request_method(request), strip_version(http_request_path(request), &bad),
+                                     http_request_query(request));
 }
 
 const HttpServerOps containers_api_ops = {.handle = handle, .head = on_head};

@@ -65,7 +65,8 @@ void api_container_attach(ContainersApi *api, HttpRequest *request, const char *
                 streams &= (uint8_t)~SHIM_WANTS_STDIN;
         stream = api_upgrade(request, container->spec.tty, &early);
         if (stream)
-                (void)attachable_attach(&container->attach, stream, (Slice){buffer_data(&early), buffer_length(&early)}, streams, NULL);
+                (void)attachable_attach(&container->attach, stream, (Slice){buffer_data(&early), buffer_length(&early)},
+                                        streams, NULL);
 }
 
 /* ---- exec ---- */
@@ -116,8 +117,9 @@ static void on_attached_start(EngineCall *call, int r, const Error *error) {
 }
 
 static void start_attached(HttpRequest *request, Exec *exec) {
-        uint8_t streams = (uint8_t)((exec->wants_stdin ? SHIM_WANTS_STDIN : 0) | (exec->wants_stdout ? SHIM_WANTS_STDOUT : 0) |
-                                    (exec->wants_stderr ? SHIM_WANTS_STDERR : 0));
+        uint8_t streams =
+                (uint8_t)((exec->wants_stdin ? SHIM_WANTS_STDIN : 0) | (exec->wants_stdout ? SHIM_WANTS_STDOUT : 0) |
+                          (exec->wants_stderr ? SHIM_WANTS_STDERR : 0));
         StartCall *one = calloc(1, sizeof(*one));
         _cleanup_buffer_ Buffer early = BUFFER_INIT;
         Stream *stream;
@@ -132,7 +134,8 @@ static void start_attached(HttpRequest *request, Exec *exec) {
                 return;
         }
         one->call.done = on_attached_start;
-        (void)attachable_attach(&exec->attach, stream, (Slice){buffer_data(&early), buffer_length(&early)}, streams, NULL);
+        (void)attachable_attach(&exec->attach, stream, (Slice){buffer_data(&early), buffer_length(&early)}, streams,
+                                NULL);
         exec_start(exec, &one->call);
 }
 

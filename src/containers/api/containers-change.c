@@ -84,7 +84,8 @@ void api_container_rename(ContainersApi *api, HttpRequest *request, const char *
 
         if (!container)
                 return;
-        r = name && name[0] ? engine_rename(container, name, &error) : error_set(&error, -EINVAL, "the parameter name is missing");
+        r = name && name[0] ? engine_rename(container, name, &error)
+                            : error_set(&error, -EINVAL, "the parameter name is missing");
         if (r < 0)
                 api_fail_errno(request, r, &error);
         else
@@ -96,7 +97,8 @@ void api_container_remove(ContainersApi *api, HttpRequest *request, const char *
         EngineCall *call = container ? api_call(request, 204) : NULL;
 
         if (call)
-                engine_remove(container, api_query_bool(request, "force", false), api_query_bool(request, "v", false), call);
+                engine_remove(container, api_query_bool(request, "force", false), api_query_bool(request, "v", false),
+                              call);
 }
 
 /* ---- waiting ---- */
@@ -242,7 +244,7 @@ void api_containers_prune(ContainersApi *api, HttpRequest *request, const char *
         size_t count = 0;
 
         (void)argument;
-        map_foreach(&api->engine->by_id, entry) {
+        map_foreach (&api->engine->by_id, entry) {
                 Container *container = entry->value;
 
                 if (list && (container->state == CONTAINER_EXITED || container->state == CONTAINER_CREATED))

@@ -34,19 +34,24 @@ static void write_state(JsonWriter *json, const Container *container) {
 /* ---- network ---- */
 
 static const char *network_name(const Container *container) {
-        static const char *const names[] = {[NETWORK_BRIDGE] = "bridge", [NETWORK_HOST] = "host", [NETWORK_NONE] = "none", [NETWORK_CONTAINER] = "container"};
+        static const char *const names[] = {[NETWORK_BRIDGE] = "bridge",
+                                            [NETWORK_HOST] = "host",
+                                            [NETWORK_NONE] = "none",
+                                            [NETWORK_CONTAINER] = "container"};
 
         return names[container->spec.network];
 }
 
 static void write_endpoint(JsonWriter *json, const Container *container) {
         const ContainerNetwork *network = container->engine->network;
-        bool up = container_is_running(container) && container->address[0] && network && container->spec.network == NETWORK_BRIDGE;
+        bool up = container_is_running(container) && container->address[0] && network &&
+                  container->spec.network == NETWORK_BRIDGE;
         char mac_text[20] = "";
         uint8_t mac[6];
 
         if (up && address_to_mac(container->address, mac) >= 0)
-                (void)snprintf(mac_text, sizeof(mac_text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+                (void)snprintf(mac_text, sizeof(mac_text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+                               mac[3], mac[4], mac[5]);
         json_field_string(json, "Gateway", up ? container_network_gateway(network) : "");
         json_field_string(json, "IPAddress", up ? container->address : "");
         json_field_u64(json, "IPPrefixLen", up ? container_network_prefix(network) : 0);
@@ -129,8 +134,9 @@ void api_write_network_settings(JsonWriter *json, const Container *container, bo
 
         json_begin_object(json);
         if (!brief) {
-                path = container->has_network && container->engine->network ? container_network_namespace(container->engine->network, container->id)
-                                                                           : NULL;
+                path = container->has_network && container->engine->network
+                               ? container_network_namespace(container->engine->network, container->id)
+                               : NULL;
                 json_field_string(json, "Bridge", "");
                 json_field_string(json, "SandboxID", container->has_network ? container->id : "");
                 json_field_bool(json, "HairpinMode", false);
@@ -170,7 +176,7 @@ void api_write_exec_ids(JsonWriter *json, const Container *container) {
                 return;
         }
         json_begin_array(json);
-        map_foreach(&container->engine->execs, entry) {
+        map_foreach (&container->engine->execs, entry) {
                 const Exec *exec = entry->value;
 
                 if (exec->container == container && !exec->over)
@@ -248,13 +254,15 @@ void api_container_inspect(ContainersApi *api, HttpRequest *request, const char 
 /* ---- top ---- */
 
 static void write_process(JsonWriter *json, pid_t pid) {
-        _cleanup_free_ char *path = str_printf("/proc/%d/cmdline", (int)pid), *stat_path = str_printf("/proc/%d/stat", (int)pid);
+        _cleanup_free_ char *path = str_printf("/proc/%d/cmdline", (int)pid),
+                            *stat_path = str_printf("/proc/%d/stat", (int)pid);
         _cleanup_buffer_ Buffer command = BUFFER_INIT, stat = BUFFER_INIT;
         char text[16], state = '?';
         const char *end;
         int parent = 0;
 
-        if (!path || !stat_path || file_read(path, 65536, &command, NULL) < 0 || file_read(stat_path, 4096, &stat, NULL) < 0)
+        if (!path || !stat_path || file_read(path, 65536, &command, NULL) < 0 ||
+            file_read(stat_path, 4096, &stat, NULL) < 0)
                 return; /* it has ended meanwhile */
         end = strrchr(buffer_string(&stat) ?: "", ')');
         if (end)

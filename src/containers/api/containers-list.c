@@ -34,7 +34,9 @@ static void format_duration(Usec length, char text[static 32]) {
 static void format_status(const Container *container, WallUsec now, char text[static 96]) {
         char length[32];
 
-        format_duration((Usec)max_of(now - (container_is_running(container) ? container->started : container->finished), (WallUsec)0), length);
+        format_duration((Usec)max_of(now - (container_is_running(container) ? container->started : container->finished),
+                                     (WallUsec)0),
+                        length);
         switch (container->state) {
         case CONTAINER_RUNNING:
                 (void)snprintf(text, 96, "Up %s", length);
@@ -90,7 +92,8 @@ static void write_ports(JsonWriter *json, const Container *container) {
                 char protocol[4];
                 uint16_t port;
 
-                if (spec_port_parse(container->spec.exposed.items[i], &port, protocol, NULL) >= 0 && !is_published(container, port, protocol))
+                if (spec_port_parse(container->spec.exposed.items[i], &port, protocol, NULL) >= 0 &&
+                    !is_published(container, port, protocol))
                         write_port(json, "", port, 0, protocol);
         }
         json_end_array(json);
@@ -117,7 +120,8 @@ static void write_row(JsonWriter *json, const Container *container, WallUsec now
         json_field_string(json, "Status", status);
         json_key(json, "HostConfig");
         json_begin_object(json);
-        json_field_string(json, "NetworkMode", json_string_value(json_object_get(container->host_config, "NetworkMode")) ?: "default");
+        json_field_string(json, "NetworkMode",
+                          json_string_value(json_object_get(container->host_config, "NetworkMode")) ?: "default");
         json_end_object(json);
         json_key(json, "NetworkSettings");
         api_write_network_settings(json, container, true);
@@ -141,7 +145,8 @@ static bool name_matches(void *userdata, const char *value) {
                 length--;
                 if (anchored)
                         return strlen(container->name) == length && strncmp(container->name, value, length) == 0;
-                return strlen(container->name) >= length && strncmp(container->name + strlen(container->name) - length, value, length) == 0;
+                return strlen(container->name) >= length &&
+                       strncmp(container->name + strlen(container->name) - length, value, length) == 0;
         }
         return anchored ? strncmp(container->name, value, length) == 0 : strstr(container->name, value) != NULL;
 }
@@ -193,7 +198,7 @@ static bool check_filters(HttpRequest *request, json_t *filters) {
         const char *key;
         json_t *value;
 
-        json_object_foreach(filters, key, value) {
+        json_object_foreach (filters, key, value) {
                 bool known = false;
                 char message[192];
 
@@ -201,7 +206,8 @@ static bool check_filters(HttpRequest *request, json_t *filters) {
                         known |= str_equals(filter_table[i].name, key);
                 if (known)
                         continue;
-                (void)snprintf(message, sizeof(message), "invalid filter '%.64s': name, id, status, exited, label and ancestor are known", key);
+                (void)snprintf(message, sizeof(message),
+                               "invalid filter '%.64s': name, id, status, exited, label and ancestor are known", key);
                 api_fail(request, 400, message);
                 return false;
         }
@@ -242,10 +248,11 @@ void api_containers_list(ContainersApi *api, HttpRequest *request, const char *a
                 return;
         }
         all |= limit > 0 || json_object_get(filters, "status") || json_object_get(filters, "exited");
-        map_foreach(&api->engine->by_id, entry) {
+        map_foreach (&api->engine->by_id, entry) {
                 Container *container = entry->value;
 
-                if ((all || container_is_running(container) || container->state == CONTAINER_RESTARTING) && passes(filters, container))
+                if ((all || container_is_running(container) || container->state == CONTAINER_RESTARTING) &&
+                    passes(filters, container))
                         list[count++] = container;
         }
         json_decref(filters);

@@ -29,7 +29,8 @@ json_t *api_body(HttpRequest *request);
 /* NULL after the request was answered. */
 Container *api_container(ContainersApi *api, HttpRequest *request, const char *name);
 
-/* A call of the engine for a request: answered `status` without a body when it is done, 304 for -EALREADY. -ENOMEM is answered. NULL then. */
+/* A call of the engine for a request: answered `status` without a body when it is done, 304 for -EALREADY. -ENOMEM is
+ * answered. NULL then. */
 EngineCall *api_call(HttpRequest *request, unsigned status);
 
 /* "2026-11-22T06:37:35.775985000Z"; 0 is Go's zero time. */
@@ -48,7 +49,8 @@ Stream *api_upgrade(HttpRequest *request, bool tty, Buffer *early);
 
 /* NULL: none. -EINVAL after the request was answered. */
 int api_filters(HttpRequest *request, json_t **ret);
-bool api_filter_passes(const json_t *filters, const char *name, bool (*matches)(void *userdata, const char *value), void *userdata);
+bool api_filter_passes(const json_t *filters, const char *name, bool (*matches)(void *userdata, const char *value),
+                       void *userdata);
 
 #define API_HANDLER(name) void name(ContainersApi *api, HttpRequest *request, const char *argument)
 

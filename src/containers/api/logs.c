@@ -15,8 +15,8 @@ typedef struct LogStream {
         uint8_t streams;
         bool tty, follow, timestamps;
         WallUsec since, until;
-        uv_timer_t timer;     /* goes on in the loop's next turn */
-        uv_fs_event_t watch;  /* the container's directory, when following */
+        uv_timer_t timer;    /* goes on in the loop's next turn */
+        uv_fs_event_t watch; /* the container's directory, when following */
         EngineListener listener;
         bool ended_container; /* what is there now is all */
         unsigned handles;
@@ -54,7 +54,8 @@ static void write_entry(LogStream *stream, const LogEntry *entry) {
         if (buffer_failed(&text))
                 return;
         if (!stream->tty) {
-                shim_frame_header(header, entry->is_error ? SHIM_STDERR : SHIM_STDOUT, (uint32_t)(buffer_length(&text) - sizeof(header)));
+                shim_frame_header(header, entry->is_error ? SHIM_STDERR : SHIM_STDOUT,
+                                  (uint32_t)(buffer_length(&text) - sizeof(header)));
                 memcpy(buffer_data(&text), header, sizeof(header));
         }
         (void)http_respond_write(stream->request, (Slice){buffer_data(&text), buffer_length(&text)});
@@ -128,7 +129,8 @@ static void on_change(uv_fs_event_t *watch, const char *name, int events, int st
 static void on_event(EngineListener *listener, const EngineEvent *event) {
         LogStream *stream = container_of(listener, LogStream, listener);
 
-        if (!str_equals(event->id, stream->id) || (!str_equals(event->action, "die") && !str_equals(event->action, "destroy")))
+        if (!str_equals(event->id, stream->id) ||
+            (!str_equals(event->action, "die") && !str_equals(event->action, "destroy")))
                 return;
         stream->ended_container = true;
         log_stream_again(stream);
@@ -160,9 +162,14 @@ static LogStream *log_stream_new(HttpRequest *request, const Container *containe
 
         if (!stream)
                 return NULL;
-        *stream = (LogStream){.request = request, .engine = container->engine, .streams = api_query_streams(request), .tty = container->spec.tty,
-                              .follow = api_query_bool(request, "follow", false), .timestamps = api_query_bool(request, "timestamps", false),
-                              .handles = 2, .reader = {.directory = -1}};
+        *stream = (LogStream){.request = request,
+                              .engine = container->engine,
+                              .streams = api_query_streams(request),
+                              .tty = container->spec.tty,
+                              .follow = api_query_bool(request, "follow", false),
+                              .timestamps = api_query_bool(request, "timestamps", false),
+                              .handles = 2,
+                              .reader = {.directory = -1}};
         (void)snprintf(stream->id, sizeof(stream->id), "%s", container->id);
         stream->ended_container = !container_is_alive(container) && container->state != CONTAINER_RESTARTING;
         list_init(&stream->listener.link);
@@ -203,8 +210,10 @@ void api_container_logs(ContainersApi *api, HttpRequest *request, const char *ar
         http_request_set_data(request, stream);
         http_request_set_gone(request, on_gone, true);
         http_request_set_drained(request, on_drained);
-        http_respond_begin(request, 200, stream->tty ? "Content-Type: application/vnd.docker.raw-stream\r\n"
-                                                     : "Content-Type: application/vnd.docker.multiplexed-stream\r\n", UINT64_MAX);
+        http_respond_begin(request, 200,
+                           stream->tty ? "Content-Type: application/vnd.docker.raw-stream\r\n"
+                                       : "Content-Type: application/vnd.docker.multiplexed-stream\r\n",
+                           UINT64_MAX);
         if (stream->request)
                 log_stream_again(stream);
 }

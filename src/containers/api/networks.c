@@ -32,14 +32,15 @@ static void write_ipam(JsonWriter *json, const Engine *engine, bool bridge) {
 static void write_members(JsonWriter *json, const Engine *engine, NetworkMode mode) {
         json_key(json, "Containers");
         json_begin_object(json);
-        map_foreach(&engine->by_id, entry) {
+        map_foreach (&engine->by_id, entry) {
                 const Container *container = entry->value;
                 _cleanup_free_ char *address = NULL;
 
                 if (!container_is_running(container) || container->spec.network != mode)
                         continue;
-                address = container->address[0] && engine->network ? str_printf("%s/%u", container->address, container_network_prefix(engine->network))
-                                                                   : strdup("");
+                address = container->address[0] && engine->network
+                                  ? str_printf("%s/%u", container->address, container_network_prefix(engine->network))
+                                  : strdup("");
                 json_key(json, container->id);
                 json_begin_object(json);
                 json_field_string(json, "Name", container->name);
@@ -120,7 +121,8 @@ static bool volume_exists(const Engine *engine, const char *name) {
         _cleanup_free_ char *path = volume_path(engine, name, "/_data");
         struct stat info;
 
-        return path && !strchr(name, '/') && name[0] && name[0] != '.' && stat(path, &info) >= 0 && S_ISDIR(info.st_mode);
+        return path && !strchr(name, '/') && name[0] && name[0] != '.' && stat(path, &info) >= 0 &&
+               S_ISDIR(info.st_mode);
 }
 
 static void write_volume(JsonWriter *json, const Engine *engine, const char *name) {
@@ -222,14 +224,15 @@ void api_volume_remove(ContainersApi *api, HttpRequest *request, const char *arg
 
         if (!find_volume(api, request, argument))
                 return;
-        map_foreach(&api->engine->by_id, entry) {
+        map_foreach (&api->engine->by_id, entry) {
                 const Container *container = entry->value;
 
                 for (size_t i = 0; i < container->n_volumes; i++)
                         if (container->volumes[i].name && str_equals(container->volumes[i].name, argument)) {
                                 char message[256];
 
-                                (void)snprintf(message, sizeof(message), "remove %.128s: volume is in use - [%s]", argument, container->id);
+                                (void)snprintf(message, sizeof(message), "remove %.128s: volume is in use - [%s]",
+                                               argument, container->id);
                                 api_fail(request, 409, message);
                                 return;
                         }

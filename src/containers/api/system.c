@@ -12,10 +12,13 @@
 void api_ping(ContainersApi *api, HttpRequest *request, const char *argument) {
         (void)api;
         (void)argument;
-        http_respond(request, 200,
-                     "Api-Version: " API_VERSION "\r\nCache-Control: no-cache, no-store, must-revalidate\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                     "Docker-Experimental: false\r\nOstype: linux\r\nPragma: no-cache\r\nServer: Docker/" FAERING_VERSION " (faering)\r\n",
-                     http_request_method(request) == HTTP_METHOD_HEAD ? (Slice){"", 0} : slice_from("OK"));
+        http_respond(
+                request, 200,
+                "Api-Version: " API_VERSION
+                "\r\nCache-Control: no-cache, no-store, must-revalidate\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                "Docker-Experimental: false\r\nOstype: linux\r\nPragma: no-cache\r\nServer: Docker/" FAERING_VERSION
+                " (faering)\r\n",
+                http_request_method(request) == HTTP_METHOD_HEAD ? (Slice){"", 0} : slice_from("OK"));
 }
 
 static const char *go_architecture(const char *machine) {
@@ -74,7 +77,7 @@ void api_version(ContainersApi *api, HttpRequest *request, const char *argument)
 static void write_counts(JsonWriter *json, const Engine *engine) {
         size_t running = 0, images = 0;
 
-        map_foreach(&engine->by_id, entry)
+        map_foreach (&engine->by_id, entry)
                 running += container_is_running(entry->value);
         while (image_store_at(engine->images, images))
                 images++;
@@ -125,8 +128,8 @@ static void write_runtimes(JsonWriter *json, const Engine *engine) {
 }
 
 static void write_abilities(JsonWriter *json, const Engine *engine) {
-        static const char *const yes[] = {"MemoryLimit", "SwapLimit", "CpuCfsPeriod", "CpuCfsQuota", "CPUShares", "CPUSet", "PidsLimit",
-                                          "IPv4Forwarding", "OomKillDisable"};
+        static const char *const yes[] = {"MemoryLimit", "SwapLimit", "CpuCfsPeriod",   "CpuCfsQuota",   "CPUShares",
+                                          "CPUSet",      "PidsLimit", "IPv4Forwarding", "OomKillDisable"};
 
         for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
                 json_field_bool(json, yes[i], true);
@@ -237,7 +240,8 @@ static bool container_matches(void *userdata, const char *value) {
         const EventStream *stream = userdata;
         _cleanup_free_ char *name = str_printf("\"name\":\"%s\"", value);
 
-        return (value[0] && str_starts_with(stream->current->id, value)) || (name && strstr(stream->current->json, name));
+        return (value[0] && str_starts_with(stream->current->id, value)) ||
+               (name && strstr(stream->current->json, name));
 }
 
 static bool type_matches(void *userdata, const char *value) {
@@ -289,7 +293,8 @@ void api_events(ContainersApi *api, HttpRequest *request, const char *argument) 
         json_t *filters;
 
         (void)argument;
-        if (query_moment(request, "since", &since) < 0 || query_moment(request, "until", &until) < 0 || api_filters(request, &filters) < 0)
+        if (query_moment(request, "since", &since) < 0 || query_moment(request, "until", &until) < 0 ||
+            api_filters(request, &filters) < 0)
                 return;
         stream = calloc(1, sizeof(*stream));
         if (!stream || engine_listen(api->engine, &stream->listener) < 0) {

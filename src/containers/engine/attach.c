@@ -14,7 +14,7 @@ typedef struct AttachSession {
         uint8_t streams;
         bool tty;
         bool shim_open;
-        bool waits;     /* counted in unready */
+        bool waits; /* counted in unready */
         bool input_ended, ending;
 } AttachSession;
 
@@ -138,8 +138,8 @@ static void send_input(AttachSession *session, const char *bytes, size_t length)
 static void session_connect(AttachSession *session) {
         const char wanted = (char)session->streams;
 
-        if (shim_connection_open(&session->shim, session->attachable->loop, session->attachable->directory, SHIM_ATTACH, (Slice){&wanted, 1},
-                                 &shim_events, NULL) < 0) {
+        if (shim_connection_open(&session->shim, session->attachable->loop, session->attachable->directory, SHIM_ATTACH,
+                                 (Slice){&wanted, 1}, &shim_events, NULL) < 0) {
                 session_close(session);
                 return;
         }
@@ -218,13 +218,19 @@ static void on_closed(Stream *stream) {
         session_release(session);
 }
 
-static const StreamEvents client_events = {
-        .input = on_input, .input_end = on_input_end, .drained = on_drained, .failed = on_failed, .ended = on_ended, .closed = on_closed};
+static const StreamEvents client_events = {.input = on_input,
+                                           .input_end = on_input_end,
+                                           .drained = on_drained,
+                                           .failed = on_failed,
+                                           .ended = on_ended,
+                                           .closed = on_closed};
 
 /* ---- attachables ---- */
 
-void attachable_init(Attachable *attachable, uv_loop_t *loop, List *all, char *directory, bool tty, void (*all_ready)(Attachable *attachable)) {
-        *attachable = (Attachable){.loop = loop, .all = all, .directory = directory, .tty = tty, .all_ready = all_ready};
+void attachable_init(Attachable *attachable, uv_loop_t *loop, List *all, char *directory, bool tty,
+                     void (*all_ready)(Attachable *attachable)) {
+        *attachable =
+                (Attachable){.loop = loop, .all = all, .directory = directory, .tty = tty, .all_ready = all_ready};
         list_init(&attachable->sessions);
 }
 
@@ -236,9 +242,9 @@ void attachable_deinit(Attachable *attachable) {
 void attachable_made(Attachable *attachable) {
         attachable->live = true;
         attachable->unready = attachable->n_sessions + 1; /* one for us, so that it is reached once, at the end */
-        list_foreach(&attachable->sessions, node)
+        list_foreach (&attachable->sessions, node)
                 container_of(node, AttachSession, link)->waits = true;
-        list_foreach(&attachable->sessions, node)
+        list_foreach (&attachable->sessions, node)
                 session_connect(container_of(node, AttachSession, link));
         if (--attachable->unready == 0)
                 attachable->all_ready(attachable);
@@ -251,7 +257,7 @@ void attachable_found(Attachable *attachable) {
 /* Sessions that are connected hear of the end from the shim, behind its last output. */
 void attachable_over(Attachable *attachable) {
         attachable->live = false;
-        list_foreach(&attachable->sessions, node) {
+        list_foreach (&attachable->sessions, node) {
                 AttachSession *session = container_of(node, AttachSession, link);
 
                 session->waits = false;
@@ -268,7 +274,8 @@ int attachable_attach(Attachable *attachable, Stream *client, Slice early, uint8
         int r = session ? 0 : -ENOMEM;
 
         if (session) {
-                *session = (AttachSession){.attachable = attachable, .client = client, .streams = streams, .tty = attachable->tty};
+                *session = (AttachSession){
+                        .attachable = attachable, .client = client, .streams = streams, .tty = attachable->tty};
                 r = buffer_append(&session->input, early.data, streams & SHIM_WANTS_STDIN ? early.length : 0);
                 list_append(&attachable->sessions, &session->link);
                 list_append(attachable->all, &session->all_link);
@@ -289,6 +296,6 @@ int attachable_attach(Attachable *attachable, Stream *client, Slice early, uint8
 
 /* Their memory goes in later turns: the list does not change meanwhile. */
 void attach_close_all(List *all) {
-        list_foreach(all, node)
+        list_foreach (all, node)
                 session_close(container_of(node, AttachSession, all_link));
 }

@@ -14,9 +14,10 @@ static json_t *volumes_to_json(const Container *container) {
         for (size_t i = 0; i < container->n_volumes; i++) {
                 const ContainerVolume *volume = &container->volumes[i];
 
-                (void)json_array_append_new(array, json_pack("{s:s*, s:s, s:s, s:b, s:b, s:s*}", "Name", volume->name, "Source", volume->source,
-                        "Destination", volume->target, "ReadOnly", volume->read_only, "Anonymous", volume->anonymous, "Propagation",
-                        volume->propagation));
+                (void)json_array_append_new(array, json_pack("{s:s*, s:s, s:s, s:b, s:b, s:s*}", "Name", volume->name,
+                                                             "Source", volume->source, "Destination", volume->target,
+                                                             "ReadOnly", volume->read_only, "Anonymous",
+                                                             volume->anonymous, "Propagation", volume->propagation));
         }
         return array;
 }
@@ -27,8 +28,9 @@ static json_t *ports_to_json(const Container *container) {
         for (size_t i = 0; i < container->n_ports; i++) {
                 const NetworkPort *port = &container->ports[i];
 
-                (void)json_array_append_new(array, json_pack("{s:s, s:i, s:i, s:s}", "Address", port->address, "Host", port->host, "Container",
-                        port->container, "Protocol", port->protocol));
+                (void)json_array_append_new(array, json_pack("{s:s, s:i, s:i, s:s}", "Address", port->address, "Host",
+                                                             port->host, "Container", port->container, "Protocol",
+                                                             port->protocol));
         }
         return array;
 }
@@ -36,14 +38,17 @@ static json_t *ports_to_json(const Container *container) {
 int container_save(Container *container, Error *error) {
         _cleanup_free_ char *path = str_printf("%s/config.json", container->directory), *text = NULL;
         _cleanup_json_ json_t *record = json_pack(
-                "{s:i, s:s, s:s, s:I, s:s, s:s, s:O, s:O, s:o, s:o, s:s, s:{s:i, s:i, s:i, s:b, s:s, s:I, s:I, s:I, s:b, s:b, s:b}}", "Version",
-                RECORD_VERSION, "Id", container->id, "Name", container->name, "Created", (json_int_t)container->created, "Image",
-                container->image_id, "ImageName", container->image_name, "Config", container->config, "HostConfig", container->host_config,
-                "Volumes", volumes_to_json(container), "Ports", ports_to_json(container), "Address", container->address, "State", "State",
-                (int)container->state, "Pid", (int)container->pid, "ExitCode", container->exit_code, "OOMKilled", container->oom_killed, "Error",
-                container->error ?: "", "Started", (json_int_t)container->started, "Finished", (json_int_t)container->finished, "Restarts",
-                (json_int_t)container->restarts, "StoppedByHand", container->stopped_by_hand, "Removing", container->removing, "HasNetwork",
-                container->has_network);
+                "{s:i, s:s, s:s, s:I, s:s, s:s, s:O, s:O, s:o, s:o, s:s, s:{s:i, s:i, s:i, s:b, s:s, s:I, s:I, s:I, "
+                "s:b, s:b, s:b}}",
+                "Version", RECORD_VERSION, "Id", container->id, "Name", container->name, "Created",
+                (json_int_t)container->created, "Image", container->image_id, "ImageName", container->image_name,
+                "Config", container->config, "HostConfig", container->host_config, "Volumes",
+                volumes_to_json(container), "Ports", ports_to_json(container), "Address", container->address, "State",
+                "State", (int)container->state, "Pid", (int)container->pid, "ExitCode", container->exit_code,
+                "OOMKilled", container->oom_killed, "Error", container->error ?: "", "Started",
+                (json_int_t)container->started, "Finished", (json_int_t)container->finished, "Restarts",
+                (json_int_t)container->restarts, "StoppedByHand", container->stopped_by_hand, "Removing",
+                container->removing, "HasNetwork", container->has_network);
 
         if (!record || !path)
                 return error_set(error, -ENOMEM, "no memory for the record of container %.12s", container->id);
@@ -153,7 +158,8 @@ int container_load(Engine *engine, char *directory, Container **ret, Error *erro
                 record = json_loadb(buffer_data(&text) ?: "", buffer_length(&text), 0, &problem);
                 if (!record || json_integer_value(json_object_get(record, "Version")) != RECORD_VERSION ||
                     strlen(json_text(record, "Id")) != CONTAINER_ID_LENGTH)
-                        r = error_set(error, -EBADMSG, "%s is no record of a container: %s", path, record ? "its Version or Id is wrong" : problem.text);
+                        r = error_set(error, -EBADMSG, "%s is no record of a container: %s", path,
+                                      record ? "its Version or Id is wrong" : problem.text);
         }
         if (r < 0) {
                 free(directory);

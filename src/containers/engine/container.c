@@ -8,8 +8,9 @@
 
 const char *container_state_name(ContainerState state) {
         static const char *const names[] = {
-                [CONTAINER_CREATED] = "created", [CONTAINER_STARTING] = "created", [CONTAINER_RUNNING] = "running",
-                [CONTAINER_RESTARTING] = "restarting", [CONTAINER_EXITED] = "exited", [CONTAINER_REMOVING] = "removing",
+                [CONTAINER_CREATED] = "created", [CONTAINER_STARTING] = "created",
+                [CONTAINER_RUNNING] = "running", [CONTAINER_RESTARTING] = "restarting",
+                [CONTAINER_EXITED] = "exited",   [CONTAINER_REMOVING] = "removing",
         };
 
         return names[state];
@@ -60,7 +61,8 @@ int container_new(Engine *engine, const char *id, char *directory, Container **r
         list_init(&container->stop_calls);
         list_init(&container->remove_calls);
         list_init(&container->waits);
-        attachable_init(&container->attach, engine->loop, &engine->sessions, strdup(directory), false, on_sessions_ready);
+        attachable_init(&container->attach, engine->loop, &engine->sessions, strdup(directory), false,
+                        on_sessions_ready);
         (void)uv_timer_init(engine->loop, &container->timer);
         container->timer.data = container;
         *ret = container;

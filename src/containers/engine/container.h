@@ -84,7 +84,7 @@ typedef struct Container {
         List start_calls, stop_calls, remove_calls, waits;
         uv_timer_t timer; /* until it is killed, or started anew */
         Usec backoff;
-        size_t handles;   /* that libuv still has */
+        size_t handles; /* that libuv still has */
         size_t n_execs;
 } Container;
 

@@ -31,14 +31,15 @@ static const ProcessEvents clearing_events = {.exited = on_exited, .closed = on_
 void engine_clear_runtime(Container *container, const ShimExit *exit) {
         Engine *engine = container->engine;
         const char *const hide = engine->hide ?: "/sys/fs/cgroup/none";
-        const char *const argv[] = {engine->settings->shim, "--hide", hide, engine->runtime, "--root", engine->runtime_root, "delete", "--force",
-                                    container->id, NULL};
+        const char *const argv[] = {engine->settings->shim, "--hide", hide,      engine->runtime, "--root",
+                                    engine->runtime_root,   "delete", "--force", container->id,   NULL};
         const ProcessOptions options = {.path = engine->settings->shim, .argv = argv, .fds = {-1, -1, -1}};
         Clearing *clearing = calloc(1, sizeof(*clearing));
 
         if (clearing)
                 *clearing = (Clearing){.engine = engine, .container = container, .exit = *exit};
-        if (!clearing || process_spawn(&clearing->process, engine->loop, NULL, &options, &clearing_events, clearing, NULL) < 0) {
+        if (!clearing ||
+            process_spawn(&clearing->process, engine->loop, NULL, &options, &clearing_events, clearing, NULL) < 0) {
                 free(clearing);
                 container_ended(container, exit); /* what is left is cleared at the next start of the engine */
                 return;

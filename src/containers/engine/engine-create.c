@@ -23,10 +23,12 @@ static void random_hex(char text[static CONTAINER_ID_LENGTH + 1]) {
 }
 
 static char *make_name(const Engine *engine) {
-        static const char *const qualities[] = {"brisk", "calm", "clear", "deep", "fair", "fresh", "grey", "keen", "light", "mild",
-                                                "north", "quick", "quiet", "salty", "steady", "stout", "swift", "tidal", "trim", "wide"};
-        static const char *const things[] = {"anchor", "beacon", "bight", "bollard", "buoy", "cleat", "cove", "drift", "fjord", "gull", "harbour",
-                                             "keel", "lantern", "mooring", "oar", "petrel", "reef", "rudder", "sound", "tern"};
+        static const char *const qualities[] = {"brisk",  "calm",  "clear", "deep",  "fair",  "fresh", "grey",
+                                                "keen",   "light", "mild",  "north", "quick", "quiet", "salty",
+                                                "steady", "stout", "swift", "tidal", "trim",  "wide"};
+        static const char *const things[] = {"anchor", "beacon", "bight", "bollard", "buoy",  "cleat",   "cove",
+                                             "drift",  "fjord",  "gull",  "harbour", "keel",  "lantern", "mooring",
+                                             "oar",    "petrel", "reef",  "rudder",  "sound", "tern"};
 
         for (unsigned round = 0; round < 64; round++) {
                 char *name;
@@ -57,12 +59,15 @@ static int check_name(const Engine *engine, const char *name, Error *error) {
         const Container *other;
 
         if (!is_name(name))
-                return error_set(error, -EINVAL, "Invalid container name (%.128s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+                return error_set(error, -EINVAL,
+                                 "Invalid container name (%.128s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
         other = map_get(&engine->by_name, slice_from(name));
         if (other)
                 return error_set(error, -EEXIST,
-                                 "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to remove (or rename) that "
-                                 "container to be able to reuse that name.", name, other->id);
+                                 "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have "
+                                 "to remove (or rename) that "
+                                 "container to be able to reuse that name.",
+                                 name, other->id);
         return 0;
 }
 
@@ -209,7 +214,8 @@ static int find_image(Engine *engine, const char *name, Image **ret, Error *erro
         int r = image_store_find(engine->images, name, ret, error);
 
         if (r == -ENOENT)
-                return error_set(error, r, "No such image: %s%s", name, strchr(name, ':') || strchr(name, '@') ? "" : ":latest");
+                return error_set(error, r, "No such image: %s%s", name,
+                                 strchr(name, ':') || strchr(name, '@') ? "" : ":latest");
         return r;
 }
 
@@ -230,8 +236,10 @@ static int fill(Container *container, const char *name, const json_t *body, Imag
                 return r;
         if (container->spec.network == NETWORK_BRIDGE && !engine->network)
                 return error_set(error, -EINVAL, "this engine runs without a bridge: use --network host or none");
-        if (container->spec.network == NETWORK_CONTAINER && (container->spec.n_ports > 0 || container->spec.publish_all))
-                return error_set(error, -EINVAL, "conflicting options: ports are published by the container whose network it is");
+        if (container->spec.network == NETWORK_CONTAINER &&
+            (container->spec.n_ports > 0 || container->spec.publish_all))
+                return error_set(error, -EINVAL,
+                                 "conflicting options: ports are published by the container whose network it is");
         r = container_check_links(container, error);
         if (r < 0)
                 return r;
@@ -239,7 +247,8 @@ static int fill(Container *container, const char *name, const json_t *body, Imag
         container->name = name ? strdup(name) : make_name(engine);
         container->image_id = strdup((*ret_image)->id);
         container->image_name = strdup(container->spec.image);
-        return container->name && container->image_id && container->image_name && container->spec.host_name ? 0 : -ENOMEM;
+        return container->name && container->image_id && container->image_name && container->spec.host_name ? 0
+                                                                                                            : -ENOMEM;
 }
 
 static int enter(Container *container, Error *error) {

@@ -36,7 +36,7 @@ static void tell_waits(Container *container, bool removed) {
         for (;;) {
                 ContainerWait *found = NULL;
 
-                list_foreach(&container->waits, node) {
+                list_foreach (&container->waits, node) {
                         ContainerWait *wait = container_of(node, ContainerWait, link);
 
                         if (!found && (removed || wait->condition != WAIT_REMOVED))
@@ -51,7 +51,8 @@ static void tell_waits(Container *container, bool removed) {
 
 void engine_wait(Container *container, ContainerWait *wait) {
         list_init(&wait->link);
-        if (wait->condition == WAIT_NOT_RUNNING && !container_is_alive(container) && container->state != CONTAINER_RESTARTING) {
+        if (wait->condition == WAIT_NOT_RUNNING && !container_is_alive(container) &&
+            container->state != CONTAINER_RESTARTING) {
                 wait->done(wait, container->exit_code);
                 return;
         }
@@ -68,8 +69,8 @@ static bool wants_restart(const Container *container) {
         case RESTART_UNLESS_STOPPED:
                 return true;
         case RESTART_ON_FAILURE:
-                return container->exit_code != 0 &&
-                       (container->spec.restart_max == 0 || container->restarts < (uint64_t)container->spec.restart_max);
+                return container->exit_code != 0 && (container->spec.restart_max == 0 ||
+                                                     container->restarts < (uint64_t)container->spec.restart_max);
         default:
                 return false;
         }
@@ -105,7 +106,8 @@ static void on_restart_timer(uv_timer_t *timer) {
 static void schedule_restart(Container *container) {
         bool ran_well = container->started > 0 && container->finished - container->started > (WallUsec)RAN_WELL;
 
-        container->backoff = ran_well || container->backoff == 0 ? BACKOFF_FIRST : min_of(container->backoff * 2, BACKOFF_MAX);
+        container->backoff =
+                ran_well || container->backoff == 0 ? BACKOFF_FIRST : min_of(container->backoff * 2, BACKOFF_MAX);
         container->state = CONTAINER_RESTARTING;
         (void)uv_timer_start(&container->timer, on_restart_timer, container->backoff / USEC_PER_MSEC, 0);
 }
@@ -145,7 +147,8 @@ void container_ended(Container *container, const ShimExit *exit) {
         after_end(container);
 }
 
-/* 127 and 126 as a shell says of a command that is not there or may not run; Docker has 128 for what it could not start. */
+/* 127 and 126 as a shell says of a command that is not there or may not run; Docker has 128 for what it could not
+ * start. */
 void container_start_failed(Container *container, int r, const Error *error) {
         const Error text = *error;
 
@@ -216,7 +219,8 @@ int engine_kill(Container *container, int signal, Error *error) {
         int r;
 
         if (!container_is_running(container) || !container->link)
-                return error_set(error, -ENOTCONN, "Cannot kill container: %s: Container %s is not running", container->id, container->id);
+                return error_set(error, -ENOTCONN, "Cannot kill container: %s: Container %s is not running",
+                                 container->id, container->id);
         r = shim_link_signal(container->link, signal);
         if (r < 0)
                 return error_set_errno(error, r, "cannot reach the shim of container %.12s", container->id);
@@ -306,9 +310,12 @@ void engine_remove(Container *container, bool force, bool volumes, EngineCall *c
 
         list_init(&call->link);
         if (container_is_alive(container) && !force) {
-                call->done(call, error_set(&error, -EBUSY,
-                                           "cannot remove container \"/%s\": container is running: stop the container before removing or force remove",
-                                           container->name), &error);
+                call->done(call,
+                           error_set(&error, -EBUSY,
+                                     "cannot remove container \"/%s\": container is running: stop the container before "
+                                     "removing or force remove",
+                                     container->name),
+                           &error);
                 return;
         }
         container->remove_volumes |= volumes;

@@ -56,8 +56,10 @@ static int look_at_cgroups(Engine *engine, Error *error) {
         if (r < 0)
                 return r;
         if (!cgroup_root_usable(&engine->cgroups))
-                return error_set(error, -EOPNOTSUPP, "no control group can be made below /sys/fs/cgroup: containers need them (is it mounted, and are "
-                                                     "we root?)");
+                return error_set(error, -EOPNOTSUPP,
+                                 "no control group can be made below /sys/fs/cgroup: containers need them (is it "
+                                 "mounted, and are "
+                                 "we root?)");
         /* the shims have a group of their own: the end of ours is not theirs, nor that of another engine beside us */
         (void)snprintf(shims, sizeof(shims), "shims-%.8s", engine->id);
         r = cgroup_create(&engine->cgroups, shims, &engine->shim_group, error);
@@ -78,7 +80,8 @@ static int look_at_rights(Engine *engine, Error *error) {
         for (int i = 0; i < RLIM_NLIMITS; i++) {
                 struct rlimit limit;
 
-                engine->host.hard_limits[i] = getrlimit((__rlimit_resource_t)i, &limit) < 0 ? RLIM_INFINITY : limit.rlim_max;
+                engine->host.hard_limits[i] =
+                        getrlimit((__rlimit_resource_t)i, &limit) < 0 ? RLIM_INFINITY : limit.rlim_max;
         }
         return 0;
 }
@@ -142,19 +145,24 @@ static json_t *probe_config(void) {
         static const char *const folders[] = {"/bin", "/lib", "/lib32", "/lib64", "/usr"};
         json_t *mounts = json_array();
 
-        (void)json_array_append_new(mounts, json_pack("{s:s, s:s, s:s}", "destination", "/proc", "type", "proc", "source", "proc"));
-        (void)json_array_append_new(mounts, json_pack("{s:s, s:s, s:s}", "destination", "/dev", "type", "tmpfs", "source", "tmpfs"));
+        (void)json_array_append_new(
+                mounts, json_pack("{s:s, s:s, s:s}", "destination", "/proc", "type", "proc", "source", "proc"));
+        (void)json_array_append_new(
+                mounts, json_pack("{s:s, s:s, s:s}", "destination", "/dev", "type", "tmpfs", "source", "tmpfs"));
         for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
                 if (access(folders[i], F_OK) == 0)
-                        (void)json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:[s,s]}", "destination", folders[i], "type", "bind",
-                                                                      "source", folders[i], "options", "rbind", "ro"));
-        return json_pack("{s:s, s:{s:b, s:{s:i, s:i}, s:[s], s:[], s:s}, s:{s:s}, s:o, s:{s:s, s:[{s:s}, {s:s}]}}", "ociVersion", "1.0.2",
-                         "process", "terminal", 0, "user", "uid", 0, "gid", 0, "args", "/bin/true", "env", "cwd", "/", "root", "path", "root",
-                         "mounts", mounts, "linux", "cgroupsPath", "/" CGROUP_NAME "/probe", "namespaces", "type", "mount", "type", "pid");
+                        (void)json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:[s,s]}", "destination",
+                                                                      folders[i], "type", "bind", "source", folders[i],
+                                                                      "options", "rbind", "ro"));
+        return json_pack("{s:s, s:{s:b, s:{s:i, s:i}, s:[s], s:[], s:s}, s:{s:s}, s:o, s:{s:s, s:[{s:s}, {s:s}]}}",
+                         "ociVersion", "1.0.2", "process", "terminal", 0, "user", "uid", 0, "gid", 0, "args",
+                         "/bin/true", "env", "cwd", "/", "root", "path", "root", "mounts", mounts, "linux",
+                         "cgroupsPath", "/" CGROUP_NAME "/probe", "namespaces", "type", "mount", "type", "pid");
 }
 
 static int write_probe(const char *directory, Error *error) {
-        _cleanup_free_ char *root = str_printf("%s/root", directory), *file = str_printf("%s/config.json", directory), *text = NULL;
+        _cleanup_free_ char *root = str_printf("%s/root", directory), *file = str_printf("%s/config.json", directory),
+                            *text = NULL;
         _cleanup_json_ json_t *config = probe_config();
         int r;
 
@@ -183,8 +191,17 @@ static void read_version(Engine *engine) {
 
 static bool try_runtime(Engine *engine, const char *name, const char *directory, Buffer *why) {
         char *path = find_program(name);
-        const char *argv[] = {engine->settings->shim, "--hide", engine->hide ?: "/sys/fs/cgroup/none", path, "--root", engine->runtime_root, "run",
-                              "--bundle", directory, "faering-probe", NULL};
+        const char *argv[] = {engine->settings->shim,
+                              "--hide",
+                              engine->hide ?: "/sys/fs/cgroup/none",
+                              path,
+                              "--root",
+                              engine->runtime_root,
+                              "run",
+                              "--bundle",
+                              directory,
+                              "faering-probe",
+                              NULL};
         char said[PROBE_OUTPUT_MAX];
 
         if (!path) {
@@ -212,13 +229,15 @@ static int choose_runtime(Engine *engine, Error *error) {
         if (r < 0)
                 return r;
         if (access(engine->settings->shim, X_OK) < 0)
-                return error_set_errno(error, -errno, "the shim %s cannot be run: install it there, or say with --shim where it is",
+                return error_set_errno(error, -errno,
+                                       "the shim %s cannot be run: install it there, or say with --shim where it is",
                                        engine->settings->shim);
         for (size_t i = 0; i < ARRAY_SIZE(candidates) && candidates[i] && !engine->runtime; i++)
                 (void)try_runtime(engine, candidates[i], directory, &why);
         (void)file_remove_tree(directory, NULL);
         if (!engine->runtime)
-                return error_set(error, -ENOEXEC, "no OCI runtime works on this machine: %s", buffer_string(&why) ?: "");
+                return error_set(error, -ENOEXEC, "no OCI runtime works on this machine: %s",
+                                 buffer_string(&why) ?: "");
         if (!engine->runtime_name)
                 return -ENOMEM;
         if (buffer_length(&why) > 0)

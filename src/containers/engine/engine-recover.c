@@ -1,6 +1,7 @@
 /*
- * What was there before us. A container whose shim lives goes on as it was. One that should run, but has no shim, has either told its end
- * in the exit file, or was cut off with the machine: what is left of it is cleared, and it counts as killed.
+ * What was there before us. A container whose shim lives goes on as it was. One that should run, but has no shim, has
+ * either told its end in the exit file, or was cut off with the machine: what is left of it is cleared, and it counts
+ * as killed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -76,12 +77,14 @@ static void on_failed(void *owner, const char *reason) {
         on_lost(owner, 0);
 }
 
-static const ShimLinkEvents recover_events = {.made = on_made, .started = on_found, .failed = on_failed, .exited = on_over, .lost = on_lost};
+static const ShimLinkEvents recover_events = {
+        .made = on_made, .started = on_found, .failed = on_failed, .exited = on_over, .lost = on_lost};
 
 static void recover_one(Container *container) {
         if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_STARTING) {
                 container->state = CONTAINER_RUNNING; /* until it is known */
-                if (shim_link_reconnect(container->engine->loop, container->directory, &recover_events, container, &container->link, NULL) >= 0) {
+                if (shim_link_reconnect(container->engine->loop, container->directory, &recover_events, container,
+                                        &container->link, NULL) >= 0) {
                         container->engine->unsettled++;
                         return;
                 }
@@ -102,7 +105,8 @@ static void recover_one(Container *container) {
 
 /* `always` brings a container back also when it was stopped by hand before the machine went down; as Docker does. */
 static bool starts_with_engine(const Container *container) {
-        return container->state == CONTAINER_EXITED && container->spec.restart == RESTART_ALWAYS && container->stopped_by_hand;
+        return container->state == CONTAINER_EXITED && container->spec.restart == RESTART_ALWAYS &&
+               container->stopped_by_hand;
 }
 
 /* ---- all ---- */
@@ -160,7 +164,7 @@ int engine_recover(Engine *engine, Error *error) {
         list = calloc(engine->by_id.length + 1, sizeof(*list));
         if (r < 0 || !list)
                 return r < 0 ? r : -ENOMEM;
-        map_foreach(&engine->by_id, found)
+        map_foreach (&engine->by_id, found)
                 list[count++] = found->value;
         for (size_t i = 0; i < count; i++)
                 if (starts_with_engine(list[i])) {

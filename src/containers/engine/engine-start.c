@@ -1,4 +1,5 @@
-/* Starting: files, network and bundle are made, then the shim makes the container, attached clients are joined, and it runs. */
+/* Starting: files, network and bundle are made, then the shim makes the container, attached clients are joined, and
+ * it runs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -60,7 +61,8 @@ static int find_namespace(Container *container, char **ret, Error *error) {
                 if (r < 0)
                         return error_prefix(error, -EBUSY, "--network container:%s", container->spec.network_container);
                 if (!container_is_running(owner))
-                        return error_set(error, -EBUSY, "cannot join network of a non running container: %s", owner->id);
+                        return error_set(error, -EBUSY, "cannot join network of a non running container: %s",
+                                         owner->id);
         }
         if (!owner->has_network)
                 return 0;
@@ -102,8 +104,10 @@ static size_t fill_mounts(Container *container, BundleMount *mounts, char *paths
                 mounts[n++] = (BundleMount){.source = paths[i], .target = targets[i]};
         }
         for (size_t i = 0; i < container->n_volumes; i++)
-                mounts[n++] = (BundleMount){.source = container->volumes[i].source, .target = container->volumes[i].target,
-                                            .propagation = container->volumes[i].propagation, .read_only = container->volumes[i].read_only};
+                mounts[n++] = (BundleMount){.source = container->volumes[i].source,
+                                            .target = container->volumes[i].target,
+                                            .propagation = container->volumes[i].propagation,
+                                            .read_only = container->volumes[i].read_only};
         return n;
 }
 
@@ -115,16 +119,23 @@ static int write_json(const char *path, const json_t *object, Error *error) {
 
 static int write_bundle(Container *container, const StringList *environment, Error *error) {
         Engine *engine = container->engine;
-        _cleanup_free_ char *bundle = str_printf("%s/bundle", container->directory), *file = str_printf("%s/bundle/config.json", container->directory),
-                            *root = str_printf("%s/merged", container->directory), *cgroup = str_printf("/faering-containers/%s", container->id),
-                            *namespace = NULL;
+        _cleanup_free_ char *bundle = str_printf("%s/bundle", container->directory),
+                            *file = str_printf("%s/bundle/config.json", container->directory),
+                            *root = str_printf("%s/merged", container->directory),
+                            *cgroup = str_printf("/faering-containers/%s", container->id), *namespace = NULL;
         _cleanup_free_ BundleMount *mounts = calloc(container->n_volumes + HOST_BINDS, sizeof(*mounts));
         _cleanup_free_ ImageUser *user = calloc(1, sizeof(*user));
         _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         _cleanup_json_ json_t *config = NULL;
         char *paths[HOST_BINDS] = {0};
-        BundleInput input = {.spec = &container->spec, .host = &engine->host, .id = container->id, .root = root, .cgroup = cgroup, .user = user,
-                             .host_name = container->spec.host_name, .mounts = mounts,
+        BundleInput input = {.spec = &container->spec,
+                             .host = &engine->host,
+                             .id = container->id,
+                             .root = root,
+                             .cgroup = cgroup,
+                             .user = user,
+                             .host_name = container->spec.host_name,
+                             .mounts = mounts,
                              .more_environment = environment};
         int r;
 
@@ -137,7 +148,9 @@ static int write_bundle(Container *container, const StringList *environment, Err
         if (root_fd < 0)
                 return error_set_errno(error, -errno, "cannot open %s", root);
         input.n_mounts = fill_mounts(container, mounts, paths);
-        r = paths[0] && paths[1] && paths[2] ? image_user_find(root_fd, container->spec.user, &container->spec.group_add, user, error) : -ENOMEM;
+        r = paths[0] && paths[1] && paths[2]
+                    ? image_user_find(root_fd, container->spec.user, &container->spec.group_add, user, error)
+                    : -ENOMEM;
         if (r >= 0)
                 r = file_make_folder(bundle, 0700, error);
         if (r >= 0)
@@ -164,13 +177,15 @@ static int make_working_directory(Container *container, Error *error) {
 
                 if (part.length == 0)
                         continue;
-                parent = open_beneath(root_fd, buffer_length(&path) > 0 ? buffer_string(&path) : ".", O_PATH | O_DIRECTORY);
+                parent = open_beneath(root_fd, buffer_length(&path) > 0 ? buffer_string(&path) : ".",
+                                      O_PATH | O_DIRECTORY);
                 (void)buffer_append_byte(&path, '/');
                 (void)buffer_append(&path, part.data, part.length);
                 if (parent < 0 || !name || buffer_failed(&path) || str_equals(name, ".") || str_equals(name, ".."))
                         return 0; /* the runtime will say what is wrong with it */
                 if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
-                        return error_set_errno(error, -errno, "cannot make the working directory %s", container->spec.directory);
+                        return error_set_errno(error, -errno, "cannot make the working directory %s",
+                                               container->spec.directory);
         }
         return 0;
 }
@@ -178,12 +193,24 @@ static int make_working_directory(Container *container, Error *error) {
 static int launch(Container *container, Error *error) {
         Engine *engine = container->engine;
         const ContainerSpec *spec = &container->spec;
-        _cleanup_free_ char *memory = engine->cgroups.parts[CGROUP_MEMORY].path
-                                              ? str_printf("%s/%s", engine->cgroups.parts[CGROUP_MEMORY].path, container->id) : NULL;
+        _cleanup_free_ char *memory =
+                engine->cgroups.parts[CGROUP_MEMORY].path
+                        ? str_printf("%s/%s", engine->cgroups.parts[CGROUP_MEMORY].path, container->id)
+                        : NULL;
         const ShimLaunch launch = {
-                .program = engine->settings->shim, .id = container->id, .directory = container->directory, .runtime = engine->runtime,
-                .runtime_root = engine->runtime_root, .hide = engine->hide, .memory_group = memory, .tty = spec->tty, .open_stdin = spec->open_stdin,
-                .stdin_once = spec->stdin_once, .log_bytes = spec->log_bytes, .log_files = spec->log_files, .cgroup_fds = engine->shim_fds,
+                .program = engine->settings->shim,
+                .id = container->id,
+                .directory = container->directory,
+                .runtime = engine->runtime,
+                .runtime_root = engine->runtime_root,
+                .hide = engine->hide,
+                .memory_group = memory,
+                .tty = spec->tty,
+                .open_stdin = spec->open_stdin,
+                .stdin_once = spec->stdin_once,
+                .log_bytes = spec->log_bytes,
+                .log_files = spec->log_files,
+                .cgroup_fds = engine->shim_fds,
                 .n_cgroup_fds = engine->n_shim_fds,
         };
 
@@ -244,12 +271,16 @@ void engine_start(Container *container, EngineCall *call) {
         Error error = ERROR_NONE;
         int r;
 
-        if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_REMOVING || container->engine->stopping) {
+        if (container->state == CONTAINER_RUNNING || container->state == CONTAINER_REMOVING ||
+            container->engine->stopping) {
                 list_init(&call->link);
                 if (container->state == CONTAINER_RUNNING)
                         call->done(call, -EALREADY, &error);
                 else
-                        call->done(call, error_set(&error, -EBUSY, "container %s is marked for removal and cannot be started", container->id), &error);
+                        call->done(call,
+                                   error_set(&error, -EBUSY, "container %s is marked for removal and cannot be started",
+                                             container->id),
+                                   &error);
                 return;
         }
         list_append(&container->start_calls, &call->link);
@@ -308,13 +339,19 @@ static void runtime_reason(const char *log, char *reason, size_t size) {
 static int command_reason(const Container *container, const char *reason, Error *error) {
         const char *command = container->spec.command.items[0];
 
-        if (strcasestr(reason, "exec") && (strcasestr(reason, "permission denied") || strcasestr(reason, "not permitted")))
-                return error_set(error, -EACCES, "failed to create task for container: OCI runtime create failed: exec: \"%s\": permission denied: %s",
+        if (strcasestr(reason, "exec") &&
+            (strcasestr(reason, "permission denied") || strcasestr(reason, "not permitted")))
+                return error_set(error, -EACCES,
+                                 "failed to create task for container: OCI runtime create failed: exec: \"%s\": "
+                                 "permission denied: %s",
                                  command, reason);
         if ((strcasestr(reason, "executable") || strcasestr(reason, "exec")) &&
             (strcasestr(reason, "not found") || strcasestr(reason, "no such file")))
-                return error_set(error, -ENOENT, "failed to create task for container: OCI runtime create failed: exec: \"%s\": executable file not found in "
-                                 "$PATH: %s", command, reason);
+                return error_set(error, -ENOENT,
+                                 "failed to create task for container: OCI runtime create failed: exec: \"%s\": "
+                                 "executable file not found in "
+                                 "$PATH: %s",
+                                 command, reason);
         return error_set(error, -EIO, "failed to create task for container: OCI runtime create failed: %s", reason);
 }
 
@@ -354,4 +391,5 @@ static void on_lost(void *owner, int r) {
         engine_clear_runtime(container, &exit);
 }
 
-const ShimLinkEvents container_link_events = {.made = on_made, .started = on_started, .failed = on_failed, .exited = on_exited, .lost = on_lost};
+const ShimLinkEvents container_link_events = {
+        .made = on_made, .started = on_started, .failed = on_failed, .exited = on_exited, .lost = on_lost};

@@ -77,7 +77,7 @@ int engine_find(Engine *engine, const char *name, Container **ret, Error *error)
                 *ret = map_get(&engine->by_name, slice_from(name));
         if (*ret)
                 return 0;
-        map_foreach(&engine->by_id, entry) {
+        map_foreach (&engine->by_id, entry) {
                 Container *container = entry->value;
 
                 if (length == 0 || strncmp(container->id, name, length) != 0)
@@ -94,9 +94,11 @@ int engine_find(Engine *engine, const char *name, Container **ret, Error *error)
 
 /* ---- ending ---- */
 
-/* The runtime makes our folder in more hierarchies than we use ourselves; those with containers of others in them stay. */
+/* The runtime makes our folder in more hierarchies than we use ourselves; those with containers of others in them
+ * stay. */
 static void remove_cgroup_folders(void) {
-        static const char *const patterns[] = {"/sys/fs/cgroup/*/faering-containers", "/sys/fs/cgroup/faering-containers"};
+        static const char *const patterns[] = {"/sys/fs/cgroup/*/faering-containers",
+                                               "/sys/fs/cgroup/faering-containers"};
         glob_t found;
 
         for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
@@ -109,7 +111,7 @@ static void remove_cgroup_folders(void) {
 }
 
 static bool anything_runs(const Engine *engine) {
-        map_foreach(&engine->by_id, entry)
+        map_foreach (&engine->by_id, entry)
                 if (container_is_alive(entry->value))
                         return true;
         return false;
@@ -121,7 +123,7 @@ void engine_close(Engine *engine) {
         engine->stopping = true;
         execs_close(engine);
         attach_close_all(&engine->sessions);
-        map_foreach(&engine->by_id, entry)
+        map_foreach (&engine->by_id, entry)
                 container_free(entry->value);
         engine->network = container_network_free(engine->network, !runs);
         for (size_t i = 0; i < engine->n_shim_fds; i++)

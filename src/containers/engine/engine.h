@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The engine: all containers of this machine and what can be done with them. Knows nothing of HTTP. Everything is on the loop's thread;
- * actions that take time end with a call's `done`, which may come before the function returns.
+ * The engine: all containers of this machine and what can be done with them. Knows nothing of HTTP. Everything is on
+ * the loop's thread; actions that take time end with a call's `done`, which may come before the function returns.
  */
 #include "base/map.h"
 #include "containers/engine/container.h"
@@ -12,8 +12,8 @@
 
 enum {
         ENGINE_CONTAINERS_MAX = 4096,
-        ENGINE_STOP_SEC = 10,        /* from the stop signal to the kill, as Docker's */
-        ENGINE_EVENTS_MAX = 256,     /* kept for who asks for the past */
+        ENGINE_STOP_SEC = 10,    /* from the stop signal to the kill, as Docker's */
+        ENGINE_EVENTS_MAX = 256, /* kept for who asks for the past */
         ENGINE_LISTENERS_MAX = 64,
 };
 
@@ -32,10 +32,10 @@ typedef struct EngineListener {
 /* All is borrowed for the engine's life. */
 typedef struct EngineSettings {
         const char *state_dir, *run_dir;
-        const char *runtime;  /* name or path; NULL: crun, or runc where crun does not work */
-        const char *shim;     /* path of faering-shim */
+        const char *runtime; /* name or path; NULL: crun, or runc where crun does not work */
+        const char *shim;    /* path of faering-shim */
         const char *bridge_address;
-        bool no_network;      /* no bridge: containers can have host and none */
+        bool no_network; /* no bridge: containers can have host and none */
         void (*note)(const char *text);
 } EngineSettings;
 
@@ -46,7 +46,7 @@ struct Engine {
         ContainerNetwork *network; /* NULL with no_network */
         BundleHost host;
         char *runtime, *runtime_name, *runtime_version, *init_program;
-        char *hide;              /* mount that the runtime must not see */
+        char *hide; /* mount that the runtime must not see */
         char *runtime_root;
         CgroupRoot cgroups;
         Cgroup shim_group;
@@ -56,15 +56,16 @@ struct Engine {
         EngineEvent events[ENGINE_EVENTS_MAX]; /* a ring */
         size_t n_events;
         List listeners;
-        List sessions;      /* of attached clients, all of them */
+        List sessions; /* of attached clients, all of them */
         size_t n_listeners;
-        size_t unsettled;   /* shims not yet heard of, and clearings under way */
+        size_t unsettled; /* shims not yet heard of, and clearings under way */
         bool stopping;
         char id[CONTAINER_ID_LENGTH + 1];
 };
 
-/* Blocks: looks at the host, chooses the runtime, makes the network, reads the records, and clears what a crash left. `images` stays the
- * caller's. After it returns the loop must run until engine_is_settled(): shims that run are asked. */
+/* Blocks: looks at the host, chooses the runtime, makes the network, reads the records, and clears what a crash left.
+ * `images` stays the caller's. After it returns the loop must run until engine_is_settled(): shims that run are
+ * asked. */
 int engine_new(uv_loop_t *loop, const EngineSettings *settings, ImageStore *images, Engine **ret, Error *error);
 
 /* All containers of earlier runs are known as what they are. */
@@ -77,15 +78,16 @@ Engine *engine_free(Engine *engine);
 /* By name, id, or an unambiguous beginning of an id. -ENOENT, -ENOTUNIQ with Docker's texts. */
 int engine_find(Engine *engine, const char *name, Container **ret, Error *error);
 
-/* `body`: Docker's create object, which stays the caller's. `name` may be NULL. -ENOENT: no such image (the text says so); -EEXIST: the name
- * is in use; -EINVAL. */
+/* `body`: Docker's create object, which stays the caller's. `name` may be NULL. -ENOENT: no such image (the text says
+ * so); -EEXIST: the name is in use; -EINVAL. */
 int engine_create(Engine *engine, const char *name, const json_t *body, Container **ret, Error *error);
 int engine_rename(Container *container, const char *name, Error *error);
 
 /* -EALREADY: it runs. -ENOENT and -EACCES: the command is not there, or may not be executed; -EADDRINUSE: a port. */
 void engine_start(Container *container, EngineCall *call);
 
-/* `seconds` < 0: as the container says, or ENGINE_STOP_SEC. `signal` 0: as the container says. -EALREADY: it does not run. */
+/* `seconds` < 0: as the container says, or ENGINE_STOP_SEC. `signal` 0: as the container says. -EALREADY: it does not
+ * run. */
 void engine_stop(Container *container, int64_t seconds, int signal, EngineCall *call);
 void engine_restart(Container *container, int64_t seconds, EngineCall *call);
 
@@ -110,7 +112,8 @@ int engine_look_at_host(Engine *engine, Error *error);
 void engine_adopt(Container *container, ShimLink *link);
 extern const ShimLinkEvents container_link_events;
 
-/* engine-clear.c: what the runtime keeps of a container whose shim is gone goes; it is killed if it still runs. Then container_ended(). */
+/* engine-clear.c: what the runtime keeps of a container whose shim is gone goes; it is killed if it still runs. Then
+ * container_ended(). */
 void engine_clear_runtime(Container *container, const ShimExit *exit);
 
 /* engine-end.c */

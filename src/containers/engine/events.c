@@ -15,12 +15,13 @@ static void write_attributes(JsonWriter *json, const Container *container, const
                 json_field_string(json, name, value);
         json_field_string(json, "image", container->image_name);
         json_field_string(json, "name", container->name);
-        json_object_foreach(labels, key, label)
+        json_object_foreach (labels, key, label)
                 json_field_string(json, key, json_string_value(label) ?: "");
         json_end_object(json);
 }
 
-static char *event_json(const Container *container, const char *action, const char *name, const char *value, WallUsec at) {
+static char *event_json(const Container *container, const char *action, const char *name, const char *value,
+                        WallUsec at) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         JsonWriter json = json_writer(&text);
 
@@ -67,7 +68,7 @@ void engine_emit(Container *container, const char *action, const char *name, con
         *event = (EngineEvent){.at = now, .json = json};
         (void)snprintf(event->action, sizeof(event->action), "%s", action);
         (void)snprintf(event->id, sizeof(event->id), "%s", container->id);
-        list_foreach(&engine->listeners, node) {
+        list_foreach (&engine->listeners, node) {
                 EngineListener *listener = container_of(node, EngineListener, link);
 
                 listener->event(listener, event);
@@ -78,7 +79,7 @@ int engine_listen(Engine *engine, EngineListener *listener) {
         size_t count = 0;
 
         list_init(&listener->link);
-        list_foreach(&engine->listeners, node)
+        list_foreach (&engine->listeners, node)
                 count++;
         if (count >= ENGINE_LISTENERS_MAX)
                 return -ENOSPC;

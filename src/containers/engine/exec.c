@@ -36,7 +36,10 @@ static int parse_body(const json_t *body, Exec *exec, Error *error) {
                 const char *key;
                 bool *target;
         } switches[] = {
-                {"Tty", &exec->tty}, {"AttachStdin", &exec->wants_stdin}, {"AttachStdout", &exec->wants_stdout}, {"AttachStderr", &exec->wants_stderr},
+                {"Tty", &exec->tty},
+                {"AttachStdin", &exec->wants_stdin},
+                {"AttachStdout", &exec->wants_stdout},
+                {"AttachStderr", &exec->wants_stderr},
                 {"Privileged", &exec->privileged},
         };
         int r = json_is_object(body) ? 0 : error_set(error, -EINVAL, "the body must be a JSON object");
@@ -67,7 +70,8 @@ int exec_create(Container *container, const json_t *body, Exec **ret, Error *err
         if (!container_is_running(container))
                 return error_set(error, -ENOTCONN, "container %s is not running", container->id);
         if (container->n_execs >= EXECS_PER_CONTAINER_MAX && !evict_one(container))
-                return error_set(error, -ENOSPC, "%d commands are executed in container %.12s already", EXECS_PER_CONTAINER_MAX, container->id);
+                return error_set(error, -ENOSPC, "%d commands are executed in container %.12s already",
+                                 EXECS_PER_CONTAINER_MAX, container->id);
         exec = calloc(1, sizeof(*exec));
         if (!exec)
                 return -ENOMEM;
@@ -75,7 +79,8 @@ int exec_create(Container *container, const json_t *body, Exec **ret, Error *err
         random_secret(secret, sizeof(secret));
         for (size_t i = 0; i < sizeof(secret); i++)
                 (void)snprintf(exec->id + 2 * i, 3, "%02x", secret[i]);
-        attachable_init(&exec->attach, engine->loop, &engine->sessions, str_printf("%s/exec/%.32s", container->directory, exec->id), false, on_sessions_ready);
+        attachable_init(&exec->attach, engine->loop, &engine->sessions,
+                        str_printf("%s/exec/%.32s", container->directory, exec->id), false, on_sessions_ready);
         if (!exec->attach.directory)
                 return -ENOMEM;
         r = parse_body(body, exec, error);
@@ -107,7 +112,7 @@ static void exec_forget(Engine *engine, Exec *exec) {
 
 /* One that is over makes room. */
 static bool evict_one(Container *container) {
-        map_foreach(&container->engine->execs, entry) {
+        map_foreach (&container->engine->execs, entry) {
                 Exec *exec = entry->value;
 
                 if (exec->container == container && exec->over) {
@@ -152,8 +157,9 @@ static void on_failed(void *owner, const char *log) {
         Error error;
         int r;
 
-        r = error_set(&error, missing ? -ENOENT : -EACCES, "OCI runtime exec failed: exec: \"%s\": %s: %.256s", exec->command.items[0],
-                      missing ? "executable file not found in $PATH" : "it could not be run", log);
+        r = error_set(&error, missing ? -ENOENT : -EACCES, "OCI runtime exec failed: exec: \"%s\": %s: %.256s",
+                      exec->command.items[0], missing ? "executable file not found in $PATH" : "it could not be run",
+                      log);
         exec_over(exec, missing ? 127 : 126);
         container_tell_calls(&exec->calls, r, &error);
 }
@@ -174,20 +180,28 @@ static void on_lost(void *owner, int r) {
         container_tell_calls(&exec->calls, r, &error);
 }
 
-static const ShimLinkEvents exec_events = {.made = on_made, .started = on_started, .failed = on_failed, .exited = on_exited, .lost = on_lost};
+static const ShimLinkEvents exec_events = {
+        .made = on_made, .started = on_started, .failed = on_failed, .exited = on_exited, .lost = on_lost};
 
 /* ---- starting ---- */
 
 static int write_process(Exec *exec, Error *error) {
         Container *container = exec->container;
-        _cleanup_free_ char *file = str_printf("%s/" PROCESS_FILE, exec->attach.directory), *root = str_printf("%s/merged", container->directory), *text = NULL;
+        _cleanup_free_ char *file = str_printf("%s/" PROCESS_FILE, exec->attach.directory),
+                            *root = str_printf("%s/merged", container->directory), *text = NULL;
         _cleanup_free_ ImageUser *user = calloc(1, sizeof(*user));
         _cleanup_close_ int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
         _cleanup_json_ json_t *process = NULL;
-        const BundleInput input = {.spec = &container->spec, .host = &container->engine->host, .id = container->id, .user = user,
+        const BundleInput input = {.spec = &container->spec,
+                                   .host = &container->engine->host,
+                                   .id = container->id,
+                                   .user = user,
                                    .host_name = container->spec.host_name};
-        const BundleExec what = {.command = &exec->command, .environment = &exec->environment, .directory = exec->working_directory,
-                                 .tty = exec->tty, .privileged = exec->privileged};
+        const BundleExec what = {.command = &exec->command,
+                                 .environment = &exec->environment,
+                                 .directory = exec->working_directory,
+                                 .tty = exec->tty,
+                                 .privileged = exec->privileged};
         int r;
 
         if (!file || !root || !user)
@@ -206,9 +220,18 @@ static int write_process(Exec *exec, Error *error) {
 static int launch(Exec *exec, Error *error) {
         Engine *engine = exec->container->engine;
         const ShimLaunch shim = {
-                .program = engine->settings->shim, .id = exec->container->id, .directory = exec->attach.directory, .runtime = engine->runtime,
-                .runtime_root = engine->runtime_root, .hide = engine->hide, .exec = PROCESS_FILE, .tty = exec->tty, .open_stdin = exec->wants_stdin,
-                .stdin_once = true, .cgroup_fds = engine->shim_fds, .n_cgroup_fds = engine->n_shim_fds,
+                .program = engine->settings->shim,
+                .id = exec->container->id,
+                .directory = exec->attach.directory,
+                .runtime = engine->runtime,
+                .runtime_root = engine->runtime_root,
+                .hide = engine->hide,
+                .exec = PROCESS_FILE,
+                .tty = exec->tty,
+                .open_stdin = exec->wants_stdin,
+                .stdin_once = true,
+                .cgroup_fds = engine->shim_fds,
+                .n_cgroup_fds = engine->n_shim_fds,
         };
         int r = write_process(exec, error);
 
@@ -221,8 +244,9 @@ void exec_start(Exec *exec, EngineCall *call) {
 
         list_init(&call->link);
         if (exec->started || !exec->container || !container_is_running(exec->container)) {
-                r = exec->started ? error_set(&error, -EEXIST, "Error: Exec command %s has already run", exec->id)
-                                  : error_set(&error, -ENOTCONN, "the container of exec %.12s is not running", exec->id);
+                r = exec->started
+                            ? error_set(&error, -EEXIST, "Error: Exec command %s has already run", exec->id)
+                            : error_set(&error, -ENOTCONN, "the container of exec %.12s is not running", exec->id);
                 call->done(call, r, &error);
                 return;
         }
@@ -245,7 +269,7 @@ static void drop_all(Engine *engine, Container *container) {
         for (bool again = true; again;) {
                 Exec *found = NULL;
 
-                map_foreach(&engine->execs, entry)
+                map_foreach (&engine->execs, entry)
                         if (!container || ((Exec *)entry->value)->container == container)
                                 found = entry->value;
                 again = found != NULL;

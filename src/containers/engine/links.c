@@ -1,6 +1,7 @@
 /*
- * --link NAME:ALIAS: the container knows another one by an alias, in /etc/hosts and in variables made of the other's address, its ports and
- * its environment, as Docker has had them since its beginnings. --volumes-from NAME: what the other has mounted.
+ * --link NAME:ALIAS: the container knows another one by an alias, in /etc/hosts and in variables made of the other's
+ * address, its ports and its environment, as Docker has had them since its beginnings. --volumes-from NAME: what the
+ * other has mounted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,9 @@ static void make_prefix(const char *alias, char prefix[static ALIAS_MAX]) {
         size_t i = 0;
 
         for (; alias[i] && i + 1 < ALIAS_MAX; i++)
-                prefix[i] = alias[i] == '-' ? '_' : alias[i] >= 'a' && alias[i] <= 'z' ? (char)(alias[i] - 'a' + 'A') : alias[i];
+                prefix[i] = alias[i] == '-'                      ? '_'
+                            : alias[i] >= 'a' && alias[i] <= 'z' ? (char)(alias[i] - 'a' + 'A')
+                                                                 : alias[i];
         prefix[i] = '\0';
 }
 
@@ -41,7 +44,8 @@ static int parse_link(Engine *engine, const char *text, Link *ret, Error *error)
                 return error_set(error, -EINVAL, "bad format for links: %.256s", text);
         r = engine_find(engine, name, &ret->other, error);
         if (r < 0)
-                return error_set(error, -EINVAL, "could not get container for %.128s: No such container: %.128s", name, name);
+                return error_set(error, -EINVAL, "could not get container for %.128s: No such container: %.128s", name,
+                                 name);
         (void)snprintf(ret->alias, sizeof(ret->alias), "%s", alias);
         make_prefix(alias, ret->prefix);
         return 0;
@@ -82,12 +86,16 @@ static int add_port_variables(const Link *link, const char *text, StringList *en
         if (r < 0)
                 return 0;
         make_prefix(protocol, upper);
-        r = string_list_take(environment, str_printf("%s_PORT_%u_%s=%s://%s:%u", link->prefix, port, upper, protocol, address, port));
+        r = string_list_take(environment, str_printf("%s_PORT_%u_%s=%s://%s:%u", link->prefix, port, upper, protocol,
+                                                     address, port));
         if (r >= 0)
-                r = string_list_take(environment, str_printf("%s_PORT_%u_%s_ADDR=%s", link->prefix, port, upper, address));
+                r = string_list_take(environment,
+                                     str_printf("%s_PORT_%u_%s_ADDR=%s", link->prefix, port, upper, address));
         if (r >= 0)
                 r = string_list_take(environment, str_printf("%s_PORT_%u_%s_PORT=%u", link->prefix, port, upper, port));
-        return r < 0 ? r : string_list_take(environment, str_printf("%s_PORT_%u_%s_PROTO=%s", link->prefix, port, upper, protocol));
+        return r < 0 ? r
+                     : string_list_take(environment,
+                                        str_printf("%s_PORT_%u_%s_PROTO=%s", link->prefix, port, upper, protocol));
 }
 
 static int add_variables(const Container *container, const Link *link, StringList *environment) {
@@ -98,12 +106,15 @@ static int add_variables(const Container *container, const Link *link, StringLis
         int r = string_list_take(environment, str_printf("%s_NAME=/%s/%s", link->prefix, container->name, link->alias));
 
         if (r >= 0 && lowest && spec_port_parse(lowest, &port, protocol, NULL) >= 0)
-                r = string_list_take(environment, str_printf("%s_PORT=%s://%s:%u", link->prefix, protocol, link->other->address, port));
+                r = string_list_take(environment, str_printf("%s_PORT=%s://%s:%u", link->prefix, protocol,
+                                                             link->other->address, port));
         for (size_t i = 0; r >= 0 && i < other->exposed.length; i++)
                 r = add_port_variables(link, other->exposed.items[i], environment);
         for (size_t i = 0; r >= 0 && i < other->environment.length; i++)
-                if (!str_starts_with(other->environment.items[i], "PATH=") && !str_starts_with(other->environment.items[i], "HOME="))
-                        r = string_list_take(environment, str_printf("%s_ENV_%s", link->prefix, other->environment.items[i]));
+                if (!str_starts_with(other->environment.items[i], "PATH=") &&
+                    !str_starts_with(other->environment.items[i], "HOME="))
+                        r = string_list_take(environment,
+                                             str_printf("%s_ENV_%s", link->prefix, other->environment.items[i]));
         return r;
 }
 
@@ -115,8 +126,8 @@ int container_resolve_links(Container *container, StringList *hosts, StringList 
                 if (r < 0)
                         return r;
                 if (!container_is_running(link.other) || !link.other->address[0])
-                        return error_set(error, -EBUSY, "Cannot link to a non running container: /%s AS /%s/%s", link.other->name, container->name,
-                                         link.alias);
+                        return error_set(error, -EBUSY, "Cannot link to a non running container: /%s AS /%s/%s",
+                                         link.other->name, container->name, link.alias);
                 r = string_list_take(hosts, str_printf("%s %s:%s", link.alias, link.other->name, link.other->address));
                 if (r >= 0)
                         r = add_variables(container, &link, environment);
@@ -142,8 +153,11 @@ static int take_volume(Container *container, const ContainerVolume *from, bool r
                 return -ENOMEM;
         container->volumes = more;
         more = &container->volumes[container->n_volumes++];
-        *more = (ContainerVolume){.name = from->name ? strdup(from->name) : NULL, .source = strdup(from->source), .target = strdup(from->target),
-                                  .propagation = from->propagation ? strdup(from->propagation) : NULL, .read_only = from->read_only || read_only};
+        *more = (ContainerVolume){.name = from->name ? strdup(from->name) : NULL,
+                                  .source = strdup(from->source),
+                                  .target = strdup(from->target),
+                                  .propagation = from->propagation ? strdup(from->propagation) : NULL,
+                                  .read_only = from->read_only || read_only};
         return (from->name && !more->name) || !more->source || !more->target ? -ENOMEM : 0;
 }
 
@@ -160,7 +174,8 @@ int container_take_volumes(Container *container, Error *error) {
                 r = name ? engine_find(container->engine, name, &other, error) : -ENOMEM;
                 for (size_t k = 0; r >= 0 && k < other->n_volumes; k++)
                         if (!has_target(container, other->volumes[k].target))
-                                r = take_volume(container, &other->volumes[k], rest.data && slice_equals(rest, slice_from("ro")));
+                                r = take_volume(container, &other->volumes[k],
+                                                rest.data && slice_equals(rest, slice_from("ro")));
                 if (r < 0)
                         return r;
         }

@@ -40,7 +40,8 @@ static void fill(uv_work_t *work) {
         Filling *filling = container_of(work, Filling, work);
 
         for (size_t i = 0; i < filling->places.length && filling->r >= 0; i++)
-                filling->r = copy_tree(filling->root, filling->places.items[i], filling->volumes.items[i], &filling->error);
+                filling->r =
+                        copy_tree(filling->root, filling->places.items[i], filling->volumes.items[i], &filling->error);
 }
 
 static void on_filled(uv_work_t *work, int status) {

@@ -17,7 +17,9 @@ static int settle_bind(const SpecMount *mount, ContainerVolume *volume, Error *e
         if (stat(mount->source, &info) >= 0)
                 return 0;
         if (mount->must_exist)
-                return error_set(error, -EINVAL, "invalid mount config for type \"bind\": bind source path does not exist: %s", mount->source);
+                return error_set(error, -EINVAL,
+                                 "invalid mount config for type \"bind\": bind source path does not exist: %s",
+                                 mount->source);
         return file_make_folder(mount->source, 0755, error);
 }
 
@@ -33,7 +35,8 @@ static int settle_volume(const Engine *engine, const SpecMount *mount, Container
                 volume->name = buffer_steal_string(&text, NULL);
                 volume->anonymous = true;
         }
-        volume->source = volume->name ? str_printf("%s/volumes/%s/_data", engine->settings->state_dir, volume->name) : NULL;
+        volume->source =
+                volume->name ? str_printf("%s/volumes/%s/_data", engine->settings->state_dir, volume->name) : NULL;
         return volume->source ? file_make_folder(volume->source, 0755, error) : -ENOMEM;
 }
 
@@ -56,7 +59,8 @@ int container_make_volumes(Container *container, Error *error) {
                 volume->propagation = mount->propagation ? strdup(mount->propagation) : NULL;
                 if (!volume->target || (mount->propagation && !volume->propagation))
                         return -ENOMEM;
-                r = mount->kind == MOUNT_BIND ? settle_bind(mount, volume, error) : settle_volume(container->engine, mount, volume, error);
+                r = mount->kind == MOUNT_BIND ? settle_bind(mount, volume, error)
+                                              : settle_volume(container->engine, mount, volume, error);
         }
         return r;
 }

@@ -34,7 +34,7 @@ static void set_taken(AddressPool *pool, uint32_t at, bool taken) {
         if (taken)
                 pool->taken[at / 8] |= (uint8_t)(1 << at % 8);
         else
-                pool->taken[at / 8] &= (uint8_t)~(1 << at % 8);
+                pool->taken[at / 8] &= (uint8_t) ~(1 << at % 8);
 }
 
 int address_pool_init(AddressPool *pool, const char *gateway, Error *error) {
@@ -45,13 +45,17 @@ int address_pool_init(AddressPool *pool, const char *gateway, Error *error) {
 
         if (slash && (size_t)(slash - gateway) < sizeof(text))
                 (void)snprintf(text, sizeof(text), "%.*s", (int)(slash - gateway), gateway);
-        if (!slash || !parse_address(text, &result.gateway) || str_parse_u64(slice_from(slash + 1), PREFIX_MAX, &prefix) < 0 || prefix < PREFIX_MIN)
-                return error_set(error, -EINVAL, "\"%s\" must be the bridge's address with a prefix of %d to %d, as 172.17.0.1/16", gateway,
-                                 PREFIX_MIN, PREFIX_MAX);
+        if (!slash || !parse_address(text, &result.gateway) ||
+            str_parse_u64(slice_from(slash + 1), PREFIX_MAX, &prefix) < 0 || prefix < PREFIX_MIN)
+                return error_set(error, -EINVAL,
+                                 "\"%s\" must be the bridge's address with a prefix of %d to %d, as 172.17.0.1/16",
+                                 gateway, PREFIX_MIN, PREFIX_MAX);
         result.prefix = (unsigned)prefix;
         result.network = result.gateway & ~(pool_size(&result) - 1);
         if (result.gateway == result.network || result.gateway == result.network + pool_size(&result) - 1)
-                return error_set(error, -EINVAL, "\"%s\" is the subnet itself or its broadcast address, not one of its addresses", gateway);
+                return error_set(error, -EINVAL,
+                                 "\"%s\" is the subnet itself or its broadcast address, not one of its addresses",
+                                 gateway);
         result.taken = calloc(1, pool_size(&result) / 8 + 1);
         if (!result.taken)
                 return error_set_errno(error, -ENOMEM, "cannot keep the addresses of %s", gateway);
@@ -74,7 +78,9 @@ int address_pool_take(AddressPool *pool, char ret[static ADDRESS_TEXT], Error *e
                         format_address(pool->network + i, ret);
                         return 0;
                 }
-        return error_set(error, -ENOSPC, "no address is free on the containers' bridge: remove containers, or give it a larger subnet by --bip");
+        return error_set(
+                error, -ENOSPC,
+                "no address is free on the containers' bridge: remove containers, or give it a larger subnet by --bip");
 }
 
 int address_pool_claim(AddressPool *pool, const char *text) {
@@ -94,7 +100,8 @@ int address_pool_claim(AddressPool *pool, const char *text) {
 void address_pool_give_back(AddressPool *pool, const char *text) {
         uint32_t address;
 
-        if (parse_address(text, &address) && address > pool->network && address - pool->network < pool_size(pool) - 1 && address != pool->gateway)
+        if (parse_address(text, &address) && address > pool->network && address - pool->network < pool_size(pool) - 1 &&
+            address != pool->gateway)
                 set_taken(pool, address - pool->network, false);
 }
 

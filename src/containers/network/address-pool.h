@@ -11,8 +11,8 @@ typedef struct AddressPool {
         uint8_t *taken; /* a bit for each address */
 } AddressPool;
 
-/* "172.17.0.1/16": the gateway's address in its subnet. -EINVAL with `error`: no address, a prefix not from 8 to 29, or the address of the
- * subnet itself. */
+/* "172.17.0.1/16": the gateway's address in its subnet. -EINVAL with `error`: no address, a prefix not from 8 to 29,
+ * or the address of the subnet itself. */
 int address_pool_init(AddressPool *pool, const char *gateway, Error *error);
 void address_pool_deinit(AddressPool *pool);
 

@@ -75,7 +75,7 @@ static int apply_rules(ContainerNetwork *network, Error *error) {
 
         if (!ports)
                 return -ENOMEM;
-        map_foreach(&network->members, entry) {
+        map_foreach (&network->members, entry) {
                 const Member *member = entry->value;
 
                 for (size_t i = 0; i < member->n_ports; i++) {
@@ -148,7 +148,7 @@ ContainerNetwork *container_network_free(ContainerNetwork *network, bool remove)
 
         if (!network)
                 return NULL;
-        map_foreach(&network->members, entry)
+        map_foreach (&network->members, entry)
                 member_free(entry->value);
         map_deinit(&network->members);
         if (remove) {
@@ -222,7 +222,8 @@ int container_network_make(ContainerNetwork *network, const char *id, Error *err
         r = bind_new_namespace(path, error);
         if (r >= 0) {
                 inside = open(path, O_RDONLY | O_CLOEXEC);
-                r = inside < 0 ? error_set_errno(error, -errno, "cannot open %s", path) : net_namespace_run(inside, prepare_inside, NULL, error);
+                r = inside < 0 ? error_set_errno(error, -errno, "cannot open %s", path)
+                               : net_namespace_run(inside, prepare_inside, NULL, error);
         }
         if (r < 0)
                 remove_namespace(path);
@@ -281,7 +282,8 @@ static int connect_namespace(ContainerNetwork *network, const Member *member, Er
 
 static int hold_ports(ContainerNetwork *network, Member *member, Error *error) {
         if (network->n_ports + member->n_ports > NETWORK_PORTS_MAX)
-                return error_set(error, -ENOSPC, "more than %d ports would be published on this machine", NETWORK_PORTS_MAX);
+                return error_set(error, -ENOSPC, "more than %d ports would be published on this machine",
+                                 NETWORK_PORTS_MAX);
         for (size_t i = 0; i < member->n_ports; i++) {
                 int r = port_hold(&member->ports[i], &member->holders[i], error);
 
@@ -349,7 +351,8 @@ int container_network_claim(ContainerNetwork *network, const char *id, const Net
         int r = address_pool_claim(&network->pool, place->address);
 
         if (r < 0)
-                return error_set_errno(error, r, "the address %s of a container that runs cannot be kept", place->address);
+                return error_set_errno(error, r, "the address %s of a container that runs cannot be kept",
+                                       place->address);
         r = member_new(id, place, &member);
         if (r < 0)
                 return r;

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The containers' network on this machine: a bridge with a subnet, a network namespace and a veth for each container, addresses,
- * and published ports by NAT. All calls are short (milliseconds) and block.
+ * The containers' network on this machine: a bridge with a subnet, a network namespace and a veth for each container,
+ * addresses, and published ports by NAT. All calls are short (milliseconds) and block.
  */
 #include "base/error.h"
 #include "base/str.h"
@@ -47,8 +47,9 @@ char *container_network_namespace(const ContainerNetwork *network, const char *i
 /* Makes a namespace with only its loopback. What is left of an earlier one of that id goes before. */
 int container_network_make(ContainerNetwork *network, const char *id, Error *error);
 
-/* Joins it to the bridge: an address (place->address when it is free, else the lowest free one) and the ports of `place`, whose host
- * ports are chosen where they are 0. -EADDRINUSE: "Bind for 0.0.0.0:80 failed: port is already allocated". On failure nothing stays. */
+/* Joins it to the bridge: an address (place->address when it is free, else the lowest free one) and the ports of
+ * `place`, whose host ports are chosen where they are 0. -EADDRINUSE: "Bind for 0.0.0.0:80 failed: port is already
+ * allocated". On failure nothing stays. */
 int container_network_join(ContainerNetwork *network, const char *id, NetworkPlace *place, Error *error);
 
 /* A container that runs since before we did: its address and its ports are taken down again as its own. */

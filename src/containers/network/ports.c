@@ -26,7 +26,8 @@ int port_hold(NetworkPort *port, int *ret_fd, Error *error) {
                 int r = -errno;
 
                 if (r == -EADDRINUSE)
-                        return error_set(error, r, "Bind for %s:%u failed: port is already allocated", port->address, port->host);
+                        return error_set(error, r, "Bind for %s:%u failed: port is already allocated", port->address,
+                                         port->host);
                 return error_set_errno(error, r, "Bind for %s:%u failed", port->address, port->host);
         }
         if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Published ports: a socket of ours is bound to each, so that the kernel refuses it to others and others' ports are refused to us. No
- * connection reaches it, the rules lead them to the container.
+ * Published ports: a socket of ours is bound to each, so that the kernel refuses it to others and others' ports are
+ * refused to us. No connection reaches it, the rules lead them to the container.
  */
 #include "base/error.h"
 #include "containers/network/network.h"

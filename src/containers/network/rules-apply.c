@@ -16,7 +16,9 @@ int rules_apply(const char *text, Error *error) {
         if (nft_run_cmd_from_buffer(context, text) != 0) {
                 rest = slice_from(nft_ctx_get_error_buffer(context) ?: "");
                 (void)slice_split(&rest, '\n', &said);
-                r = error_set(error, -EIO, "the kernel did not take the rules of the containers' network (is nf_tables there, with nat and fib?): %.*s",
+                r = error_set(error, -EIO,
+                              "the kernel did not take the rules of the containers' network (is nf_tables there, with "
+                              "nat and fib?): %.*s",
                               (int)said.length, said.data);
         }
         nft_ctx_free(context);

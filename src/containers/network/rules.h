@@ -6,10 +6,10 @@
 #define RULES_TABLE "faering"
 
 typedef struct PublishedPort {
-        char address[16];   /* of the host; "0.0.0.0": all */
+        char address[16]; /* of the host; "0.0.0.0": all */
         uint16_t host, container;
-        char protocol[4];   /* "tcp", "udp" */
-        char target[16];    /* the container's address */
+        char protocol[4]; /* "tcp", "udp" */
+        char target[16];  /* the container's address */
 } PublishedPort;
 
 typedef struct RulesInput {

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 static void test_lowest_free_address_comes_next(void **state) {
@@ -48,7 +49,14 @@ static void test_gateway_network_and_broadcast_are_never_given(void **state) {
 }
 
 static void test_bad_bridge_addresses_are_refused(void **state) {
-        static const char *const bad[] = {"", "10.0.0.1", "10.0.0.1/", "10.0.0.1/7", "10.0.0.1/30", "10.0.0.0/24", "10.0.0.255/24", "x/24",
+        static const char *const bad[] = {"",
+                                          "10.0.0.1",
+                                          "10.0.0.1/",
+                                          "10.0.0.1/7",
+                                          "10.0.0.1/30",
+                                          "10.0.0.0/24",
+                                          "10.0.0.255/24",
+                                          "x/24",
                                           "1000.1000.1000.1000/24"};
         AddressPool pool;
 

@@ -72,7 +72,8 @@ static json_t *process_user(const ImageUser *user) {
 
         for (size_t i = 0; i < user->n_groups; i++)
                 (void)json_array_append_new(groups, json_integer(user->groups[i]));
-        return json_pack("{s:I, s:I, s:o}", "uid", (json_int_t)user->uid, "gid", (json_int_t)user->gid, "additionalGids", groups);
+        return json_pack("{s:I, s:I, s:o}", "uid", (json_int_t)user->uid, "gid", (json_int_t)user->gid,
+                         "additionalGids", groups);
 }
 
 /* Of a user other than root the effective set is empty until a program with file capabilities fills it. */
@@ -97,7 +98,8 @@ static json_t *one_limit(const char *name, int64_t soft, int64_t hard, uint64_t 
         h = min_of(h, most);
         s = min_of(s, h);
         /* jansson's integers are signed; the runtime reads this as no limit */
-        return json_pack("{s:o, s:I, s:I}", "type", json_sprintf("RLIMIT_%s", name), "hard", (json_int_t)min_of(h, (uint64_t)INT64_MAX), "soft",
+        return json_pack("{s:o, s:I, s:I}", "type", json_sprintf("RLIMIT_%s", name), "hard",
+                         (json_int_t)min_of(h, (uint64_t)INT64_MAX), "soft",
                          (json_int_t)min_of(s, (uint64_t)INT64_MAX));
 }
 
@@ -114,10 +116,12 @@ static int process_limits(const BundleInput *input, json_t **ret, Error *error) 
                 const char *name;
                 int resource;
         } known[] = {
-                {"AS", RLIMIT_AS}, {"CORE", RLIMIT_CORE}, {"CPU", RLIMIT_CPU}, {"DATA", RLIMIT_DATA}, {"FSIZE", RLIMIT_FSIZE},
-                {"LOCKS", RLIMIT_LOCKS}, {"MEMLOCK", RLIMIT_MEMLOCK}, {"MSGQUEUE", RLIMIT_MSGQUEUE}, {"NICE", RLIMIT_NICE},
-                {"NOFILE", RLIMIT_NOFILE}, {"NPROC", RLIMIT_NPROC}, {"RSS", RLIMIT_RSS}, {"RTPRIO", RLIMIT_RTPRIO},
-                {"RTTIME", RLIMIT_RTTIME}, {"SIGPENDING", RLIMIT_SIGPENDING}, {"STACK", RLIMIT_STACK},
+                {"AS", RLIMIT_AS},           {"CORE", RLIMIT_CORE},         {"CPU", RLIMIT_CPU},
+                {"DATA", RLIMIT_DATA},       {"FSIZE", RLIMIT_FSIZE},       {"LOCKS", RLIMIT_LOCKS},
+                {"MEMLOCK", RLIMIT_MEMLOCK}, {"MSGQUEUE", RLIMIT_MSGQUEUE}, {"NICE", RLIMIT_NICE},
+                {"NOFILE", RLIMIT_NOFILE},   {"NPROC", RLIMIT_NPROC},       {"RSS", RLIMIT_RSS},
+                {"RTPRIO", RLIMIT_RTPRIO},   {"RTTIME", RLIMIT_RTTIME},     {"SIGPENDING", RLIMIT_SIGPENDING},
+                {"STACK", RLIMIT_STACK},
         };
         _cleanup_json_ json_t *array = json_array();
 
@@ -132,7 +136,8 @@ static int process_limits(const BundleInput *input, json_t **ret, Error *error) 
                                 resource = known[k].resource;
                 if (resource < 0)
                         return error_set(error, -EINVAL, "invalid ulimit type: %.32s", limit->name);
-                (void)json_array_append_new(array, one_limit(name, limit->soft, limit->hard, input->host->hard_limits[resource]));
+                (void)json_array_append_new(
+                        array, one_limit(name, limit->soft, limit->hard, input->host->hard_limits[resource]));
         }
         *ret = take_ptr(array);
         return 0;
@@ -158,9 +163,11 @@ static int make_process(const BundleInput *input, uint64_t capabilities, json_t 
 
         if (r < 0)
                 return r;
-        process = json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:O, s:b}", "terminal", spec->tty, "user", process_user(input->user), "args",
-                            process_arguments(input), "env", process_environment(input, NULL, spec->tty), "cwd", spec->directory ?: "/", "capabilities",
-                            process_capabilities(capabilities, input->user->uid), "rlimits", limits, "noNewPrivileges", spec->no_new_privileges);
+        process = json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:O, s:b}", "terminal", spec->tty, "user",
+                            process_user(input->user), "args", process_arguments(input), "env",
+                            process_environment(input, NULL, spec->tty), "cwd", spec->directory ?: "/", "capabilities",
+                            process_capabilities(capabilities, input->user->uid), "rlimits", limits, "noNewPrivileges",
+                            spec->no_new_privileges);
         if (!process)
                 return -ENOMEM;
         if (spec->oom_score != 0)
@@ -172,23 +179,25 @@ static int make_process(const BundleInput *input, uint64_t capabilities, json_t 
 int bundle_exec_process(const BundleInput *input, const BundleExec *exec, json_t **ret, Error *error) {
         const ContainerSpec *spec = input->spec;
         uint64_t capabilities;
-        int r = capability_choose(&spec->cap_add, &spec->cap_drop, spec->privileged || exec->privileged, input->host->capability_bound,
-                                  &capabilities, error);
+        int r = capability_choose(&spec->cap_add, &spec->cap_drop, spec->privileged || exec->privileged,
+                                  input->host->capability_bound, &capabilities, error);
 
         if (r < 0)
                 return r;
-        *ret = json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", exec->tty, "user", process_user(input->user), "args",
-                         string_array(exec->command), "env", process_environment(input, exec->environment, exec->tty), "cwd",
-                         exec->directory ?: spec->directory ?: "/", "capabilities", process_capabilities(capabilities, input->user->uid),
-                         "noNewPrivileges", spec->no_new_privileges);
+        *ret = json_pack("{s:b, s:o, s:o, s:o, s:s, s:o, s:b}", "terminal", exec->tty, "user",
+                         process_user(input->user), "args", string_array(exec->command), "env",
+                         process_environment(input, exec->environment, exec->tty), "cwd",
+                         exec->directory ?: spec->directory ?: "/", "capabilities",
+                         process_capabilities(capabilities, input->user->uid), "noNewPrivileges",
+                         spec->no_new_privileges);
         return *ret ? 0 : -ENOMEM;
 }
 
 /* ---- mounts ---- */
 
 static void add_mount(json_t *mounts, const char *target, const char *type, const char *source, json_t *options) {
-        (void)json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:o}", "destination", target, "type", type, "source", source, "options",
-                                                      options));
+        (void)json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:o}", "destination", target, "type", type,
+                                                      "source", source, "options", options));
 }
 
 static void add_system_mounts(const BundleInput *input, json_t *mounts) {
@@ -198,23 +207,29 @@ static void add_system_mounts(const BundleInput *input, json_t *mounts) {
 
         (void)snprintf(size, sizeof(size), "size=%lld", (long long)spec->shm_size);
         add_mount(mounts, "/proc", "proc", "proc", json_pack("[s,s,s]", "nosuid", "noexec", "nodev"));
-        add_mount(mounts, "/dev", "tmpfs", "tmpfs", json_pack("[s,s,s,s]", "nosuid", "strictatime", "mode=755", "size=65536k"));
+        add_mount(mounts, "/dev", "tmpfs", "tmpfs",
+                  json_pack("[s,s,s,s]", "nosuid", "strictatime", "mode=755", "size=65536k"));
         add_mount(mounts, "/dev/pts", "devpts", "devpts",
                   json_pack("[s,s,s,s,s,s]", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"));
         /* a network that is not ours to name cannot have its own /sys */
         if (spec->network == NETWORK_HOST)
-                add_mount(mounts, "/sys", "bind", "/sys", json_pack("[s,s,s,s,s]", "rbind", "nosuid", "noexec", "nodev", mode));
+                add_mount(mounts, "/sys", "bind", "/sys",
+                          json_pack("[s,s,s,s,s]", "rbind", "nosuid", "noexec", "nodev", mode));
         else
                 add_mount(mounts, "/sys", "sysfs", "sysfs", json_pack("[s,s,s,s]", "nosuid", "noexec", "nodev", mode));
         if (spec->network != NETWORK_HOST)
-                add_mount(mounts, "/sys/fs/cgroup", "cgroup", "cgroup", json_pack("[s,s,s,s]", mode, "nosuid", "noexec", "nodev"));
+                add_mount(mounts, "/sys/fs/cgroup", "cgroup", "cgroup",
+                          json_pack("[s,s,s,s]", mode, "nosuid", "noexec", "nodev"));
         if (spec->ipc_host) {
-                add_mount(mounts, "/dev/mqueue", "bind", "/dev/mqueue", json_pack("[s,s,s,s]", "rbind", "nosuid", "noexec", "nodev"));
-                add_mount(mounts, "/dev/shm", "bind", "/dev/shm", json_pack("[s,s,s,s]", "rbind", "nosuid", "noexec", "nodev"));
+                add_mount(mounts, "/dev/mqueue", "bind", "/dev/mqueue",
+                          json_pack("[s,s,s,s]", "rbind", "nosuid", "noexec", "nodev"));
+                add_mount(mounts, "/dev/shm", "bind", "/dev/shm",
+                          json_pack("[s,s,s,s]", "rbind", "nosuid", "noexec", "nodev"));
                 return;
         }
         add_mount(mounts, "/dev/mqueue", "mqueue", "mqueue", json_pack("[s,s,s]", "nosuid", "noexec", "nodev"));
-        add_mount(mounts, "/dev/shm", "tmpfs", "shm", json_pack("[s,s,s,s,s]", "nosuid", "noexec", "nodev", "mode=1777", size));
+        add_mount(mounts, "/dev/shm", "tmpfs", "shm",
+                  json_pack("[s,s,s,s,s]", "nosuid", "noexec", "nodev", "mode=1777", size));
 }
 
 static void add_tmpfs(json_t *mounts, const SpecMount *mount) {
@@ -243,17 +258,20 @@ static json_t *make_mounts(const BundleInput *input) {
                 const BundleMount *mount = &input->mounts[i];
 
                 add_mount(mounts, mount->target, "bind", mount->source,
-                          json_pack("[s,s,s]", "rbind", mount->read_only ? "ro" : "rw", mount->propagation ?: "rprivate"));
+                          json_pack("[s,s,s]", "rbind", mount->read_only ? "ro" : "rw",
+                                    mount->propagation ?: "rprivate"));
         }
         if (input->spec->init)
-                add_mount(mounts, INIT_TARGET, "bind", input->host->init_program, json_pack("[s,s,s]", "bind", "ro", "rprivate"));
+                add_mount(mounts, INIT_TARGET, "bind", input->host->init_program,
+                          json_pack("[s,s,s]", "bind", "ro", "rprivate"));
         return mounts;
 }
 
 /* ---- linux ---- */
 
 static void add_namespace(json_t *list, const char *type, const char *path) {
-        (void)json_array_append_new(list, path ? json_pack("{s:s, s:s}", "type", type, "path", path) : json_pack("{s:s}", "type", type));
+        (void)json_array_append_new(list, path ? json_pack("{s:s, s:s}", "type", type, "path", path)
+                                               : json_pack("{s:s}", "type", type));
 }
 
 static json_t *make_namespaces(const BundleInput *input) {
@@ -325,7 +343,8 @@ static json_t *device_rule(bool allow, const char *type, int major, int minor, c
         return rule;
 }
 
-/* None but the harmless ones, which have these numbers on every Linux (admin-guide/devices.txt); a node may be made of any. */
+/* None but the harmless ones, which have these numbers on every Linux (admin-guide/devices.txt); a node may be made
+ * of any. */
 static json_t *make_device_rules(bool privileged) {
         static const int allowed[][2] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}, {136, -1}};
         json_t *rules = json_array();
@@ -353,11 +372,13 @@ static int add_devices(const ContainerSpec *spec, json_t *devices, json_t *rules
                 if (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode))
                         return error_set(error, -EINVAL, "%s is not a device", device->source);
                 type = S_ISCHR(info.st_mode) ? "c" : "b";
-                (void)json_array_append_new(devices, json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I}", "path", device->target, "type", type, "major",
-                        (int)major(info.st_rdev), "minor", (int)minor(info.st_rdev), "fileMode", (int)(info.st_mode & 07777), "uid",
-                        (json_int_t)info.st_uid, "gid", (json_int_t)info.st_gid));
-                (void)json_array_append_new(rules, device_rule(true, type, (int)major(info.st_rdev), (int)minor(info.st_rdev),
-                                                               device->access ?: "rwm"));
+                (void)json_array_append_new(devices,
+                                            json_pack("{s:s, s:s, s:i, s:i, s:i, s:I, s:I}", "path", device->target,
+                                                      "type", type, "major", (int)major(info.st_rdev), "minor",
+                                                      (int)minor(info.st_rdev), "fileMode", (int)(info.st_mode & 07777),
+                                                      "uid", (json_int_t)info.st_uid, "gid", (json_int_t)info.st_gid));
+                (void)json_array_append_new(rules, device_rule(true, type, (int)major(info.st_rdev),
+                                                               (int)minor(info.st_rdev), device->access ?: "rwm"));
         }
         return 0;
 }
@@ -367,7 +388,8 @@ static json_t *make_sysctls(const ContainerSpec *spec) {
 
         for (size_t i = 0; i < spec->sysctls.length; i++) {
                 const char *equals = strchr(spec->sysctls.items[i], '=');
-                _cleanup_free_ char *name = slice_dup((Slice){spec->sysctls.items[i], (size_t)(equals - spec->sysctls.items[i])});
+                _cleanup_free_ char *name =
+                        slice_dup((Slice){spec->sysctls.items[i], (size_t)(equals - spec->sysctls.items[i])});
 
                 if (name)
                         (void)json_object_set_new(object, name, json_string(equals + 1));
@@ -376,10 +398,19 @@ static json_t *make_sysctls(const ContainerSpec *spec) {
 }
 
 static int make_linux(const BundleInput *input, uint64_t capabilities, json_t **ret, Error *error) {
-        static const char *const masked[] = {"/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                                             "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+        static const char *const masked[] = {"/proc/asound",
+                                             "/proc/acpi",
+                                             "/proc/kcore",
+                                             "/proc/keys",
+                                             "/proc/latency_stats",
+                                             "/proc/timer_list",
+                                             "/proc/timer_stats",
+                                             "/proc/sched_debug",
+                                             "/proc/scsi",
+                                             "/sys/firmware",
                                              "/sys/devices/virtual/powercap"};
-        static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+        static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                                "/proc/sysrq-trigger"};
         const ContainerSpec *spec = input->spec;
         json_t *rules = make_device_rules(spec->privileged), *devices = json_array(), *resources;
         _cleanup_json_ json_t *linux_part = NULL;
@@ -390,8 +421,9 @@ static int make_linux(const BundleInput *input, uint64_t capabilities, json_t **
         set_cpu(spec, resources);
         if (spec->pids > 0)
                 (void)json_object_set_new(resources, "pids", json_pack("{s:I}", "limit", (json_int_t)spec->pids));
-        linux_part = json_pack("{s:s, s:o, s:o, s:o, s:o}", "cgroupsPath", input->cgroup, "namespaces", make_namespaces(input), "resources",
-                               resources, "devices", devices, "sysctl", make_sysctls(spec));
+        linux_part = json_pack("{s:s, s:o, s:o, s:o, s:o}", "cgroupsPath", input->cgroup, "namespaces",
+                               make_namespaces(input), "resources", resources, "devices", devices, "sysctl",
+                               make_sysctls(spec));
         if (!linux_part)
                 return -ENOMEM;
         r = add_devices(spec, devices, rules, error);
@@ -399,7 +431,8 @@ static int make_linux(const BundleInput *input, uint64_t capabilities, json_t **
                 return r;
         if (!spec->privileged) {
                 (void)json_object_set_new(linux_part, "maskedPaths", constant_array(masked, ARRAY_SIZE(masked)));
-                (void)json_object_set_new(linux_part, "readonlyPaths", constant_array(read_only, ARRAY_SIZE(read_only)));
+                (void)json_object_set_new(linux_part, "readonlyPaths",
+                                          constant_array(read_only, ARRAY_SIZE(read_only)));
                 if (!spec->no_seccomp)
                         (void)json_object_set_new(linux_part, "seccomp", seccomp_default(capabilities));
         }
@@ -414,16 +447,20 @@ int bundle_config(const BundleInput *input, json_t **ret, Error *error) {
         int r;
 
         if (spec->init && !input->host->init_program)
-                return error_set(error, -EINVAL, "--init needs an init program, and none is installed: install tini, dumb-init or catatonit");
-        r = capability_choose(&spec->cap_add, &spec->cap_drop, spec->privileged, input->host->capability_bound, &capabilities, error);
+                return error_set(
+                        error, -EINVAL,
+                        "--init needs an init program, and none is installed: install tini, dumb-init or catatonit");
+        r = capability_choose(&spec->cap_add, &spec->cap_drop, spec->privileged, input->host->capability_bound,
+                              &capabilities, error);
         if (r >= 0)
                 r = make_process(input, capabilities, &process, error);
         if (r >= 0)
                 r = make_linux(input, capabilities, &linux_part, error);
         if (r < 0)
                 return r;
-        *ret = json_pack("{s:s, s:O, s:{s:s, s:b}, s:o, s:O}", "ociVersion", "1.0.2", "process", process, "root", "path", input->root, "readonly",
-                         spec->read_only, "mounts", make_mounts(input), "linux", linux_part);
+        *ret = json_pack("{s:s, s:O, s:{s:s, s:b}, s:o, s:O}", "ociVersion", "1.0.2", "process", process, "root",
+                         "path", input->root, "readonly", spec->read_only, "mounts", make_mounts(input), "linux",
+                         linux_part);
         if (!*ret)
                 return -ENOMEM;
         if (!spec->uts_host)

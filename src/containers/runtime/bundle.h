@@ -15,10 +15,10 @@ typedef struct BundleMount {
 
 /* What the host is like. */
 typedef struct BundleHost {
-        bool cgroup_unified;       /* version 2 */
+        bool cgroup_unified; /* version 2 */
         bool cgroup_namespaces;
-        uint64_t capability_bound; /* of this process */
-        const char *init_program;  /* for --init; NULL: there is none */
+        uint64_t capability_bound;          /* of this process */
+        const char *init_program;           /* for --init; NULL: there is none */
         uint64_t hard_limits[RLIM_NLIMITS]; /* our own, by RLIMIT_…: without CAP_SYS_RESOURCE none can be above */
 } BundleHost;
 
@@ -26,9 +26,9 @@ typedef struct BundleInput {
         const ContainerSpec *spec;
         const BundleHost *host;
         const char *id;
-        const char *root;      /* directory with the container's files */
+        const char *root; /* directory with the container's files */
         const char *host_name;
-        const char *cgroup;    /* path in each hierarchy */
+        const char *cgroup;            /* path in each hierarchy */
         const char *network_namespace; /* path; NULL: the host's */
         const ImageUser *user;
         const BundleMount *mounts; /* binds: volumes, and /etc/hosts and the like */

@@ -11,6 +11,7 @@ const char *capability_name(unsigned number);
 /* "NET_ADMIN", "cap_net_admin". -EINVAL. */
 int capability_parse(const char *name, unsigned *ret);
 
-/* Bits of what a container gets: Docker's defaults, and what is added and dropped ("ALL" for all of them); of that what lies in
- * `bound`, which is all that we have to give. -EINVAL with `error`: a name that is none. */
-int capability_choose(const StringList *add, const StringList *drop, bool privileged, uint64_t bound, uint64_t *ret, Error *error);
+/* Bits of what a container gets: Docker's defaults, and what is added and dropped ("ALL" for all of them); of that
+ * what lies in `bound`, which is all that we have to give. -EINVAL with `error`: a name that is none. */
+int capability_choose(const StringList *add, const StringList *drop, bool privileged, uint64_t bound, uint64_t *ret,
+                      Error *error);

@@ -107,7 +107,8 @@ int copy_tree(const char *root, const char *from, const char *to, Error *error) 
 
                 r = target ? copy_entry(entry, target) : -ENOMEM;
                 if (r < 0)
-                        (void)error_set_errno(error, r, "cannot copy the image's %s%s into its volume", from, entry->fts_path + strlen(start));
+                        (void)error_set_errno(error, r, "cannot copy the image's %s%s into its volume", from,
+                                              entry->fts_path + strlen(start));
         }
         (void)fts_close(tree);
         return r;

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Reads fields of JSON objects that came from outside. A field that is absent or null counts as not given; one of another
- * type is -EINVAL with a text that names it.
+ * Reads fields of JSON objects that came from outside. A field that is absent or null counts as not given; one of
+ * another type is -EINVAL with a text that names it.
  */
 #include <jansson.h>
 
@@ -21,8 +21,8 @@ int json_field_get_string(const json_t *object, const char *key, char **ret, Err
 int json_field_get_bool(const json_t *object, const char *key, bool *ret, Error *error);
 int json_field_get_i64(const json_t *object, const char *key, int64_t *ret, Error *error);
 
-/* Adds the elements of a list of strings; *ret_given (may be NULL) says whether there is a list. Docker also takes a single string
- * here. */
+/* Adds the elements of a list of strings; *ret_given (may be NULL) says whether there is a list. Docker also takes a
+ * single string here. */
 int json_field_get_list(const json_t *object, const char *key, StringList *ret, bool *ret_given, Error *error);
 
 /* The object, or NULL when not given. */

@@ -56,9 +56,11 @@ int log_moment_parse(const char *text, WallUsec *ret) {
 
 int log_entry_parse(Slice line, json_t **ret_json, LogEntry *ret) {
         json_t *json = json_loadb(line.data, line.length, JSON_ALLOW_NUL, NULL);
-        const json_t *text = json_object_get(json, "log"), *stream = json_object_get(json, "stream"), *time = json_object_get(json, "time");
+        const json_t *text = json_object_get(json, "log"), *stream = json_object_get(json, "stream"),
+                     *time = json_object_get(json, "time");
 
-        if (!json_is_string(text) || !json_is_string(stream) || !json_is_string(time) || log_time_parse(json_string_value(time), &ret->at) < 0) {
+        if (!json_is_string(text) || !json_is_string(stream) || !json_is_string(time) ||
+            log_time_parse(json_string_value(time), &ret->at) < 0) {
                 json_decref(json);
                 return -EBADMSG;
         }
@@ -134,7 +136,8 @@ static int seek_tail(LogReader *reader, uint64_t tail) {
 int log_reader_open(LogReader *reader, const char *directory, uint64_t tail, Error *error) {
         int r;
 
-        *reader = (LogReader){.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC), .pending = BUFFER_INIT_LIMIT(LOG_ENTRY_MAX)};
+        *reader = (LogReader){.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC),
+                              .pending = BUFFER_INIT_LIMIT(LOG_ENTRY_MAX)};
         r = reader->directory < 0 ? -errno : open_files(reader);
         if (r >= 0 && tail != UINT64_MAX)
                 r = seek_tail(reader, tail);
@@ -161,7 +164,8 @@ static bool follow_rotation(LogReader *reader) {
 
         if (fd < 0)
                 return false;
-        if (reader->n_files > 0 && fstat(reader->files[reader->at], &own) >= 0 && fstat(fd, &now) >= 0 && own.st_ino == now.st_ino) {
+        if (reader->n_files > 0 && fstat(reader->files[reader->at], &own) >= 0 && fstat(fd, &now) >= 0 &&
+            own.st_ino == now.st_ino) {
                 (void)close(fd);
                 return false;
         }

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Reads a container's log (the shim's log-file.h) as it may be written and rotated meanwhile: from the oldest file to the newest, entry by
- * entry. Reading blocks for one piece of a local file.
+ * Reads a container's log (the shim's log-file.h) as it may be written and rotated meanwhile: from the oldest file to
+ * the newest, entry by entry. Reading blocks for one piece of a local file.
  */
 #include "base/buffer.h"
 #include "base/clock.h"

@@ -63,15 +63,19 @@ int rootfs_mount(const char *directory, const char *lower, Error *error) {
         if (r >= 0 && lower[0] == '\0')
                 r = open_part(directory, "empty", &empty, error);
         if (r >= 0)
-                r = lower[0] ? open_layers(lower, &layers, &options, error) : buffer_printf(&options, "lowerdir=/proc/self/fd/%d", empty);
+                r = lower[0] ? open_layers(lower, &layers, &options, error)
+                             : buffer_printf(&options, "lowerdir=/proc/self/fd/%d", empty);
         if (r >= 0)
                 r = buffer_printf(&options, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d", upper, work);
         if (r < 0)
                 return r;
         (void)snprintf(target, sizeof(target), "/proc/self/fd/%d", merged);
         if (mount("overlay", target, "overlay", 0, buffer_string(&options)) < 0)
-                return error_set_errno(error, -errno, "cannot mount the container's files at %s/merged (the state directory must lie on a file "
-                                       "system that overlayfs can write to, as ext4 or xfs)", directory);
+                return error_set_errno(
+                        error, -errno,
+                        "cannot mount the container's files at %s/merged (the state directory must lie on a file "
+                        "system that overlayfs can write to, as ext4 or xfs)",
+                        directory);
         return 0;
 }
 
@@ -103,7 +107,8 @@ int hosts_format(const HostFiles *files, Buffer *buffer) {
         format_entries(files, files->extra_hosts, buffer);
         format_entries(files, files->links, buffer);
         if (files->domain)
-                (void)buffer_printf(buffer, "%s\t%s.%s %s\n", files->address ?: "127.0.1.1", files->host_name, files->domain, files->host_name);
+                (void)buffer_printf(buffer, "%s\t%s.%s %s\n", files->address ?: "127.0.1.1", files->host_name,
+                                    files->domain, files->host_name);
         else
                 (void)buffer_printf(buffer, "%s\t%s\n", files->address ?: "127.0.1.1", files->host_name);
         return buffer_failed(buffer);
@@ -112,7 +117,8 @@ int hosts_format(const HostFiles *files, Buffer *buffer) {
 static bool is_word(Slice line, const char *word) {
         size_t length = strlen(word);
 
-        return line.length > length && strncmp(line.data, word, length) == 0 && (line.data[length] == ' ' || line.data[length] == '\t');
+        return line.length > length && strncmp(line.data, word, length) == 0 &&
+               (line.data[length] == ' ' || line.data[length] == '\t');
 }
 
 static void copy_resolv_line(const HostFiles *files, Slice line, Buffer *buffer) {
@@ -122,7 +128,8 @@ static void copy_resolv_line(const HostFiles *files, Slice line, Buffer *buffer)
 
                 if (files->dns->length > 0)
                         return;
-                if (files->drop_loopback && ((address.length >= 4 && strncmp(address.data, "127.", 4) == 0) || slice_equals(address, slice_from("::1"))))
+                if (files->drop_loopback && ((address.length >= 4 && strncmp(address.data, "127.", 4) == 0) ||
+                                             slice_equals(address, slice_from("::1"))))
                         return;
         } else if ((is_word(line, "search") || is_word(line, "domain")) && files->dns_search->length > 0) {
                 return;

@@ -4,22 +4,22 @@
 #include "base/error.h"
 #include "base/str.h"
 
-/* Mounts at DIRECTORY/merged; its own changes are in upper, with overlayfs's "work" beside. `lower`: directories, topmost first,
- * parted by ':'; "": nothing below. */
+/* Mounts at DIRECTORY/merged; its own changes are in upper, with overlayfs's "work" beside. `lower`: directories,
+ * topmost first, parted by ':'; "": nothing below. */
 int rootfs_mount(const char *directory, const char *lower, Error *error);
 
 /* Absence is success. */
 int rootfs_unmount(const char *directory, Error *error);
 
 typedef struct HostFiles {
-        const char *directory; /* hosts, hostname and resolv.conf are written here */
+        const char *directory;          /* hosts, hostname and resolv.conf are written here */
         const char *host_name, *domain; /* domain may be NULL */
-        const char *address;   /* NULL: none of its own */
-        const char *gateway;   /* what "host-gateway" stands for; may be NULL */
-        const StringList *extra_hosts; /* "name:address" */
-        const StringList *links;       /* "alias name:address"; may be NULL */
+        const char *address;            /* NULL: none of its own */
+        const char *gateway;            /* what "host-gateway" stands for; may be NULL */
+        const StringList *extra_hosts;  /* "name:address" */
+        const StringList *links;        /* "alias name:address"; may be NULL */
         const StringList *dns, *dns_search, *dns_options;
-        Slice host_resolv; /* the host's /etc/resolv.conf */
+        Slice host_resolv;  /* the host's /etc/resolv.conf */
         bool drop_loopback; /* name servers at 127.… cannot be reached from the container's own network */
 } HostFiles;
 

@@ -13,7 +13,8 @@ typedef struct Refused {
         unsigned capability;
 } Refused;
 
-/* Of the documented table "personality" is not here: which of its values are harmless cannot be said by a list of what is refused. */
+/* Of the documented table "personality" is not here: which of its values are harmless cannot be said by a list of
+ * what is refused. */
 static const Refused refused[] = {
         {"acct", CAP_SYS_PACCT},
         {"add_key", NEVER},
@@ -79,7 +80,8 @@ static const Refused refused[] = {
 };
 
 /* A new namespace by clone(): one rule for each flag, since a rule can only ask whether masked bits equal something. */
-static const uint32_t clone_flags[] = {CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
+static const uint32_t clone_flags[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
+                                       CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
 
 static bool has_capability(uint64_t capabilities, unsigned number) {
         return number != NEVER && capabilities >> number & 1;
@@ -98,18 +100,20 @@ json_t *seccomp_default(uint64_t capabilities) {
         (void)json_array_append_new(rules, rule(names, EPERM));
         if (!has_capability(capabilities, CAP_SYS_ADMIN)) {
                 for (size_t i = 0; i < ARRAY_SIZE(clone_flags); i++)
-                        (void)json_array_append_new(rules, json_pack("{s:[s], s:s, s:i, s:[{s:i, s:I, s:I, s:s}]}", "names", "clone", "action",
-                                "SCMP_ACT_ERRNO", "errnoRet", EPERM, "args", "index", 0, "value", (json_int_t)clone_flags[i], "valueTwo",
-                                (json_int_t)clone_flags[i], "op", "SCMP_CMP_MASKED_EQ"));
+                        (void)json_array_append_new(
+                                rules, json_pack("{s:[s], s:s, s:i, s:[{s:i, s:I, s:I, s:s}]}", "names", "clone",
+                                                 "action", "SCMP_ACT_ERRNO", "errnoRet", EPERM, "args", "index", 0,
+                                                 "value", (json_int_t)clone_flags[i], "valueTwo",
+                                                 (json_int_t)clone_flags[i], "op", "SCMP_CMP_MASKED_EQ"));
                 /* its flags lie in memory where no filter sees them; C libraries go back to clone() on this error */
                 (void)json_array_append_new(rules, rule(json_pack("[s]", "clone3"), ENOSYS));
         }
 #if defined(__x86_64__)
-        return json_pack("{s:s, s:[s,s,s], s:o}", "defaultAction", "SCMP_ACT_ALLOW", "architectures", "SCMP_ARCH_X86_64", "SCMP_ARCH_X86",
-                         "SCMP_ARCH_X32", "syscalls", rules);
+        return json_pack("{s:s, s:[s,s,s], s:o}", "defaultAction", "SCMP_ACT_ALLOW", "architectures",
+                         "SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "syscalls", rules);
 #elif defined(__aarch64__)
-        return json_pack("{s:s, s:[s,s], s:o}", "defaultAction", "SCMP_ACT_ALLOW", "architectures", "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM",
-                         "syscalls", rules);
+        return json_pack("{s:s, s:[s,s], s:o}", "defaultAction", "SCMP_ACT_ALLOW", "architectures", "SCMP_ARCH_AARCH64",
+                         "SCMP_ARCH_ARM", "syscalls", rules);
 #else
         return json_pack("{s:s, s:o}", "defaultAction", "SCMP_ACT_ALLOW", "syscalls", rules);
 #endif

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The default seccomp profile: a list of what is refused, by the table in Docker's documentation of the calls that its own
- * profile blocks. A capability that stands for a call permits it. Pure.
+ * The default seccomp profile: a list of what is refused, by the table in Docker's documentation of the calls that
+ * its own profile blocks. A capability that stands for a call permits it. Pure.
  */
 #include <jansson.h>
 #include <stdint.h>

@@ -20,7 +20,8 @@ static void take_frames(ShimConnection *connection) {
         uint8_t type;
         int r = 0;
 
-        while (!connection->closing && !connection->paused && (r = shim_frame_next(&connection->input, &type, &payload)) > 0) {
+        while (!connection->closing && !connection->paused &&
+               (r = shim_frame_next(&connection->input, &type, &payload)) > 0) {
                 connection->events->frame(connection, type, payload);
                 shim_frame_done(&connection->input, payload);
         }
@@ -80,8 +81,8 @@ static void on_connect(uv_connect_t *request, int status) {
                 tell_end(connection, status);
 }
 
-int shim_connection_open(ShimConnection *connection, uv_loop_t *loop, const char *directory, ShimFrame hello, Slice payload,
-                         const ShimConnectionEvents *events, Error *error) {
+int shim_connection_open(ShimConnection *connection, uv_loop_t *loop, const char *directory, ShimFrame hello,
+                         Slice payload, const ShimConnectionEvents *events, Error *error) {
         _cleanup_close_ int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         char path[64];
         int r;

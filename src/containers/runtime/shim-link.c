@@ -92,8 +92,8 @@ static void on_closed(ShimConnection *connection) {
 static const ShimConnectionEvents connection_events = {.frame = on_frame, .ended = on_ended, .closed = on_closed};
 
 static int link_connect(ShimLink *link, Error *error) {
-        int r = shim_connection_open(&link->connection, link->loop, link->directory, SHIM_CONTROL, (Slice){NULL, 0}, &connection_events,
-                                     error);
+        int r = shim_connection_open(&link->connection, link->loop, link->directory, SHIM_CONTROL, (Slice){NULL, 0},
+                                     &connection_events, error);
 
         link->has_connection = r >= 0;
         return r;
@@ -136,7 +136,8 @@ static void on_process_closed(Process *process) {
         link_release(link);
 }
 
-static const ProcessEvents process_events = {.executed = on_executed, .exited = on_process_exited, .closed = on_process_closed};
+static const ProcessEvents process_events = {
+        .executed = on_executed, .exited = on_process_exited, .closed = on_process_closed};
 
 static int link_new(uv_loop_t *loop, const char *directory, const ShimLinkEvents *events, void *owner, ShimLink **ret) {
         ShimLink *link = calloc(1, sizeof(*link));
@@ -159,10 +160,17 @@ static void add_argument(const char *argv[static ARGS_MAX], size_t *n, const cha
         argv[(*n)++] = value;
 }
 
-int shim_link_launch(uv_loop_t *loop, const ShimLaunch *launch, const ShimLinkEvents *events, void *owner, ShimLink **ret, Error *error) {
-        const char *argv[ARGS_MAX] = {launch->program}, *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-        ProcessOptions options = {.path = launch->program, .argv = argv, .environment = environment, .fds = {-1, -1, STDERR_FILENO},
-                                  .new_session = true, .cgroup_fds = launch->cgroup_fds, .n_cgroup_fds = launch->n_cgroup_fds};
+int shim_link_launch(uv_loop_t *loop, const ShimLaunch *launch, const ShimLinkEvents *events, void *owner,
+                     ShimLink **ret, Error *error) {
+        const char *argv[ARGS_MAX] = {launch->program},
+                   *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+        ProcessOptions options = {.path = launch->program,
+                                  .argv = argv,
+                                  .environment = environment,
+                                  .fds = {-1, -1, STDERR_FILENO},
+                                  .new_session = true,
+                                  .cgroup_fds = launch->cgroup_fds,
+                                  .n_cgroup_fds = launch->n_cgroup_fds};
         char log_bytes[32], log_files[32];
         ShimLink *link;
         size_t n = 1;
@@ -199,7 +207,8 @@ int shim_link_launch(uv_loop_t *loop, const ShimLaunch *launch, const ShimLinkEv
         return 0;
 }
 
-int shim_link_reconnect(uv_loop_t *loop, const char *directory, const ShimLinkEvents *events, void *owner, ShimLink **ret, Error *error) {
+int shim_link_reconnect(uv_loop_t *loop, const char *directory, const ShimLinkEvents *events, void *owner,
+                        ShimLink **ret, Error *error) {
         ShimLink *link;
         int r = link_new(loop, directory, events, owner, &link);
 
@@ -226,13 +235,15 @@ int shim_link_undo(ShimLink *link) {
 int shim_link_signal(ShimLink *link, int signal) {
         const uint8_t bytes[4] = {0, 0, 0, (uint8_t)signal};
 
-        return link->has_connection ? shim_connection_send(&link->connection, SHIM_SIGNAL, bytes, sizeof(bytes)) : -ENOTCONN;
+        return link->has_connection ? shim_connection_send(&link->connection, SHIM_SIGNAL, bytes, sizeof(bytes))
+                                    : -ENOTCONN;
 }
 
 int shim_link_resize(ShimLink *link, uint16_t rows, uint16_t columns) {
         const uint8_t bytes[4] = {(uint8_t)(rows >> 8), (uint8_t)rows, (uint8_t)(columns >> 8), (uint8_t)columns};
 
-        return link->has_connection ? shim_connection_send(&link->connection, SHIM_RESIZE, bytes, sizeof(bytes)) : -ENOTCONN;
+        return link->has_connection ? shim_connection_send(&link->connection, SHIM_RESIZE, bytes, sizeof(bytes))
+                                    : -ENOTCONN;
 }
 
 ShimLink *shim_link_free(ShimLink *link) {

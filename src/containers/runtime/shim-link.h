@@ -1,6 +1,7 @@
 #pragma once
 /*
- * The engine's hold on one shim: starts it or finds it again, and hears what happens. Heap object; `events` come until shim_link_free().
+ * The engine's hold on one shim: starts it or finds it again, and hears what happens. Heap object; `events` come
+ * until shim_link_free().
  */
 #include "containers/runtime/shim-connection.h"
 #include "host/process.h"
@@ -31,10 +32,12 @@ typedef struct ShimLaunch {
         size_t n_cgroup_fds;
 } ShimLaunch;
 
-int shim_link_launch(uv_loop_t *loop, const ShimLaunch *launch, const ShimLinkEvents *events, void *owner, ShimLink **ret, Error *error);
+int shim_link_launch(uv_loop_t *loop, const ShimLaunch *launch, const ShimLinkEvents *events, void *owner,
+                     ShimLink **ret, Error *error);
 
 /* To a shim that an earlier engine started. `lost` when there is none. */
-int shim_link_reconnect(uv_loop_t *loop, const char *directory, const ShimLinkEvents *events, void *owner, ShimLink **ret, Error *error);
+int shim_link_reconnect(uv_loop_t *loop, const char *directory, const ShimLinkEvents *events, void *owner,
+                        ShimLink **ret, Error *error);
 
 int shim_link_start(ShimLink *link);
 

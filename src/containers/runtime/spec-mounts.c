@@ -65,14 +65,17 @@ static int bind_mode(Slice mode, SpecMount *mount, const char *text, Error *erro
                                 known = true;
                         }
                 if (!known)
-                        return error_set(error, -EINVAL, "invalid mode of the volume \"%.256s\": %.*s", text, (int)part.length, part.data);
+                        return error_set(error, -EINVAL, "invalid mode of the volume \"%.256s\": %.*s", text,
+                                         (int)part.length, part.data);
         }
         return 0;
 }
 
 static int fill_target(SpecMount *mount, Slice target, const char *what, Error *error) {
         if (!is_target(target))
-                return error_set(error, -EINVAL, "invalid mount \"%.256s\": the destination must be an absolute path, not / itself", what);
+                return error_set(error, -EINVAL,
+                                 "invalid mount \"%.256s\": the destination must be an absolute path, not / itself",
+                                 what);
         mount->target = slice_dup(target);
         return mount->target ? 0 : -ENOMEM;
 }
@@ -96,7 +99,8 @@ static int parse_bind(const char *text, ContainerSpec *spec, Error *error) {
         if (mount->kind == MOUNT_VOLUME && !spec_volume_name_is_valid(source))
                 return error_set(error, -EINVAL,
                                  "create %.*s: \"%.*s\" includes invalid characters for a local volume name, only "
-                                 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path",
+                                 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, "
+                                 "use absolute path",
                                  (int)source.length, source.data, (int)source.length, source.data);
         mount->source = slice_dup(source);
         if (!mount->source)
@@ -139,7 +143,8 @@ static int parse_mount(const json_t *object, ContainerSpec *spec, Error *error) 
         } else if (str_equals(type, "bind")) {
                 mount->must_exist = true;
                 if (!mount->source || mount->source[0] != '/')
-                        return error_set(error, -EINVAL, "invalid mount config for type \"bind\": Source must be an absolute path");
+                        return error_set(error, -EINVAL,
+                                         "invalid mount config for type \"bind\": Source must be an absolute path");
         } else if (str_equals(type, "volume") || type[0] == '\0') {
                 mount->kind = MOUNT_VOLUME;
                 if (mount->source && !spec_volume_name_is_valid(slice_from(mount->source)))
@@ -163,7 +168,8 @@ static int add_volume(const char *target, ContainerSpec *spec, Error *error) {
         return fill_target(mount, slice_from(target), target, error);
 }
 
-int spec_mounts_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *spec, Error *error) {
+int spec_mounts_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *spec,
+                      Error *error) {
         _cleanup_string_list_ StringList binds = {0};
         json_t *tmpfs, *mounts, *volumes, *value;
         const char *key;
@@ -182,12 +188,12 @@ int spec_mounts_parse(const json_t *config, const json_t *host_config, const Ima
                 r = parse_mount(json_array_get(mounts, i), spec, error);
         if (r < 0)
                 return r;
-        json_object_foreach(tmpfs, key, value) {
+        json_object_foreach (tmpfs, key, value) {
                 r = parse_tmpfs(key, json_string_value(value) ?: "", spec, error);
                 if (r < 0)
                         return r;
         }
-        json_object_foreach(volumes, key, value) {
+        json_object_foreach (volumes, key, value) {
                 r = add_volume(key, spec, error);
                 if (r < 0)
                         return r;
@@ -197,6 +203,7 @@ int spec_mounts_parse(const json_t *config, const json_t *host_config, const Ima
         for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
                 for (size_t k = 0; k < i; k++)
                         if (str_equals(spec->mounts[i].target, spec->mounts[k].target))
-                                return error_set(error, -EINVAL, "Duplicate mount point: %.256s", spec->mounts[i].target);
+                                return error_set(error, -EINVAL, "Duplicate mount point: %.256s",
+                                                 spec->mounts[i].target);
         return r;
 }

@@ -13,7 +13,8 @@ int spec_port_parse(const char *text, uint16_t *ret_port, char ret_protocol[stat
         if (rest.data)
                 protocol = rest;
         if (str_parse_u64(number, UINT16_MAX, &port) < 0 || port == 0)
-                return error_set(error, -EINVAL, "invalid port \"%.64s\": it must be a number from 1 to 65535, as 80/tcp", text);
+                return error_set(error, -EINVAL,
+                                 "invalid port \"%.64s\": it must be a number from 1 to 65535, as 80/tcp", text);
         if (!slice_equals(protocol, slice_from("tcp")) && !slice_equals(protocol, slice_from("udp")))
                 return error_set(error, -EINVAL, "invalid port \"%.64s\": tcp and udp can be published", text);
         *ret_port = (uint16_t)port;
@@ -40,7 +41,9 @@ static int parse_address(const char *text, SpecPort *port, Error *error) {
         if (text[0] == '\0' || str_equals(text, "::"))
                 text = "0.0.0.0";
         if (inet_pton(AF_INET, text, &address) != 1)
-                return error_set(error, -EINVAL, "invalid host address \"%.64s\" of a published port: it must be an IPv4 address", text);
+                return error_set(error, -EINVAL,
+                                 "invalid host address \"%.64s\" of a published port: it must be an IPv4 address",
+                                 text);
         (void)snprintf(port->address, sizeof(port->address), "%s", text);
         return 0;
 }
@@ -53,7 +56,8 @@ static int parse_binding(const json_t *binding, SpecPort port, ContainerSpec *sp
         if (!json_is_object(binding))
                 return error_set(error, -EINVAL, "an entry of PortBindings must be an object");
         if (host[0] != '\0' && str_parse_u64(slice_from(host), UINT16_MAX, &number) < 0)
-                return error_set(error, -EINVAL, "invalid host port \"%.64s\": it must be a number from 1 to 65535", host);
+                return error_set(error, -EINVAL, "invalid host port \"%.64s\": it must be a number from 1 to 65535",
+                                 host);
         port.host = (uint16_t)number;
         r = parse_address(json_text(binding, "HostIp"), &port, error);
         return r < 0 ? r : add_port(spec, &port, error);
@@ -63,7 +67,7 @@ int spec_ports_parse(const json_t *bindings, ContainerSpec *spec, Error *error) 
         const char *key;
         json_t *list;
 
-        json_object_foreach((json_t *)(uintptr_t)bindings, key, list) {
+        json_object_foreach ((json_t *)(uintptr_t)bindings, key, list) {
                 SpecPort port = {0};
                 int r = spec_port_parse(key, &port.container, port.protocol, error);
 

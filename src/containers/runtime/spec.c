@@ -6,12 +6,20 @@
 
 #include "containers/runtime/json-fields.h"
 
-enum { SHM_DEFAULT = 64 * 1024 * 1024, LOG_BYTES_DEFAULT = 10 * 1024 * 1024, LOG_FILES_DEFAULT = 2, LOG_FILES_MAX = 20, MEMORY_MIN = 6 * 1024 * 1024 };
+enum {
+        SHM_DEFAULT = 64 * 1024 * 1024,
+        LOG_BYTES_DEFAULT = 10 * 1024 * 1024,
+        LOG_FILES_DEFAULT = 2,
+        LOG_FILES_MAX = 20,
+        MEMORY_MIN = 6 * 1024 * 1024
+};
 
 void container_spec_deinit(ContainerSpec *s) {
-        char *strings[] = {s->image, s->host_name, s->domain, s->user, s->directory, s->network_container, s->cpus, s->memory_nodes};
-        StringList *lists[] = {&s->command, &s->environment, &s->exposed, &s->dns, &s->dns_search, &s->dns_options, &s->extra_hosts,
-                               &s->links, &s->volumes_from, &s->cap_add, &s->cap_drop, &s->group_add, &s->sysctls};
+        char *strings[] = {s->image,     s->host_name,         s->domain, s->user,
+                           s->directory, s->network_container, s->cpus,   s->memory_nodes};
+        StringList *lists[] = {&s->command,     &s->environment, &s->exposed, &s->dns,          &s->dns_search,
+                               &s->dns_options, &s->extra_hosts, &s->links,   &s->volumes_from, &s->cap_add,
+                               &s->cap_drop,    &s->group_add,   &s->sysctls};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -71,7 +79,8 @@ static int parse_command(const json_t *config, const ImageConfig *image, Contain
                 r = json_field_get_list(config, "Cmd", &command, &has_command, error);
         if (r < 0)
                 return r;
-        /* --entrypoint "" says: none, not even the image's; an entry point of one's own drops the image's command as well */
+        /* --entrypoint "" says: none, not even the image's; an entry point of one's own drops the image's command as
+         * well */
         if (entry.length == 1 && entry.items[0][0] == '\0')
                 string_list_deinit(&entry);
         for (size_t i = 0; r >= 0 && image && !has_entry && i < image->entrypoint.length; i++)
@@ -147,7 +156,7 @@ static int parse_exposed(const json_t *config, const ImageConfig *image, Contain
 
         if (r < 0)
                 return r;
-        json_object_foreach(ports, key, value) {
+        json_object_foreach (ports, key, value) {
                 char protocol[4];
                 uint16_t port;
 
@@ -190,7 +199,9 @@ static int parse_config(const json_t *config, const ImageConfig *image, Containe
         if (r >= 0 && image)
                 r = take_image_string(&spec->directory, image->directory);
         if (r >= 0 && spec->directory && spec->directory[0] != '/')
-                return error_set(error, -EINVAL, "the working directory '%.256s' is invalid, it needs to be an absolute path", spec->directory);
+                return error_set(error, -EINVAL,
+                                 "the working directory '%.256s' is invalid, it needs to be an absolute path",
+                                 spec->directory);
         if (r >= 0)
                 r = parse_command(config, image, spec, error);
         if (r >= 0)
@@ -217,7 +228,8 @@ static int parse_network(const json_t *host, ContainerSpec *spec, Error *error) 
                 spec->network_container = strdup(mode + 10);
                 return spec->network_container ? 0 : -ENOMEM;
         } else
-                return error_set(error, -ENOENT, "network %.128s not found: bridge, host, none and container:NAME are there", mode);
+                return error_set(error, -ENOENT,
+                                 "network %.128s not found: bridge, host, none and container:NAME are there", mode);
         return 0;
 }
 
@@ -230,7 +242,8 @@ static int parse_namespaces(const json_t *host, ContainerSpec *spec, Error *erro
 
                 *targets[i] = str_equals(mode, "host");
                 if (mode[0] && !*targets[i] && !str_equals(mode, "private") && !str_equals(mode, "shareable"))
-                        return error_set(error, -EOPNOTSUPP, "%s \"%.128s\" is not supported: private and host are", keys[i], mode);
+                        return error_set(error, -EOPNOTSUPP, "%s \"%.128s\" is not supported: private and host are",
+                                         keys[i], mode);
         }
         return 0;
 }
@@ -248,9 +261,12 @@ static int parse_security(const json_t *host, ContainerSpec *spec, Error *error)
                         spec->no_new_privileges = true;
                 else if (str_equals(option, "seccomp=unconfined"))
                         spec->no_seccomp = true;
-                else if (!str_starts_with(option, "label=") && !str_starts_with(option, "apparmor=") && !str_equals(option, "no-new-privileges=false"))
-                        return error_set(error, -EOPNOTSUPP, "security option \"%.128s\" is not supported: no-new-privileges and "
-                                         "seccomp=unconfined are", option);
+                else if (!str_starts_with(option, "label=") && !str_starts_with(option, "apparmor=") &&
+                         !str_equals(option, "no-new-privileges=false"))
+                        return error_set(error, -EOPNOTSUPP,
+                                         "security option \"%.128s\" is not supported: no-new-privileges and "
+                                         "seccomp=unconfined are",
+                                         option);
         }
         return r;
 }
@@ -267,7 +283,8 @@ static int parse_restart(const json_t *host, ContainerSpec *spec, Error *error) 
                 if (str_equals(name, names[i])) {
                         spec->restart = (RestartPolicy)i;
                         if (spec->auto_remove && spec->restart != RESTART_NO)
-                                return error_set(error, -EINVAL, "can't create 'AutoRemove' container with restart policy");
+                                return error_set(error, -EINVAL,
+                                                 "can't create 'AutoRemove' container with restart policy");
                         return 0;
                 }
         return error_set(error, -EINVAL, "invalid restart policy '%.64s'", name);
@@ -336,7 +353,7 @@ static int parse_sysctls(const json_t *host, ContainerSpec *spec, Error *error) 
 
         if (r < 0)
                 return r;
-        json_object_foreach(sysctls, key, value) {
+        json_object_foreach (sysctls, key, value) {
                 r = string_list_take(&spec->sysctls, str_printf("%s=%s", key, json_string_value(value) ?: ""));
                 if (r < 0)
                         return r;
@@ -346,18 +363,21 @@ static int parse_sysctls(const json_t *host, ContainerSpec *spec, Error *error) 
 
 static int parse_log(const json_t *host, ContainerSpec *spec, Error *error) {
         const json_t *log = json_object_get(host, "LogConfig"), *options = json_object_get(log, "Config");
-        const char *type = json_text(log, "Type"), *size = json_text(options, "max-size"), *files = json_text(options, "max-file");
+        const char *type = json_text(log, "Type"), *size = json_text(options, "max-size"),
+                   *files = json_text(options, "max-file");
 
         spec->log_bytes = LOG_BYTES_DEFAULT;
         spec->log_files = LOG_FILES_DEFAULT;
         if (str_equals(type, "none"))
                 spec->log_files = 0;
         else if (type[0] && !str_equals(type, "json-file"))
-                return error_set(error, -EOPNOTSUPP, "logger: no log driver named '%.64s' is registered: json-file and none are", type);
+                return error_set(error, -EOPNOTSUPP,
+                                 "logger: no log driver named '%.64s' is registered: json-file and none are", type);
         if (size[0] && (str_parse_size(slice_from(size), &spec->log_bytes) < 0 || spec->log_bytes == 0))
                 return error_set(error, -EINVAL, "log option max-size \"%.64s\" is no size", size);
         if (files[0] && (str_parse_u64(slice_from(files), LOG_FILES_MAX, &spec->log_files) < 0 || spec->log_files == 0))
-                return error_set(error, -EINVAL, "log option max-file \"%.64s\" must be a number from 1 to %d", files, LOG_FILES_MAX);
+                return error_set(error, -EINVAL, "log option max-file \"%.64s\" must be a number from 1 to %d", files,
+                                 LOG_FILES_MAX);
         return 0;
 }
 
@@ -366,9 +386,16 @@ static int parse_resources(const json_t *host, ContainerSpec *spec, Error *error
                 const char *key;
                 int64_t *target;
         } numbers[] = {
-                {"Memory", &spec->memory}, {"MemorySwap", &spec->memory_swap}, {"MemoryReservation", &spec->memory_reservation},
-                {"NanoCpus", &spec->nano_cpus}, {"CpuShares", &spec->cpu_shares}, {"CpuPeriod", &spec->cpu_period},
-                {"CpuQuota", &spec->cpu_quota}, {"PidsLimit", &spec->pids}, {"ShmSize", &spec->shm_size}, {"OomScoreAdj", &spec->oom_score},
+                {"Memory", &spec->memory},
+                {"MemorySwap", &spec->memory_swap},
+                {"MemoryReservation", &spec->memory_reservation},
+                {"NanoCpus", &spec->nano_cpus},
+                {"CpuShares", &spec->cpu_shares},
+                {"CpuPeriod", &spec->cpu_period},
+                {"CpuQuota", &spec->cpu_quota},
+                {"PidsLimit", &spec->pids},
+                {"ShmSize", &spec->shm_size},
+                {"OomScoreAdj", &spec->oom_score},
         };
         int r = 0;
 
@@ -389,25 +416,33 @@ static int parse_resources(const json_t *host, ContainerSpec *spec, Error *error
         return 0;
 }
 
-static int parse_host(const json_t *config, const json_t *host, const ImageConfig *image, ContainerSpec *spec, Error *error) {
+static int parse_host(const json_t *config, const json_t *host, const ImageConfig *image, ContainerSpec *spec,
+                      Error *error) {
         const struct {
                 const char *key;
                 StringList *target;
         } lists[] = {
-                {"Dns", &spec->dns}, {"DnsSearch", &spec->dns_search}, {"DnsOptions", &spec->dns_options},
-                {"ExtraHosts", &spec->extra_hosts}, {"CapAdd", &spec->cap_add}, {"CapDrop", &spec->cap_drop}, {"GroupAdd", &spec->group_add},
-                {"Links", &spec->links}, {"VolumesFrom", &spec->volumes_from},
+                {"Dns", &spec->dns},
+                {"DnsSearch", &spec->dns_search},
+                {"DnsOptions", &spec->dns_options},
+                {"ExtraHosts", &spec->extra_hosts},
+                {"CapAdd", &spec->cap_add},
+                {"CapDrop", &spec->cap_drop},
+                {"GroupAdd", &spec->group_add},
+                {"Links", &spec->links},
+                {"VolumesFrom", &spec->volumes_from},
         };
         const struct {
                 const char *key;
                 bool *target;
         } switches[] = {
-                {"Privileged", &spec->privileged}, {"ReadonlyRootfs", &spec->read_only}, {"AutoRemove", &spec->auto_remove},
-                {"Init", &spec->init}, {"PublishAllPorts", &spec->publish_all},
+                {"Privileged", &spec->privileged},       {"ReadonlyRootfs", &spec->read_only},
+                {"AutoRemove", &spec->auto_remove},      {"Init", &spec->init},
+                {"PublishAllPorts", &spec->publish_all},
         };
         int (*const parsers[])(const json_t *host, ContainerSpec *spec, Error *error) = {
-                parse_network, parse_namespaces, parse_security, parse_restart, parse_limits, parse_devices, parse_sysctls, parse_log,
-                parse_resources,
+                parse_network, parse_namespaces, parse_security, parse_restart,   parse_limits,
+                parse_devices, parse_sysctls,    parse_log,      parse_resources,
         };
         json_t *bindings;
         int r = 0;
@@ -425,7 +460,8 @@ static int parse_host(const json_t *config, const json_t *host, const ImageConfi
         return r < 0 ? r : spec_mounts_parse(config, host, image, spec, error);
 }
 
-int container_spec_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *ret, Error *error) {
+int container_spec_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *ret,
+                         Error *error) {
         _cleanup_container_spec_ ContainerSpec spec = {0};
         int r;
 

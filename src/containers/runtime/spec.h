@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What a container is to be: read from the JSON of Docker's "create" (its Config and HostConfig), with what the image says filled in.
- * Owns everything.
+ * What a container is to be: read from the JSON of Docker's "create" (its Config and HostConfig), with what the image
+ * says filled in. Owns everything.
  */
 #include <jansson.h>
 
@@ -24,9 +24,9 @@ typedef enum MountKind {
 
 typedef struct SpecMount {
         MountKind kind;
-        char *source;    /* path of a bind; name of a volume, NULL: one of its own; NULL of a tmpfs */
-        char *target;    /* in the container, begins with '/' */
-        char *options;   /* of a tmpfs: "size=64m,mode=1777"; else NULL */
+        char *source;      /* path of a bind; name of a volume, NULL: one of its own; NULL of a tmpfs */
+        char *target;      /* in the container, begins with '/' */
+        char *options;     /* of a tmpfs: "size=64m,mode=1777"; else NULL */
         char *propagation; /* NULL: rprivate */
         bool read_only;
         bool must_exist; /* --mount type=bind: a missing source is an error */
@@ -39,7 +39,7 @@ typedef struct SpecPort {
 } SpecPort;
 
 typedef struct SpecLimit {
-        char *name; /* "nofile" */
+        char *name;         /* "nofile" */
         int64_t soft, hard; /* -1: none */
 } SpecLimit;
 
@@ -62,21 +62,21 @@ typedef enum RestartPolicy {
 } RestartPolicy;
 
 typedef struct ContainerSpec {
-        char *image;               /* as it was asked for */
-        char *host_name, *domain;  /* NULL: made of the id */
+        char *image;              /* as it was asked for */
+        char *host_name, *domain; /* NULL: made of the id */
         char *user, *directory;
-        StringList command;        /* entry point and arguments together */
+        StringList command; /* entry point and arguments together */
         StringList environment;
         bool tty, open_stdin, stdin_once;
         int stop_signal;
-        int64_t stop_timeout;      /* seconds; -1: the engine's */
+        int64_t stop_timeout; /* seconds; -1: the engine's */
 
         NetworkMode network;
         char *network_container;
         SpecPort *ports;
         size_t n_ports;
         bool publish_all;
-        StringList exposed;        /* "80/tcp" */
+        StringList exposed; /* "80/tcp" */
         StringList dns, dns_search, dns_options, extra_hosts;
         StringList links, volumes_from; /* of other containers: "name:alias", "name:ro" */
 
@@ -95,7 +95,7 @@ typedef struct ContainerSpec {
         StringList sysctls; /* "name=value" */
         int64_t oom_score;
 
-        int64_t memory, memory_swap, memory_reservation; /* bytes; 0: no limit; swap -1: unlimited */
+        int64_t memory, memory_swap, memory_reservation;            /* bytes; 0: no limit; swap -1: unlimited */
         int64_t nano_cpus, cpu_shares, cpu_period, cpu_quota, pids; /* pids 0 and -1: no limit */
         char *cpus, *memory_nodes;
 
@@ -109,10 +109,11 @@ void container_spec_deinit(ContainerSpec *spec);
 #define _cleanup_container_spec_ _cleanup_(container_spec_deinit)
 
 /*
- * `config`: the object that Docker calls Config; `host_config` may be NULL; `image` may be NULL. -EINVAL with a text that names
- * what is wrong; -EOPNOTSUPP: what is asked is not done here.
+ * `config`: the object that Docker calls Config; `host_config` may be NULL; `image` may be NULL. -EINVAL with a text
+ * that names what is wrong; -EOPNOTSUPP: what is asked is not done here.
  */
-int container_spec_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *ret, Error *error);
+int container_spec_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *ret,
+                         Error *error);
 
 /* "SIGTERM", "TERM", "15". -EINVAL. */
 int signal_parse(const char *text, int *ret);
@@ -131,4 +132,5 @@ int spec_ports_parse(const json_t *bindings, ContainerSpec *spec, Error *error);
 bool spec_volume_name_is_valid(Slice name);
 
 /* Binds, Tmpfs, Mounts, and the volumes of config and image. */
-int spec_mounts_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *spec, Error *error);
+int spec_mounts_parse(const json_t *config, const json_t *host_config, const ImageConfig *image, ContainerSpec *spec,
+                      Error *error);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 #include "containers/runtime/capability.h"
@@ -15,18 +16,29 @@
 #define FOLDER TEST_CONTAINERS
 
 static const BundleHost host = {
-        .cgroup_unified = true, .cgroup_namespaces = true, .capability_bound = (1ULL << CAPABILITY_COUNT) - 1, .init_program = "/usr/bin/tini",
+        .cgroup_unified = true,
+        .cgroup_namespaces = true,
+        .capability_bound = (1ULL << CAPABILITY_COUNT) - 1,
+        .init_program = "/usr/bin/tini",
         .hard_limits = {[RLIMIT_NOFILE] = 1024, [RLIMIT_CORE] = RLIM_INFINITY},
 };
 
 static json_t *make(const json_t *body) {
-        static const BundleMount mounts[] = {{.source = "/c/hosts", .target = "/etc/hosts"},
-                                             {.source = "/v", .target = "/data", .propagation = "rslave", .read_only = true}};
+        static const BundleMount mounts[] = {
+                {.source = "/c/hosts", .target = "/etc/hosts"},
+                {.source = "/v", .target = "/data", .propagation = "rslave", .read_only = true}};
         _cleanup_container_spec_ ContainerSpec spec = {0};
         const ImageUser user = {.uid = 100, .gid = 101, .groups = {200}, .n_groups = 1, .home = "/home/app"};
         const ImageUser root = {.home = "/root"};
-        BundleInput input = {.spec = &spec, .host = &host, .id = "0123", .root = "/c/merged", .host_name = "box", .cgroup = "/engine/0123",
-                             .network_namespace = "/run/netns/0123", .mounts = mounts, .n_mounts = ARRAY_SIZE(mounts)};
+        BundleInput input = {.spec = &spec,
+                             .host = &host,
+                             .id = "0123",
+                             .root = "/c/merged",
+                             .host_name = "box",
+                             .cgroup = "/engine/0123",
+                             .network_namespace = "/run/netns/0123",
+                             .mounts = mounts,
+                             .n_mounts = ARRAY_SIZE(mounts)};
         Error error = ERROR_NONE;
         json_t *config = NULL;
 
@@ -74,7 +86,8 @@ static void test_configurations_are_as_written_down(void **state) {
 }
 
 static void test_capabilities_stay_within_what_we_have(void **state) {
-        static const char *const add[] = {"ALL"}, *const drop[] = {"ALL"}, *const one[] = {"net_admin", "CAP_KILL"}, *const bad[] = {"FLY"};
+        static const char *const add[] = {"ALL"}, *const drop[] = {"ALL"}, *const one[] = {"net_admin", "CAP_KILL"},
+                                 *const bad[] = {"FLY"};
         const StringList all = {(char **)(uintptr_t)add, 1, 1}, none = {0}, dropped = {(char **)(uintptr_t)drop, 1, 1},
                          some = {(char **)(uintptr_t)one, 2, 2}, wrong = {(char **)(uintptr_t)bad, 1, 1};
         uint64_t chosen;

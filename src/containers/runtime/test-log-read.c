@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "containers/shim/log-file.h"
@@ -112,7 +113,8 @@ static void test_moments(void **state) {
 }
 
 static void test_what_is_no_entry_is_refused(void **state) {
-        static const char *const bad[] = {"", "{}", "[]", "{\"log\":1,\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35Z\"}",
+        static const char *const bad[] = {"", "{}", "[]",
+                                          "{\"log\":1,\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35Z\"}",
                                           "{\"log\":\"\",\"stream\":\"stdout\",\"time\":\"now\"}"};
         LogEntry entry;
         json_t *json;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "base/buffer.h"
@@ -83,10 +84,12 @@ static void test_binds_volumes_and_temporary_file_systems(void **state) {
         _cleanup_container_spec_ ContainerSpec spec = {0};
 
         (void)state;
-        assert_int_equal(parse("{\"Image\":\"x\",\"Cmd\":[\"c\"]}",
-                               "{\"Binds\":[\"/host:/a:ro,rshared\",\"name:/b\",\"/c\"],\"Tmpfs\":{\"/t\":\"size=1m\"},"
-                               "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/h\",\"Target\":\"/d\",\"ReadOnly\":true}]}",
-                               NULL, &spec, NULL), 0);
+        assert_int_equal(
+                parse("{\"Image\":\"x\",\"Cmd\":[\"c\"]}",
+                      "{\"Binds\":[\"/host:/a:ro,rshared\",\"name:/b\",\"/c\"],\"Tmpfs\":{\"/t\":\"size=1m\"},"
+                      "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/h\",\"Target\":\"/d\",\"ReadOnly\":true}]}",
+                      NULL, &spec, NULL),
+                0);
         assert_int_equal(spec.n_mounts, 5);
         assert_string_equal(spec.mounts[0].source, "/host");
         assert_true(spec.mounts[0].read_only);
@@ -103,8 +106,11 @@ static void test_ports_are_read(void **state) {
 
         (void)state;
         assert_int_equal(parse("{\"Image\":\"x\",\"Cmd\":[\"c\"]}",
-                               "{\"PortBindings\":{\"80/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"8080\"},{\"HostPort\":\"\"}],"
-                               "\"53/udp\":null}}", NULL, &spec, NULL), 0);
+                               "{\"PortBindings\":{\"80/"
+                               "tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"8080\"},{\"HostPort\":\"\"}],"
+                               "\"53/udp\":null}}",
+                               NULL, &spec, NULL),
+                         0);
         assert_int_equal(spec.n_ports, 3);
         assert_int_equal(spec.ports[0].host, 8080);
         assert_string_equal(spec.ports[0].address, "127.0.0.1");
@@ -129,11 +135,13 @@ static void test_what_is_wrong_is_named(void **state) {
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"Binds\":[\"/a:/b\",\"/c:/b\"]}", "Duplicate", -EINVAL},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"PortBindings\":{\"0/tcp\":[]}}", "port", -EINVAL},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"PortBindings\":{\"1/sctp\":[]}}", "tcp and udp", -EINVAL},
-                {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"PortBindings\":{\"1\":[{\"HostPort\":\"99999\"}]}}", "host port", -EINVAL},
+                {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"PortBindings\":{\"1\":[{\"HostPort\":\"99999\"}]}}",
+                 "host port", -EINVAL},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"Memory\":100}", "6MB", -EINVAL},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"NetworkMode\":\"mine\"}", "mine", -ENOENT},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"RestartPolicy\":{\"Name\":\"perhaps\"}}", "perhaps", -EINVAL},
-                {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"AutoRemove\":true,\"RestartPolicy\":{\"Name\":\"always\"}}", "AutoRemove", -EINVAL},
+                {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"AutoRemove\":true,\"RestartPolicy\":{\"Name\":\"always\"}}",
+                 "AutoRemove", -EINVAL},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"SecurityOpt\":[\"seccomp=/a\"]}", "seccomp", -EOPNOTSUPP},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"LogConfig\":{\"Type\":\"syslog\"}}", "syslog", -EOPNOTSUPP},
                 {"{\"Image\":\"x\",\"Cmd\":[\"c\"]}", "{\"PidMode\":\"container:x\"}", "PidMode", -EOPNOTSUPP},

@@ -51,7 +51,8 @@ static int find_group(Slice file, Slice name, gid_t *ret, Error *error) {
         if (number_of(name, ret))
                 return 0;
         if (!find_line(file, name, fields) || !number_of(fields[2], ret))
-                return error_set(error, -EINVAL, "unable to find group %.*s: no matching entries in group file", (int)name.length, name.data);
+                return error_set(error, -EINVAL, "unable to find group %.*s: no matching entries in group file",
+                                 (int)name.length, name.data);
         return 0;
 }
 
@@ -79,7 +80,8 @@ static void add_memberships(ImageUser *user, Slice name, Slice file) {
         }
 }
 
-int image_user_resolve(const char *user, const StringList *more_groups, Slice passwd, Slice group, ImageUser *ret, Error *error) {
+int image_user_resolve(const char *user, const StringList *more_groups, Slice passwd, Slice group, ImageUser *ret,
+                       Error *error) {
         Slice rest = slice_from(user && *user ? user : "0"), name, fields[FIELDS_MAX];
         int r = 0;
 
@@ -87,13 +89,15 @@ int image_user_resolve(const char *user, const StringList *more_groups, Slice pa
         (void)slice_split(&rest, ':', &name);
         if (find_line(passwd, name, fields)) {
                 if (!number_of(fields[2], &ret->uid) || !number_of(fields[3], &ret->gid))
-                        return error_set(error, -EINVAL, "the image's /etc/passwd has no numbers for user %.*s", (int)name.length, name.data);
+                        return error_set(error, -EINVAL, "the image's /etc/passwd has no numbers for user %.*s",
+                                         (int)name.length, name.data);
                 if (fields[5].length > 0 && fields[5].length < sizeof(ret->home))
                         (void)snprintf(ret->home, sizeof(ret->home), "%.*s", (int)fields[5].length, fields[5].data);
                 if (!rest.data)
                         add_memberships(ret, fields[0], group);
         } else if (!number_of(name, &ret->uid)) {
-                return error_set(error, -EINVAL, "unable to find user %.*s: no matching entries in passwd file", (int)name.length, name.data);
+                return error_set(error, -EINVAL, "unable to find user %.*s: no matching entries in passwd file",
+                                 (int)name.length, name.data);
         }
         if (rest.data)
                 r = find_group(group, rest, &ret->gid, error);
@@ -108,7 +112,8 @@ int image_user_resolve(const char *user, const StringList *more_groups, Slice pa
 }
 
 int open_beneath(int root, const char *path, int flags) {
-        struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+        struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
+                               .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
         long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 
         return fd < 0 ? -errno : (int)fd;

@@ -16,7 +16,8 @@ typedef struct ImageUser {
 } ImageUser;
 
 /* `user`: "name", "uid", "name:group", "uid:gid"; NULL: root. -EINVAL with `error`: no such user or group. Pure. */
-int image_user_resolve(const char *user, const StringList *more_groups, Slice passwd, Slice group, ImageUser *ret, Error *error);
+int image_user_resolve(const char *user, const StringList *more_groups, Slice passwd, Slice group, ImageUser *ret,
+                       Error *error);
 
 /* Opens a file of a root directory; no link of it leads out. -errno. */
 int open_beneath(int root, const char *path, int flags);

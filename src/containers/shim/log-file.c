@@ -74,7 +74,8 @@ static int write_entry(LogFile *log, unsigned stream, Slice text, WallUsec now) 
         (void)buffer_append_byte(&log->line, '\n');
         if (buffer_failed(&log->line))
                 return buffer_failed(&log->line);
-        if (log->fd < 0 || (log->max_bytes > 0 && log->size > 0 && log->size + buffer_length(&log->line) > log->max_bytes)) {
+        if (log->fd < 0 ||
+            (log->max_bytes > 0 && log->size > 0 && log->size + buffer_length(&log->line) > log->max_bytes)) {
                 r = log->fd < 0 ? open_file(log) : rotate(log);
                 if (r < 0)
                         return r;

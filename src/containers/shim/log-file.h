@@ -1,8 +1,9 @@
 #pragma once
 /*
  * Writes a container's log as Docker's json-file driver does: one JSON object a line,
- * {"log":"text\n","stream":"stdout","time":"2006-01-02T15:04:05.000000000Z"}. A line over LOG_PIECE_MAX bytes is given in pieces,
- * all but the last without a line end. Over `max_bytes` the file becomes NAME.1, that NAME.2, … up to `files` of them.
+ * {"log":"text\n","stream":"stdout","time":"2006-01-02T15:04:05.000000000Z"}. A line over LOG_PIECE_MAX bytes is
+ * given in pieces, all but the last without a line end. Over `max_bytes` the file becomes NAME.1, that NAME.2, … up
+ * to `files` of them.
  */
 #include "base/buffer.h"
 #include "base/clock.h"

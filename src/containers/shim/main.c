@@ -11,8 +11,8 @@
 #include "containers/shim/shim.h"
 
 static void options_deinit(ShimOptions *options) {
-        char *strings[] = {options->id, options->directory, options->runtime, options->runtime_root, options->hide,
-                           options->memory_group, options->exec};
+        char *strings[] = {options->id,   options->directory,    options->runtime, options->runtime_root,
+                           options->hide, options->memory_group, options->exec};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -21,15 +21,19 @@ static void options_deinit(ShimOptions *options) {
 static int parse(int argc, char **argv, ShimOptions *o, StringList *arguments, Error *error) {
         const Option table[] = {
                 {"id", 0, OPTION_STRING, "ID", NULL, "the container", &o->id, NULL},
-                {"directory", 0, OPTION_STRING, "DIR", NULL, "for socket, log and exit file; has the bundle", &o->directory, NULL},
+                {"directory", 0, OPTION_STRING, "DIR", NULL, "for socket, log and exit file; has the bundle",
+                 &o->directory, NULL},
                 {"runtime", 0, OPTION_STRING, "FILE", NULL, "the OCI runtime", &o->runtime, NULL},
-                {"runtime-root", 0, OPTION_STRING, "DIR", NULL, "where the runtime keeps its state", &o->runtime_root, NULL},
+                {"runtime-root", 0, OPTION_STRING, "DIR", NULL, "where the runtime keeps its state", &o->runtime_root,
+                 NULL},
                 {"hide", 0, OPTION_STRING, "DIR", NULL, "a mount to keep from the runtime", &o->hide, NULL},
-                {"memory-group", 0, OPTION_STRING, "DIR", NULL, "the container's group for memory", &o->memory_group, NULL},
+                {"memory-group", 0, OPTION_STRING, "DIR", NULL, "the container's group for memory", &o->memory_group,
+                 NULL},
                 {"exec", 0, OPTION_STRING, "FILE", NULL, "execute this process in the container", &o->exec, NULL},
                 {"tty", 0, OPTION_SWITCH, NULL, NULL, "a terminal for it", &o->tty, NULL},
                 {"stdin", 0, OPTION_SWITCH, NULL, NULL, "a standard input for it", &o->open_stdin, NULL},
-                {"stdin-once", 0, OPTION_SWITCH, NULL, NULL, "which ends with the first client's", &o->stdin_once, NULL},
+                {"stdin-once", 0, OPTION_SWITCH, NULL, NULL, "which ends with the first client's", &o->stdin_once,
+                 NULL},
                 {"log-bytes", 0, OPTION_U64, "N", NULL, "most bytes of one log file; 0: no limit", &o->log_bytes, NULL},
                 {"log-files", 0, OPTION_U64, "N", NULL, "most log files; 0: no log", &o->log_files, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &o->help, NULL},
@@ -43,9 +47,11 @@ static int parse(int argc, char **argv, ShimOptions *o, StringList *arguments, E
         return r;
 }
 
-/* `faering-shim [--hide DIR] RUNTIME ARGUMENTS…`: as a container would be made, for the engine's question which runtime works. */
+/* `faering-shim [--hide DIR] RUNTIME ARGUMENTS…`: as a container would be made, for the engine's question which
+ * runtime works. */
 static int run_plain(const ShimOptions *options, const StringList *arguments) {
-        const RuntimeCall call = {.hide = options->hide, .argv = arguments->items, .fds = {-1, STDOUT_FILENO, STDERR_FILENO}};
+        const RuntimeCall call = {
+                .hide = options->hide, .argv = arguments->items, .fds = {-1, STDOUT_FILENO, STDERR_FILENO}};
         int r = runtime_call_exec(&call);
 
         log_error("cannot execute %s: %s", arguments->items[0], strerror(-r));

@@ -22,7 +22,8 @@ int shim_exit_format(const ShimExit *exit, Buffer *buffer) {
 
 void shim_frame_header(uint8_t header[static SHIM_FRAME_HEADER], uint8_t type, uint32_t length) {
         const uint8_t bytes[SHIM_FRAME_HEADER] = {
-                type, 0, 0, 0, (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length};
+                type,           0, 0, 0, (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
+                (uint8_t)length};
 
         memcpy(header, bytes, sizeof(bytes));
 }

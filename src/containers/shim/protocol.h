@@ -1,9 +1,10 @@
 #pragma once
 /*
- * What the engine and a shim say to each other on the shim's socket, and where a shim keeps what (docs/formats/shim.md).
+ * What the engine and a shim say to each other on the shim's socket, and where a shim keeps what
+ * (docs/formats/shim.md).
  *
- * Frames in both directions: one byte of type, three of zero, a length in 4 bytes (big-endian), the payload. Output frames are
- * byte for byte what Docker's attach sends, so that the engine passes them on as they are.
+ * Frames in both directions: one byte of type, three of zero, a length in 4 bytes (big-endian), the payload. Output
+ * frames are byte for byte what Docker's attach sends, so that the engine passes them on as they are.
  */
 #include "base/buffer.h"
 #include "base/str.h"
@@ -25,9 +26,10 @@ typedef enum ShimFrame {
         SHIM_CONTROL = 'C', /* the engine's own: told of all that happens */
         SHIM_ATTACH = 'A',  /* one byte: the streams wanted, ShimStreams */
         SHIM_START = 'S',   /* runs what was made; on a control connection */
-        SHIM_UNDO = 'U',   /* what was not started is not to be: answered by SHIM_FAILED, or SHIM_EXITED if it was too late */
-        SHIM_SIGNAL = 'K',  /* u32: signal number to the first process */
-        SHIM_RESIZE = 'R',  /* u16 rows, u16 columns */
+        SHIM_UNDO =
+                'U', /* what was not started is not to be: answered by SHIM_FAILED, or SHIM_EXITED if it was too late */
+        SHIM_SIGNAL = 'K',    /* u32: signal number to the first process */
+        SHIM_RESIZE = 'R',    /* u16 rows, u16 columns */
         SHIM_INPUT_END = 'E', /* the attached client's input is at its end */
 
         /* from the shim */
@@ -57,8 +59,8 @@ int shim_exit_format(const ShimExit *exit, Buffer *buffer);
 
 void shim_frame_header(uint8_t header[static SHIM_FRAME_HEADER], uint8_t type, uint32_t length);
 
-/* Cuts the first frame off `input`: 1, and its type and its payload (borrowed until the next change of `input`; consume it by
- * shim_frame_done()); 0: more is needed; -EBADMSG: no frame. */
+/* Cuts the first frame off `input`: 1, and its type and its payload (borrowed until the next change of `input`;
+ * consume it by shim_frame_done()); 0: more is needed; -EBADMSG: no frame. */
 int shim_frame_next(const Buffer *input, uint8_t *ret_type, Slice *ret_payload);
 void shim_frame_done(Buffer *input, Slice payload);
 

@@ -9,8 +9,9 @@
 
 #include "base/cleanup.h"
 
-/* crun refuses to work where version 2 of the cgroups lies, with controllers, beside version 1. In a mount namespace without it, it
- * sees version 1 alone. Unmounts still come through from outside, so that no container's root stays behind here. */
+/* crun refuses to work where version 2 of the cgroups lies, with controllers, beside version 1. In a mount namespace
+ * without it, it sees version 1 alone. Unmounts still come through from outside, so that no container's root stays
+ * behind here. */
 static int hide_mount(const char *path) {
         if (unshare(CLONE_NEWNS) < 0)
                 return -errno;

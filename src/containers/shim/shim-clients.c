@@ -13,7 +13,8 @@ void shim_accept(Shim *shim) {
                 return;
         for (size_t i = 0; i < SHIM_CLIENTS_MAX; i++)
                 if (shim->clients[i].fd < 0) {
-                        shim->clients[i] = (ShimClient){.fd = fd, .input = BUFFER_INIT_LIMIT(SHIM_FRAME_HEADER + SHIM_PAYLOAD_MAX)};
+                        shim->clients[i] = (ShimClient){
+                                .fd = fd, .input = BUFFER_INIT_LIMIT(SHIM_FRAME_HEADER + SHIM_PAYLOAD_MAX)};
                         return;
                 }
         (void)close(fd);
@@ -62,7 +63,8 @@ bool shim_output_is_stuck(const Shim *shim) {
 
 void shim_client_flush(Shim *shim, ShimClient *client) {
         while (buffer_length(&client->output) > 0) {
-                ssize_t n = send(client->fd, buffer_data(&client->output), buffer_length(&client->output), MSG_NOSIGNAL);
+                ssize_t n =
+                        send(client->fd, buffer_data(&client->output), buffer_length(&client->output), MSG_NOSIGNAL);
 
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))
                         return;
@@ -119,7 +121,8 @@ static void handle_frame(Shim *shim, ShimClient *client, uint8_t type, Slice pay
 }
 
 void shim_client_read(Shim *shim, ShimClient *client) {
-        void *room = buffer_reserve(&client->input, SHIM_FRAME_HEADER + SHIM_PAYLOAD_MAX - buffer_length(&client->input));
+        void *room =
+                buffer_reserve(&client->input, SHIM_FRAME_HEADER + SHIM_PAYLOAD_MAX - buffer_length(&client->input));
         size_t size = SHIM_FRAME_HEADER + SHIM_PAYLOAD_MAX - buffer_length(&client->input);
         ssize_t n = room ? recv(client->fd, room, size, 0) : 0;
         Slice payload;

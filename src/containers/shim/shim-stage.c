@@ -31,13 +31,15 @@ static int read_pid(Shim *shim, pid_t *ret) {
         char text[32];
         uint64_t pid;
 
-        if (read_small(shim->directory, PID_FILE, text, sizeof(text)) <= 0 || str_parse_u64(slice_trim(slice_from(text)), INT32_MAX, &pid) < 0)
+        if (read_small(shim->directory, PID_FILE, text, sizeof(text)) <= 0 ||
+            str_parse_u64(slice_trim(slice_from(text)), INT32_MAX, &pid) < 0)
                 return -EBADMSG;
         *ret = (pid_t)pid;
         return 0;
 }
 
-/* Number of kills for memory in the container's group: "oom_kill N" in version 2's memory.events and version 1's memory.oom_control. */
+/* Number of kills for memory in the container's group: "oom_kill N" in version 2's memory.events and version 1's
+ * memory.oom_control. */
 static bool read_oom(const Shim *shim) {
         static const char *const names[] = {"memory.events", "memory.oom_control"};
         char text[1024], path[512];
@@ -58,7 +60,8 @@ static bool read_oom(const Shim *shim) {
 /* The last call: whoever reads the file finds all of it or nothing. */
 static void write_exit(Shim *shim) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        _cleanup_close_ int fd = openat(shim->directory, SHIM_EXIT ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        _cleanup_close_ int fd =
+                openat(shim->directory, SHIM_EXIT ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
         if (fd < 0 || shim_exit_format(&shim->exit, &text) < 0)
                 return;
@@ -77,9 +80,11 @@ static const char *whole_path(const Shim *shim, const char *name, char text[stat
 static int call_runtime(Shim *shim, const int fds[3], const char *const *words) {
         const ShimOptions *options = shim->options;
         char log[PATH_TEXT_MAX];
-        const char *argv[RUNTIME_ARGS_MAX] = {options->runtime, "--root", options->runtime_root, "--log",
-                                              whole_path(shim, RUNTIME_LOG, log), "--log-format", "json"};
-        RuntimeCall call = {.hide = options->hide, .argv = (char *const *)(uintptr_t)argv, .fds = {fds[0], fds[1], fds[2]}};
+        const char *argv[RUNTIME_ARGS_MAX] = {
+                options->runtime, "--root", options->runtime_root, "--log", whole_path(shim, RUNTIME_LOG, log),
+                "--log-format",   "json"};
+        RuntimeCall call = {
+                .hide = options->hide, .argv = (char *const *)(uintptr_t)argv, .fds = {fds[0], fds[1], fds[2]}};
         size_t n = 7;
 
         while (*words && n + 1 < ARRAY_SIZE(argv))
@@ -100,16 +105,23 @@ static int stage_fail(Shim *shim) {
         shim->failed = true;
         (void)read_small(shim->directory, RUNTIME_LOG, shim->reason, sizeof(shim->reason));
         if (!shim->reason[0])
-                (void)snprintf(shim->reason, sizeof(shim->reason), "the runtime %s could not be run", shim->options->runtime);
+                (void)snprintf(shim->reason, sizeof(shim->reason), "the runtime %s could not be run",
+                               shim->options->runtime);
         stage_clear(shim);
         return -ECANCELED;
 }
 
 int shim_make(Shim *shim) {
         char console[64], bundle[PATH_TEXT_MAX], pid[PATH_TEXT_MAX];
-        const char *const words[] = {"create", "--bundle", whole_path(shim, "bundle", bundle), "--pid-file",
-                                     whole_path(shim, PID_FILE, pid), shim->options->tty ? "--console-socket" : shim->options->id,
-                                     shim->options->tty ? console : NULL, shim->options->id, NULL};
+        const char *const words[] = {"create",
+                                     "--bundle",
+                                     whole_path(shim, "bundle", bundle),
+                                     "--pid-file",
+                                     whole_path(shim, PID_FILE, pid),
+                                     shim->options->tty ? "--console-socket" : shim->options->id,
+                                     shim->options->tty ? console : NULL,
+                                     shim->options->id,
+                                     NULL};
         int r = shim_open_streams(shim);
 
         console_path(shim, console, sizeof(console));
@@ -127,9 +139,16 @@ int shim_make(Shim *shim) {
 int shim_start(Shim *shim) {
         char console[64], pid[PATH_TEXT_MAX], process[PATH_TEXT_MAX];
         const char *const start[] = {"start", shim->options->id, NULL};
-        const char *const exec[] = {"exec", "--detach", "--process", shim->options->exec ? whole_path(shim, shim->options->exec, process) : NULL,
-                                    "--pid-file", whole_path(shim, PID_FILE, pid), shim->options->tty ? "--console-socket" : shim->options->id, shim->options->tty ? console : NULL,
-                                    shim->options->id, NULL};
+        const char *const exec[] = {"exec",
+                                    "--detach",
+                                    "--process",
+                                    shim->options->exec ? whole_path(shim, shim->options->exec, process) : NULL,
+                                    "--pid-file",
+                                    whole_path(shim, PID_FILE, pid),
+                                    shim->options->tty ? "--console-socket" : shim->options->id,
+                                    shim->options->tty ? console : NULL,
+                                    shim->options->id,
+                                    NULL};
         int r;
 
         console_path(shim, console, sizeof(console));

@@ -18,7 +18,8 @@ static int listen_here(Shim *shim) {
         shim->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (shim->listener < 0)
                 return -errno;
-        if (bind(shim->listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(shim->listener, SHIM_CLIENTS_MAX) < 0)
+        if (bind(shim->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            listen(shim->listener, SHIM_CLIENTS_MAX) < 0)
                 return -errno;
         return 0;
 }
@@ -42,8 +43,14 @@ static int watch_signals(Shim *shim) {
 int shim_init(Shim *shim, const ShimOptions *options, Error *error) {
         int r;
 
-        *shim = (Shim){.options = options, .directory = -1, .listener = -1, .console = -1, .signals = -1, .input = -1,
-                       .output = {-1, -1}, .theirs = {-1, -1, -1}};
+        *shim = (Shim){.options = options,
+                       .directory = -1,
+                       .listener = -1,
+                       .console = -1,
+                       .signals = -1,
+                       .input = -1,
+                       .output = {-1, -1},
+                       .theirs = {-1, -1, -1}};
         for (size_t i = 0; i < SHIM_CLIENTS_MAX; i++)
                 shim->clients[i].fd = -1;
         if (chdir(options->directory) < 0)
@@ -59,12 +66,22 @@ int shim_init(Shim *shim, const ShimOptions *options, Error *error) {
                 return error_set_errno(error, r, "cannot take signals");
         if (options->log_files == 0)
                 return 0;
-        r = log_file_open(&shim->log, shim->directory, SHIM_LOG, options->log_bytes, (unsigned)options->log_files, error);
+        r = log_file_open(&shim->log, shim->directory, SHIM_LOG, options->log_bytes, (unsigned)options->log_files,
+                          error);
         shim->has_log = r >= 0;
         return r;
 }
 
-enum { POLL_LISTENER, POLL_SIGNALS, POLL_CONSOLE, POLL_OUTPUT, POLL_ERRORS, POLL_INPUT, POLL_CLIENTS, POLL_ALL = POLL_CLIENTS + SHIM_CLIENTS_MAX };
+enum {
+        POLL_LISTENER,
+        POLL_SIGNALS,
+        POLL_CONSOLE,
+        POLL_OUTPUT,
+        POLL_ERRORS,
+        POLL_INPUT,
+        POLL_CLIENTS,
+        POLL_ALL = POLL_CLIENTS + SHIM_CLIENTS_MAX
+};
 
 static void fill_polls(const Shim *shim, struct pollfd polls[static POLL_ALL]) {
         bool stuck = shim_output_is_stuck(shim), full = buffer_length(&shim->input_pending) > SHIM_INPUT_PENDING_MAX;
@@ -79,8 +96,9 @@ static void fill_polls(const Shim *shim, struct pollfd polls[static POLL_ALL]) {
                 const ShimClient *client = &shim->clients[i];
                 bool held = full && client->streams & SHIM_WANTS_STDIN;
 
-                polls[POLL_CLIENTS + i] = (struct pollfd){client->fd,
-                        (short)((held ? 0 : POLLIN) | (buffer_length(&client->output) > 0 ? POLLOUT : 0)), 0};
+                polls[POLL_CLIENTS + i] = (struct pollfd){
+                        client->fd, (short)((held ? 0 : POLLIN) | (buffer_length(&client->output) > 0 ? POLLOUT : 0)),
+                        0};
         }
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * A shim: holds one container, or one command executed in one, from its making to its end. It keeps the streams and the log,
- * serves attached clients, and writes down how it ended; the engine may come and go meanwhile. Small on purpose: one thread, poll(2).
+ * A shim: holds one container, or one command executed in one, from its making to its end. It keeps the streams and
+ * the log, serves attached clients, and writes down how it ended; the engine may come and go meanwhile. Small on
+ * purpose: one thread, poll(2).
  */
 #include <sys/types.h>
 
@@ -12,19 +13,19 @@ enum {
         SHIM_CLIENTS_MAX = 64,
         SHIM_CLIENT_OUTPUT_MAX = 262144, /* a client that lags by more stops the container's output */
         SHIM_INPUT_PENDING_MAX = 131072,
-        SHIM_EARLY_MAX = 16,             /* processes that end before we know which is ours */
+        SHIM_EARLY_MAX = 16, /* processes that end before we know which is ours */
         SHIM_REASON_MAX = 8192,
-        SHIM_CONTROL_WAIT_SEC = 60,      /* for the engine to say start */
+        SHIM_CONTROL_WAIT_SEC = 60, /* for the engine to say start */
 };
 
 typedef struct ShimOptions {
-        char *id;             /* of the container */
-        char *directory;      /* where socket, log and exit file are; the bundle is in it unless it is an exec */
-        char *runtime;        /* full path */
+        char *id;        /* of the container */
+        char *directory; /* where socket, log and exit file are; the bundle is in it unless it is an exec */
+        char *runtime;   /* full path */
         char *runtime_root;
-        char *hide;           /* mount that the runtime must not see */
-        char *memory_group;   /* cgroup directory that tells of kills for memory */
-        char *exec;           /* file with the process to execute in the container; NULL: the shim of the container itself */
+        char *hide;         /* mount that the runtime must not see */
+        char *memory_group; /* cgroup directory that tells of kills for memory */
+        char *exec; /* file with the process to execute in the container; NULL: the shim of the container itself */
         bool tty, open_stdin, stdin_once;
         uint64_t log_bytes, log_files; /* log_files 0: no log */
         bool help;
@@ -64,9 +65,9 @@ typedef struct Shim {
         } early[SHIM_EARLY_MAX];
         size_t n_early;
 
-        int input;       /* writing end of its standard input, or the terminal; -1: closed */
-        int output[2];   /* reading ends; the terminal is output[0] */
-        int theirs[3];   /* the other ends, until the runtime has them */
+        int input;     /* writing end of its standard input, or the terminal; -1: closed */
+        int output[2]; /* reading ends; the terminal is output[0] */
+        int theirs[3]; /* the other ends, until the runtime has them */
         Buffer input_pending;
         bool input_ended;
         uint16_t rows, columns;

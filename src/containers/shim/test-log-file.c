@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 #include "containers/shim/log-file.h"
@@ -69,9 +70,12 @@ static void test_full_files_move_up_and_the_oldest_goes(void **state) {
                 (void)log_file_write(&log, 0, slice_from(text), AT);
         }
         log_file_close(&log);
-        expect(directory, "log", "{\"log\":\"4\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35.775985000Z\"}\n");
-        expect(directory, "log.1", "{\"log\":\"3\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35.775985000Z\"}\n");
-        expect(directory, "log.2", "{\"log\":\"2\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35.775985000Z\"}\n");
+        expect(directory, "log",
+               "{\"log\":\"4\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35.775985000Z\"}\n");
+        expect(directory, "log.1",
+               "{\"log\":\"3\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35.775985000Z\"}\n");
+        expect(directory, "log.2",
+               "{\"log\":\"2\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:37:35.775985000Z\"}\n");
 }
 
 int main(void) {
