@@ -311,6 +311,57 @@ static void test_a_half_closed_client_gets_all_of_a_large_answer(void **state) {
 }
 
 /* A write is with the kernel, a small one waits behind it, and the answer ends meanwhile. */
+static void test_a_file_is_sent_whole_and_the_connection_goes_on(void **state) {
+        _cleanup_buffer_ Buffer got = BUFFER_INIT;
+        const char *body;
+        Bench bench;
+        int fd;
+
+        (void)state;
+        bench_init(&bench, false);
+        fd = raw_connect(&bench);
+        raw_text(fd, "HEAD /file HTTP/1.1\r\nHost: x\r\n\r\nGET /file HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n" CLOSE "\r\n");
+        raw_expect(&bench, fd, &got, NULL);
+        assert_int_equal(count_of(&got, "Content-Length: 8388608\r\n"), 2);
+        assert_int_equal(count_of(&got, "hello"), 1);
+        body = strstr(strstr(buffer_string(&got), "\r\n\r\n") + 4, "\r\n\r\n") + 4;
+        for (size_t i = 0; i < BENCH_BIG; i += 4097)
+                assert_int_equal(body[i], (char)(i * 31 >> 3));
+        (void)close(fd);
+        bench_end(&bench);
+}
+
+static void test_a_file_that_ends_too_early_breaks_the_connection(void **state) {
+        _cleanup_buffer_ Buffer got = BUFFER_INIT;
+        Bench bench;
+        int fd;
+
+        (void)state;
+        bench_init(&bench, false);
+        fd = raw_connect(&bench);
+        raw_text(fd, "GET /cut-file HTTP/1.1\r\nHost: x\r\n\r\n");
+        raw_expect(&bench, fd, &got, NULL);
+        assert_true(buffer_length(&got) < BENCH_BIG);
+        (void)close(fd);
+        bench_end(&bench);
+}
+
+static void test_a_peer_that_leaves_in_the_middle_of_a_file_leaves_nothing(void **state) {
+        _cleanup_buffer_ Buffer got = BUFFER_INIT;
+        Bench bench;
+        int fd;
+
+        (void)state;
+        bench_init(&bench, false);
+        fd = raw_connect(&bench);
+        raw_text(fd, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+        raw_expect(&bench, fd, &got, "\r\n\r\n");
+        (void)close(fd);
+        bench_turn(&bench, 200);
+        assert_int_equal(http_server_connections(bench.server), 0);
+        bench_end(&bench);
+}
+
 static void test_an_answer_that_had_to_wait_is_ended(void **state) {
         _cleanup_free_ char *bytes = calloc(1, BENCH_BIG);
         _cleanup_buffer_ Buffer got = BUFFER_INIT;
@@ -540,6 +591,9 @@ int main(void) {
                 cmocka_unit_test(test_streamed_answers_leave_at_once),
                 cmocka_unit_test(test_a_handler_hears_of_a_peer_that_went_away),
                 cmocka_unit_test(test_a_half_closed_client_gets_all_of_a_large_answer),
+                cmocka_unit_test(test_a_file_is_sent_whole_and_the_connection_goes_on),
+                cmocka_unit_test(test_a_file_that_ends_too_early_breaks_the_connection),
+                cmocka_unit_test(test_a_peer_that_leaves_in_the_middle_of_a_file_leaves_nothing),
                 cmocka_unit_test(test_an_answer_that_had_to_wait_is_ended),
                 cmocka_unit_test(test_a_stop_lets_the_last_answer_out),
                 cmocka_unit_test(test_limits_have_their_status),

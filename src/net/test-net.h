@@ -12,9 +12,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "net/http-file.h"
 #include "net/http-server.h"
 
 enum { BENCH_HELD = 20000, BENCH_BIG = 8 << 20 };
@@ -170,6 +172,20 @@ static void handle_big(HttpRequest *request) {
         free(bytes);
 }
 
+/* A file that takes many reads, with all bytes different from their neighbours. */
+static void handle_file(HttpRequest *request, bool cut) {
+        int fd = memfd_create("file", MFD_CLOEXEC);
+        char *bytes = malloc(BENCH_BIG);
+
+        for (size_t i = 0; i < BENCH_BIG; i++)
+                bytes[i] = (char)(i * 31 >> 3);
+        assert_int_equal(write(fd, bytes, BENCH_BIG), BENCH_BIG);
+        free(bytes);
+        http_respond_file(request, 200, "X-File: yes\r\n", fd);
+        if (cut)
+                assert_int_equal(ftruncate(fd, BENCH_BIG / 2), 0);
+}
+
 static void on_handle(void *userdata, HttpRequest *request) {
         Bench *bench = userdata;
         Slice path = http_request_path(request);
@@ -183,6 +199,10 @@ static void on_handle(void *userdata, HttpRequest *request) {
                 hold(bench, request, true);
         else if (slice_equals(path, slice_from("/big")))
                 handle_big(request);
+        else if (slice_equals(path, slice_from("/file")))
+                handle_file(request, false);
+        else if (slice_equals(path, slice_from("/cut-file")))
+                handle_file(request, true);
         else if (slice_equals(path, slice_from("/none")))
                 http_respond(request, 204, "", (Slice){"", 0});
         else if (slice_equals(path, slice_from("/upgrade")))
