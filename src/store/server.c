@@ -8,8 +8,11 @@
 #include "base/log.h"
 #include "net/http-server.h"
 #include "store/api/api.h"
+#include "store/ask.h"
+#include "store/beginning.h"
 #include "store/log/disk-directory.h"
 #include "store/members.h"
+#include "store/membership.h"
 #include "store/peer/peers.h"
 #include "store/replica/replica.h"
 
@@ -18,7 +21,8 @@
 #define ETCD_CLUSTER_VERSION "3.4.0"
 
 enum {
-        HAND_OVER_MSEC = 1000,  /* longest wait for another leader before a stop */
+        STOP_MSEC = 1000,       /* longest wait, before a stop, for another leader and for what is under way */
+        STOP_HEARTBEATS = 2,    /* a former leader stays for so long: others send to it until they hear of the next */
         PUBLISH_RETRY_MSEC = 1000,
 };
 
@@ -41,7 +45,8 @@ struct Server {
         uv_loop_t *loop;
         const Settings *settings;
         Disk *disk;
-        Replica *replica;
+        Beginning beginning;
+        Replica *replica; /* of the beginning */
         Peers *peers;
         HttpServer *clients;      /* serves clients */
         HttpServer *members_http; /* serves other members */
@@ -53,10 +58,13 @@ struct Server {
         uv_check_t check;
         uv_idle_t idle;
         uv_timer_t tick;
-        uv_timer_t hand_over;
+        uv_timer_t stop;
         unsigned open_handles;
         unsigned works;           /* on worker threads */
         bool stopping, closing;
+        bool handing_over;
+        bool removal_logged, urls_checked;
+        Usec leader_changed;
         bool in_run;
         bool published, publishing;
         Usec publish_retry;
@@ -124,7 +132,7 @@ static int on_frame(void *userdata, uint64_t from, RaftPayload *frame) {
         Server *server = userdata;
         int r = replica_receive(server->replica, from, frame);
 
-        if (r < 0)
+        if (r < 0 && r != -EPERM)
                 log_warning("member %" PRIx64 " sent a frame that makes no sense: the connection is closed", from);
         return r;
 }
@@ -133,7 +141,20 @@ static void on_unreachable(void *userdata, uint64_t to) {
         replica_report_unreachable(((Server *)userdata)->replica, to);
 }
 
-static const PeersOps peers_ops = {.frame = on_frame, .unreachable = on_unreachable};
+static bool on_is_removed(void *userdata, uint64_t id) {
+        return replica_is_removed(((Server *)userdata)->replica, id);
+}
+
+static void on_removed(void *userdata, uint64_t by) {
+        replica_hear_removed(((Server *)userdata)->replica, by);
+}
+
+static const PeersOps peers_ops = {
+        .frame = on_frame,
+        .unreachable = on_unreachable,
+        .is_removed = on_is_removed,
+        .removed = on_removed,
+};
 
 /* ---- members ---- */
 
@@ -191,6 +212,23 @@ static void server_watch_members(Server *server) {
                 server->members_watch = NULL;
 }
 
+/* The cluster decides where a member is found; it can only be told. */
+static void server_check_urls(Server *server) {
+        const StoreMember *self = members_find(&server->members, replica_id(server->replica));
+        char text[URL_TEXT_MAX];
+
+        if (!self || server->urls_checked)
+                return;
+        server->urls_checked = true;
+        for (size_t i = 0; i < server->settings->advertise_peer.length; i++) {
+                url_format(&server->settings->advertise_peer.items[i], text);
+                if (!string_list_contains(&self->peer_urls, text))
+                        log_warning("--initial-advertise-peer-urls has %s, but the cluster finds this member at %s: tell it with "
+                                    "\"faering store member update %" PRIx64 " %s\", or correct the option",
+                                    text, self->peer_urls.length ? self->peer_urls.items[0] : "no URL", self->id, text);
+        }
+}
+
 static void server_refresh_members(Server *server) {
         server_watch_members(server);
         if (!server->members_stale)
@@ -200,6 +238,7 @@ static void server_refresh_members(Server *server) {
         server->members_stale = false;
         if (server->members.length > 0)
                 server_update_peers(server);
+        server_check_urls(server);
 }
 
 static bool server_is_published(const Server *server) {
@@ -251,12 +290,35 @@ static void server_note_leader(Server *server) {
                 return;
         server->leader = leader;
         server->leader_since = clock_wall();
+        server->leader_changed = now_monotonic();
         if (leader == RAFT_ID_NONE)
                 log_info("no leader at present");
         else
                 log_info("member %" PRIx64 " leads%s", leader, leader == replica_id(server->replica) ? ": this one" : "");
-        if (server->stopping && leader != replica_id(server->replica))
+}
+
+/* What came before the stop is answered first, and whoever still takes this member for the leader is served. */
+static bool server_may_close(const Server *server) {
+        Usec stay = STOP_HEARTBEATS * server->settings->heartbeat_msec * USEC_PER_MSEC;
+
+        if (!replica_is_quiet(server->replica))
+                return false;
+        return !server->handing_over || (server->leader != replica_id(server->replica) && server->leader != RAFT_ID_NONE &&
+                                         now_monotonic() - server->leader_changed >= stay);
+}
+
+static void server_consider_end(Server *server) {
+        if (replica_failure(server->replica, &server->failure) < 0) {
+                server->failed = replica_failure(server->replica, NULL);
                 server_close(server);
+        } else if (replica_may_leave(server->replica)) {
+                log_info("this member, %" PRIx64 ", was removed from its cluster: it ends, and cannot return under this id. To use "
+                         "the machine again, delete %s and add it anew (faering store member add)",
+                         replica_id(server->replica), server->settings->data_dir);
+                server_close(server);
+        } else if (server->stopping && server_may_close(server)) {
+                server_close(server);
+        }
 }
 
 static void on_idle(uv_idle_t *idle) {
@@ -281,10 +343,7 @@ static void server_run(Server *server) {
         else
                 (void)uv_idle_stop(&server->idle);
         server->in_run = false;
-        if (replica_failure(server->replica, &server->failure) < 0) {
-                server->failed = replica_failure(server->replica, NULL);
-                server_close(server);
-        }
+        server_consider_end(server);
 }
 
 static void on_check(uv_check_t *check) {
@@ -350,7 +409,9 @@ static Waiting *waiting_new(Server *server, StoreDone done, void *data) {
 static void backend_propose(void *userdata, const Command *command, StoreDone done, void *data) {
         Server *server = userdata;
         Waiting *waiting = waiting_new(server, done, data);
-        int r = waiting ? replica_propose(server->replica, command, on_replica_done, waiting, NULL) : -ENOMEM;
+        int r = server->stopping ? -ESHUTDOWN
+                : waiting        ? replica_propose(server->replica, command, on_replica_done, waiting, NULL)
+                                 : -ENOMEM;
 
         if (r >= 0)
                 return;
@@ -367,6 +428,21 @@ static void backend_read_index(void *userdata, Usec timeout, StoreDone done, voi
                 return;
         free(waiting);
         refuse(done, data, r);
+}
+
+static void backend_change_member(void *userdata, const StoreMemberChange *change, StoreDone done, void *data) {
+        Server *server = userdata;
+        const Membership membership = {
+                .replica = server->replica,
+                .members = &server->members,
+                .peers = server->peers,
+                .strict = server->settings->strict_reconfig_check,
+        };
+
+        if (server->stopping)
+                refuse(done, data, -ESHUTDOWN);
+        else
+                membership_change(&membership, change, reason_text, done, data);
 }
 
 static void backend_status(void *userdata, StoreStatus *ret_status) {
@@ -431,6 +507,7 @@ static const StoreBackend server_backend = {
         .now = backend_now,
         .propose = backend_propose,
         .read_index = backend_read_index,
+        .change_member = backend_change_member,
         .status = backend_status,
         .members = backend_members,
         .followers = backend_followers,
@@ -438,12 +515,25 @@ static const StoreBackend server_backend = {
 
 /* ---- what other members ask over HTTP ---- */
 
+static void respond_view(Server *server, HttpRequest *request) {
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        const RaftConfState *state = raft_configuration(replica_raft(server->replica));
+
+        if (cluster_view_format(&body, replica_cluster(server->replica), &server->members, state, replica_tree(server->replica)) < 0)
+                http_respond_text(request, 503, "out of memory\n");
+        else
+                http_respond(request, 200, "Content-Type: application/json\r\n",
+                             (Slice){buffer_data(&body), buffer_length(&body)});
+}
+
 static void on_member_request(void *userdata, HttpRequest *request) {
         Server *server = userdata;
         Slice path = http_request_path(request);
 
         if (slice_equals(path, slice_from(PEERS_PATH)))
                 peers_handle(server->peers, request);
+        else if (slice_equals(path, slice_from(ASK_PATH)))
+                respond_view(server, request);
         else
                 http_respond_text(request, 404, "404 page not found\n");
 }
@@ -452,41 +542,6 @@ static const HttpServerOps client_ops = {.handle = api_handle};
 static const HttpServerOps member_ops = {.handle = on_member_request};
 
 /* ---- beginning ---- */
-
-static int server_open_replica(Server *server, Error *error) {
-        const Settings *settings = server->settings;
-        const BootstrapMember *self = bootstrap_find(&settings->bootstrap, settings->name);
-        ReplicaConfig config = {
-                .id = self->id,
-                .cluster = settings->bootstrap.cluster,
-                .tick = settings->heartbeat_msec * USEC_PER_MSEC,
-                .election_ticks = (unsigned)(settings->election_msec / settings->heartbeat_msec),
-                .request_timeout = 5 * USEC_PER_SEC + 2 * settings->election_msec * USEC_PER_MSEC,
-                .snapshot_entries = settings->snapshot_count,
-        };
-        ReplicaMember members[RAFT_MEMBERS_MAX];
-        uint64_t seed;
-        int r;
-
-        random_secret(&seed, sizeof(seed));
-        random_seed(&config.random, seed);
-        random_secret(&config.tree.seed, sizeof(config.tree.seed));
-        for (size_t i = 0; i < settings->bootstrap.count; i++)
-                members[i] = (ReplicaMember){settings->bootstrap.members[i].id, settings->bootstrap.members[i].attributes};
-        r = log_exists(server->disk);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot read %s", settings->data_dir);
-        if (r == 0 && str_equals(settings->initial_cluster_state, "existing"))
-                return error_set(error, -ENOENT,
-                                 "--initial-cluster-state is existing, but %s holds no data, and joining a running cluster needs "
-                                 "the members API of a later version: start the cluster's members together with \"new\"",
-                                 settings->data_dir);
-        if (r == 0)
-                r = replica_bootstrap(server->disk, &config, members, settings->bootstrap.count, error);
-        if (r < 0)
-                return r;
-        return replica_open(&config, server->disk, &replica_ops, server, &server->replica, error);
-}
 
 static int server_listen(HttpServer *http, const UrlList *urls, Error *error) {
         for (size_t i = 0; i < urls->length; i++) {
@@ -509,11 +564,20 @@ static int server_start_handles(Server *server) {
 
 /* The addresses of the first moment; from the first applied entry on the tree knows them. */
 static void server_set_first_peers(Server *server) {
-        for (size_t i = 0; i < server->settings->bootstrap.count; i++) {
-                const BootstrapMember *member = &server->settings->bootstrap.members[i];
+        const Bootstrap *founders = &server->settings->bootstrap;
+        const ClusterView *view = &server->beginning.view;
 
-                (void)peers_set(server->peers, member->id, member->urls, member->url_count);
+        for (size_t i = 0; i < view->count; i++) {
+                _cleanup_free_ Url *urls = NULL;
+                int n = parse_urls(&view->members[i].peer_urls, &urls);
+
+                if (n > 0)
+                        (void)peers_set(server->peers, view->members[i].id, urls, (size_t)n);
         }
+        if (server->beginning.has_data || view->count > 0)
+                return;
+        for (size_t i = 0; i < founders->count; i++)
+                (void)peers_set(server->peers, founders->members[i].id, founders->members[i].urls, founders->members[i].url_count);
 }
 
 static void server_log_recovery(const Server *server) {
@@ -541,7 +605,8 @@ static int server_init(Server *server, Error *error) {
         }
         r = disk_directory_new(settings->data_dir, &server->disk, error);
         if (r >= 0)
-                r = server_open_replica(server, error);
+                r = beginning_open(server->loop, settings, server->disk, &replica_ops, server, &server->beginning, error);
+        server->replica = server->beginning.replica;
         if (r >= 0)
                 r = server_start_handles(server);
         if (r >= 0)
@@ -555,8 +620,8 @@ static void server_start_loop(Server *server) {
         (void)uv_check_init(server->loop, &server->check);
         (void)uv_idle_init(server->loop, &server->idle);
         (void)uv_timer_init(server->loop, &server->tick);
-        (void)uv_timer_init(server->loop, &server->hand_over);
-        server->check.data = server->idle.data = server->tick.data = server->hand_over.data = server;
+        (void)uv_timer_init(server->loop, &server->stop);
+        server->check.data = server->idle.data = server->tick.data = server->stop.data = server;
         server->open_handles = 4;
         (void)uv_check_start(&server->check, on_check);
         (void)uv_timer_start(&server->tick, on_tick, 0, server->settings->heartbeat_msec);
@@ -607,10 +672,10 @@ static void server_close(Server *server) {
         uv_close((uv_handle_t *)&server->check, on_handle_closed);
         uv_close((uv_handle_t *)&server->idle, on_handle_closed);
         uv_close((uv_handle_t *)&server->tick, on_handle_closed);
-        uv_close((uv_handle_t *)&server->hand_over, on_handle_closed);
+        uv_close((uv_handle_t *)&server->stop, on_handle_closed);
 }
 
-static void on_hand_over_timeout(uv_timer_t *timer) {
+static void on_stop_timeout(uv_timer_t *timer) {
         server_close(timer->data);
 }
 
@@ -621,11 +686,10 @@ void server_stop(Server *server) {
         http_server_stop_listening(server->clients);
         if (server->leader == replica_id(server->replica) && replica_hand_over(server->replica)) {
                 log_info("handing leadership over");
-                (void)uv_timer_start(&server->hand_over, on_hand_over_timeout, HAND_OVER_MSEC, 0);
-                server_run(server);
-                return;
+                server->handing_over = true;
         }
-        server_close(server);
+        (void)uv_timer_start(&server->stop, on_stop_timeout, STOP_MSEC, 0);
+        server_run(server);
 }
 
 int server_free(Server *server, Error *error) {
@@ -636,6 +700,7 @@ int server_free(Server *server, Error *error) {
                 *error = server->failure;
         server->members_watch = watcher_free(server->members_watch);
         replica_free(server->replica, false);
+        cluster_view_deinit(&server->beginning.view);
         disk_directory_free(server->disk);
         members_deinit(&server->members);
         string_list_deinit(&server->advertised);

@@ -29,9 +29,13 @@ const Option *settings_options(Settings *s) {
                 {"initial-cluster", 0, OPTION_STRING, "NAME=URL,…", "ETCD_INITIAL_CLUSTER",
                  "all members of a cluster that begins (default: this one alone)", &s->initial_cluster, NULL},
                 {"initial-cluster-state", 0, OPTION_STRING, "new|existing", "ETCD_INITIAL_CLUSTER_STATE",
-                 "whether the cluster begins now (default: new)", &s->initial_cluster_state, NULL},
+                 "whether the cluster begins now, or has added this member (default: new)", &s->initial_cluster_state, NULL},
                 {"initial-cluster-token", 0, OPTION_STRING, "TOKEN", "ETCD_INITIAL_CLUSTER_TOKEN",
                  "tells clusters apart that were given the same URLs (default: etcd-cluster)", &s->initial_cluster_token, NULL},
+                {"force-new-cluster", 0, OPTION_SWITCH, NULL, "ETCD_FORCE_NEW_CLUSTER",
+                 "go on alone with this member's data, when a majority is lost for good", &s->force_new_cluster, NULL},
+                {"strict-reconfig-check", 0, OPTION_SWITCH, NULL, "ETCD_STRICT_RECONFIG_CHECK",
+                 "refuse a removal after which the cluster would stand still (default: true)", &s->strict_reconfig_check, NULL},
                 {"heartbeat-interval", 0, OPTION_U64, "MSEC", "ETCD_HEARTBEAT_INTERVAL",
                  "time between a leader's heartbeats (default: 100)", &s->heartbeat_msec, NULL},
                 {"election-timeout", 0, OPTION_U64, "MSEC", "ETCD_ELECTION_TIMEOUT",
@@ -99,15 +103,7 @@ static int settle_cluster(Settings *s, Error *error) {
         if (!buffer_string(&alone))
                 return -ENOMEM;
         r = set_default(&s->initial_cluster, buffer_string(&alone));
-        if (r >= 0)
-                r = bootstrap_parse(s->initial_cluster, s->initial_cluster_token, &s->bootstrap, error);
-        if (r < 0)
-                return r;
-        if (!bootstrap_find(&s->bootstrap, s->name))
-                return error_set(error, -EINVAL,
-                                 "--initial-cluster does not name this member, \"%s\": add %s=URL to it, or correct --name",
-                                 s->name, s->name);
-        return 0;
+        return r < 0 ? r : bootstrap_parse(s->initial_cluster, s->initial_cluster_token, &s->bootstrap, error);
 }
 
 static int settings_check(Settings *s, Error *error) {
@@ -159,7 +155,8 @@ static int settings_fill(Settings *s) {
 }
 
 int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error) {
-        _cleanup_(settings_deinit) Settings settings = {.heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000};
+        _cleanup_(settings_deinit) Settings settings = {
+                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true};
         _cleanup_string_list_ StringList arguments = {0};
         int r;
 

@@ -15,6 +15,8 @@ typedef struct Settings {
         char *initial_cluster, *initial_cluster_state, *initial_cluster_token;
         uint64_t heartbeat_msec, election_msec;
         uint64_t snapshot_count;
+        bool force_new_cluster;
+        bool strict_reconfig_check;
         bool enable_v2;
         bool debug;
         bool help, version;

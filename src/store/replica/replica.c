@@ -219,6 +219,7 @@ static int replica_recover(Replica *replica, Error *error) {
         replica->recovery = (ReplicaRecovery){
                 .snapshot_index = replica->counts.applied_index,
                 .entries = found.entries.length,
+                .commit = found.hard_state.commit,
                 .cut_bytes = found.cut_bytes,
                 .cut_offset = found.cut_offset,
         };
@@ -359,6 +360,10 @@ void replica_report_unreachable(Replica *replica, uint64_t to) {
 void replica_job_done(Replica *replica, DiskJob *job, int r) {
         if (!persist_job_done(replica, job, r) && !compact_job_done(replica, job, r) && !transfer_job_done(replica, job, r))
                 assert(!"a job that is not ours");
+}
+
+bool replica_is_quiet(const Replica *replica) {
+        return replica->proposal_count == 0 && replica->change_count == 0 && replica->held_count == 0;
 }
 
 bool replica_hand_over(Replica *replica) {

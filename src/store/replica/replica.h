@@ -162,6 +162,9 @@ bool replica_may_leave(const Replica *replica);
 /* `done` will not be called; a command may be carried out all the same. */
 void replica_request_cancel(ReplicaRequest *request);
 
+/* Whether nothing that came to this member waits for the cluster any more. */
+bool replica_is_quiet(const Replica *replica);
+
 /* Asks for leadership to move to the member that is nearest to it, before a stop. False when there is none. */
 bool replica_hand_over(Replica *replica);
 
@@ -184,6 +187,7 @@ uint64_t replica_cluster(const Replica *replica);
 typedef struct ReplicaRecovery {
         uint64_t snapshot_index;
         size_t entries;
+        uint64_t commit; /* known to be committed; 0: nothing is */
         uint64_t cut_bytes;
         char cut_segment[64];
         uint64_t cut_offset;
