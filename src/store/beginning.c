@@ -45,6 +45,8 @@ static int begin_new(uv_loop_t *loop, const Settings *settings, Disk *disk, Repl
         r = find_self(settings, &self, error);
         if (r < 0)
                 return r;
+        if (bootstrap_find(&settings->bootstrap, ""))
+                return error_set(error, -EINVAL, "--initial-cluster has a URL without a name: write NAME=URL for each founder");
         if (settings->bootstrap.count > 1) {
                 r = ask_members(loop, &settings->bootstrap, self, is_founded, settings, &view, NULL);
                 if (r >= 0)
