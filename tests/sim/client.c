@@ -84,7 +84,7 @@ static Random *chance_of(Client *client) {
 }
 
 static void client_move(Client *client) {
-        client->server = &client->world->servers[random_below(chance_of(client), client->world->plan.servers)];
+        client->server = world_draw_server(client->world, chance_of(client));
         client->read_life = 0;
 }
 

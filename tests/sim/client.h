@@ -8,11 +8,5 @@ void clients_begin(World *world);
 void clients_end(World *world);
 void clients_deinit(World *world);
 
-/* Proposes a write at the server once; true as soon as it was done. For the end of a run: every server must work. */
-typedef struct Probe {
-        bool under_way, done;
-        unsigned life;
-        uint64_t attempts;
-} Probe;
-
+/* Proposes a write at the server once, until it was done. */
 void client_probe(Server *server, Probe *probe);

@@ -32,6 +32,7 @@ static void parcel_free(World *world, Parcel *parcel) {
 static void on_arrival(World *world, Timer *timer) {
         Parcel *parcel = container_of(timer, Parcel, timer);
         Server *at = parcel->frame ? parcel->to : parcel->from;
+        int r;
 
         if (at->replica && server_defers(at, timer))
                 return;
@@ -46,7 +47,8 @@ static void on_arrival(World *world, Timer *timer) {
                 if (parcel->number < link->delivered)
                         world_count(world, COUNT_MESSAGES_REORDERED, 1);
                 link->delivered = max_of(link->delivered, parcel->number);
-                if (replica_receive(at->replica, parcel->from->id, parcel->frame) == -EBADMSG)
+                r = replica_receive(at->replica, parcel->from->id, parcel->frame);
+                if (r == -EBADMSG)
                         world_violate(world, "server %" PRIu64 " cannot read a message of server %" PRIu64, at->id,
                                       parcel->from->id);
                 server_wake(at);
@@ -144,6 +146,21 @@ void network_send(Server *from, uint64_t id, bool bulk, Slice frame) {
                 world_count(world, COUNT_MESSAGES_TWICE, 1);
                 network_post(from, to, payload,
                              draw_delay(world, bulk, frame.length) + random_below(chance, USEC_PER_SEC));
+        }
+}
+
+void network_dial(Server *server) {
+        World *world = server->world;
+        const RaftConfState *state = raft_configuration(replica_raft(server->replica));
+
+        for (size_t i = 0; i < world->length; i++) {
+                Server *other = &world->servers[i];
+
+                if (other == server || !other->replica || !server_is_member(other, state) ||
+                    network_link(world, server, other)->cut || world->now < other->paused_until)
+                        continue;
+                if (replica_is_removed(other->replica, server->id))
+                        replica_hear_removed(server->replica, other->id);
         }
 }
 

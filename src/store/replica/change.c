@@ -270,7 +270,7 @@ void replica_hear_removed(Replica *replica, uint64_t by) {
 }
 
 bool replica_may_leave(const Replica *replica) {
-        const RaftIds *voters = &raft_configuration(replica->raft)->voters;
+        const RaftIds *voters = &replica->configuration.voters;
         size_t others = 0, told = 0;
 
         if (!replica->removed)

@@ -24,7 +24,7 @@ static int compact_begin(Replica *replica) {
         replica->snapshot_meta = (SnapshotMeta){
                 .index = replica->counts.applied_index,
                 .term = replica->counts.applied_term,
-                .conf_state = *raft_configuration(replica->raft),
+                .conf_state = replica->configuration,
         };
         r = snapshot_begin(&replica->tree, &replica->snapshot);
         if (r < 0)

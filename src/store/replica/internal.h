@@ -120,6 +120,7 @@ struct Replica {
         void *userdata;
         Raft *raft;
         RaftMemoryStorage storage;
+        RaftConfState configuration; /* as of the applied index; the core's own is ahead while a snapshot is installed */
         Log *log;
         Tree tree;
         RaftReady ready;

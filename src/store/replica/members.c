@@ -129,7 +129,7 @@ static int members_share_url(const Replica *replica, uint64_t id, Slice attribut
 
 /* 0, or the ReplicaChangeCode that refuses it: by the tree alone, so that all members judge alike. */
 static int change_judge(const Replica *replica, const RaftConfSingle *single, Slice attributes) {
-        const RaftConfState *state = raft_configuration(replica->raft);
+        const RaftConfState *state = &replica->configuration;
         const Node *node;
         int r;
 
@@ -194,7 +194,7 @@ int members_apply(Replica *replica, const RaftEntry *entry) {
         context = change_decode_context(change.context);
         r = change.length == 1 ? change_judge(replica, &change.changes[0], context.attributes) : 0;
         if (r == 0) {
-                r = raft_apply_conf_change(replica->raft, &change, NULL, NULL);
+                r = raft_apply_conf_change(replica->raft, &change, &replica->configuration, NULL);
                 if (r == RAFT_CHANGE_REFUSED)
                         r = REPLICA_CHANGE_REFUSED;
                 else if (r == 0)

@@ -147,7 +147,7 @@ static int fill_storage(Replica *replica, RaftSnapshot *snapshot, LogRecovery *f
                         replica->change_index = found->entries.items[i].index;
         if (snapshot) {
                 r = raft_memory_storage_apply_snapshot(storage, snapshot);
-                storage->conf_state = snapshot->conf_state;
+                storage->conf_state = replica->configuration = snapshot->conf_state;
         }
         if (r >= 0)
                 r = raft_memory_storage_append(storage, found->entries.items, found->entries.length);
@@ -507,6 +507,10 @@ Tree *replica_tree(Replica *replica) {
 
 const Raft *replica_raft(const Replica *replica) {
         return replica->raft;
+}
+
+const RaftConfState *replica_configuration(const Replica *replica) {
+        return &replica->configuration;
 }
 
 uint64_t replica_id(const Replica *replica) {

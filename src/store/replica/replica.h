@@ -180,6 +180,7 @@ int replica_failure(const Replica *replica, Error *error);
 
 Tree *replica_tree(Replica *replica);
 const Raft *replica_raft(const Replica *replica);
+const RaftConfState *replica_configuration(const Replica *replica); /* of what is applied */
 uint64_t replica_id(const Replica *replica);
 uint64_t replica_cluster(const Replica *replica);
 

@@ -338,6 +338,7 @@ static void install_complete(Replica *replica) {
         }
         replica->counts.applied_index = install->snapshot->index;
         replica->counts.applied_term = install->snapshot->term;
+        replica->configuration = install->snapshot->conf_state;
         replica->previous_snapshot_index = install->snapshot->index;
         replica->bytes_since_snapshot = 0;
         replica->last_removal = 0; /* the snapshot has it, for good */
