@@ -63,6 +63,7 @@ struct Server {
         unsigned works;           /* on worker threads */
         bool stopping, closing;
         bool handing_over;
+        bool last_turn;
         bool removal_logged, urls_checked;
         Usec leader_changed;
         bool in_run;
@@ -307,22 +308,43 @@ static bool server_may_close(const Server *server) {
                                          now_monotonic() - server->leader_changed >= stay);
 }
 
+/* In the next turn: what was answered in this one leaves first. */
+static void server_close_soon(Server *server) {
+        if (server->last_turn)
+                server_close(server);
+        server->last_turn = true;
+}
+
+static void server_log_removal(Server *server) {
+        if (server->removal_logged)
+                return;
+        server->removal_logged = true;
+        log_info("this member, %" PRIx64 ", was removed from its cluster: it ends, and cannot return under this id. To use the machine "
+                 "again, delete %s and add it anew (faering store member add)",
+                 replica_id(server->replica), server->settings->data_dir);
+}
+
 static void server_consider_end(Server *server) {
         if (replica_failure(server->replica, &server->failure) < 0) {
                 server->failed = replica_failure(server->replica, NULL);
                 server_close(server);
         } else if (replica_may_leave(server->replica)) {
-                log_info("this member, %" PRIx64 ", was removed from its cluster: it ends, and cannot return under this id. To use "
-                         "the machine again, delete %s and add it anew (faering store member add)",
-                         replica_id(server->replica), server->settings->data_dir);
-                server_close(server);
+                server_log_removal(server);
+                server_close_soon(server);
         } else if (server->stopping && server_may_close(server)) {
-                server_close(server);
+                server_close_soon(server);
         }
 }
 
 static void on_idle(uv_idle_t *idle) {
         (void)idle; /* its being active keeps the loop from sleeping */
+}
+
+static void server_sleep(Server *server, bool may_sleep) {
+        if (may_sleep)
+                (void)uv_idle_stop(&server->idle);
+        else
+                (void)uv_idle_start(&server->idle, on_idle);
 }
 
 /* All that has come in this turn is one batch: carried out here, after the input and before the loop sleeps. */
@@ -336,14 +358,13 @@ static void server_run(Server *server) {
         more = replica_run(server->replica);
         peers_flush(server->peers);
         server_note_leader(server);
-        server_refresh_members(server);
-        server_publish(server);
-        if (more)
-                (void)uv_idle_start(&server->idle, on_idle);
-        else
-                (void)uv_idle_stop(&server->idle);
-        server->in_run = false;
         server_consider_end(server);
+        if (!server->closing) {
+                server_refresh_members(server);
+                server_publish(server);
+                server_sleep(server, !more && !server->last_turn);
+        }
+        server->in_run = false;
 }
 
 static void on_check(uv_check_t *check) {

@@ -19,7 +19,7 @@ PATCHES = ROOT / "tests/sim/mutants"
 PLACE = ROOT / "build-check/mutants"
 TREE = PLACE / "tree"
 BUILD = PLACE / "build"
-COPIED = ["meson.build", "meson_options.txt", "src", "tests", "tools", "docs"]
+COPIED = ["meson.build", "meson_options.txt", "src", "tests", "tools", "docs", "data"]
 SEEDS = "1-200"
 # Above the copy git must not see the repository around it: it would take the patch for one of that.
 ENVIRONMENT = {**os.environ, "GIT_CEILING_DIRECTORIES": str(PLACE)}

@@ -102,7 +102,19 @@ static void held_step(Replica *replica, Held *held) {
         held_free(replica, held);
 }
 
+/* Who was removed is sent nothing more, not even that it is so: it hears it from the others, and that is the answer. */
+static void removal_answer(Replica *replica) {
+        list_foreach(&replica->changes, node) {
+                ReplicaRequest *request = container_of(node, ReplicaRequest, link);
+
+                if (request->removes_self)
+                        request_finish(request, &(ReplicaResult){.raft_index = replica->counts.applied_index});
+        }
+}
+
 void changes_run(Replica *replica) {
+        if (replica->removed)
+                removal_answer(replica);
         list_foreach(&replica->held, node) {
                 Held *held = container_of(node, Held, link);
 
@@ -195,6 +207,7 @@ int replica_change_members(Replica *replica, const ReplicaChange *change, Replic
                 free(request);
                 return r;
         }
+        request->removes_self = change->kind == REPLICA_CHANGE_REMOVE && change->id == replica->config.id;
         replica->change_count++;
         list_append(&replica->changes, &request->link);
         hold(replica, &message);

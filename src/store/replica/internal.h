@@ -50,6 +50,7 @@ struct ReplicaRequest {
         ReplicaDone done; /* NULL: cancelled */
         void *userdata;
         RaftPayload *payload; /* a proposal that has not been proposed yet */
+        bool removes_self;    /* of a change: this member */
         uint64_t round;       /* of a read: the one that serves it; 0: none yet */
 };
 
