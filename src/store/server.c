@@ -3,35 +3,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/log.h"
-#include "net/http-server.h"
-#include "store/api/api.h"
 #include "store/ask.h"
-#include "store/beginning.h"
 #include "store/log/disk-directory.h"
-#include "store/members.h"
-#include "store/membership.h"
-#include "store/peer/peers.h"
-#include "store/replica/replica.h"
-
-/* What /version says: the server whose v2 protocol this one speaks. */
-#define ETCD_VERSION "3.4.23"
-#define ETCD_CLUSTER_VERSION "3.4.0"
+#include "store/server-internal.h"
 
 enum {
         STOP_MSEC = 1000,       /* longest wait, before a stop, for another leader and for what is under way */
         STOP_HEARTBEATS = 2,    /* a former leader stays for so long: others send to it until they hear of the next */
-        PUBLISH_RETRY_MSEC = 1000,
 };
-
-/* A request of the API that waits for the replica. */
-typedef struct Waiting {
-        Server *server;
-        StoreDone done;
-        void *data;
-} Waiting;
 
 /* A disk job on a worker thread. */
 typedef struct Work {
@@ -41,46 +22,8 @@ typedef struct Work {
         int r;
 } Work;
 
-struct Server {
-        uv_loop_t *loop;
-        const Settings *settings;
-        Disk *disk;
-        Beginning beginning;
-        Replica *replica; /* of the beginning */
-        Peers *peers;
-        HttpServer *clients;      /* serves clients */
-        HttpServer *members_http; /* serves other members */
-        Api api;
-        Members members;
-        bool members_stale;
-        Watcher *members_watch;
-        StringList advertised;
-        uv_check_t check;
-        uv_idle_t idle;
-        uv_timer_t tick;
-        uv_timer_t stop;
-        unsigned open_handles;
-        unsigned works;           /* on worker threads */
-        bool stopping, closing;
-        bool handing_over;
-        bool last_turn;
-        bool removal_logged, urls_checked;
-        Usec leader_changed;
-        bool in_run;
-        bool published, publishing;
-        Usec publish_retry;
-        uint64_t leader;
-        WallUsec started, leader_since;
-        Error failure;
-        int failed;
-};
-
 static void server_run(Server *server);
 static void server_close(Server *server);
-
-static Usec now_monotonic(void) {
-        return clock_monotonic();
-}
 
 /* ---- what the replica asks for ---- */
 
@@ -157,131 +100,6 @@ static const PeersOps peers_ops = {
         .removed = on_removed,
 };
 
-/* ---- members ---- */
-
-static int parse_urls(const StringList *texts, Url **ret_urls) {
-        Url *urls = calloc(texts->length + 1, sizeof(*urls));
-        size_t count = 0;
-
-        if (!urls)
-                return -ENOMEM;
-        for (size_t i = 0; i < texts->length; i++)
-                if (url_parse(texts->items[i], 0, &urls[count], NULL) >= 0)
-                        count++;
-        *ret_urls = urls;
-        return (int)count;
-}
-
-static void server_update_peers(Server *server) {
-        uint64_t ids[RAFT_MEMBERS_MAX];
-        size_t count = 0;
-
-        for (size_t i = 0; i < server->members.length && count < RAFT_MEMBERS_MAX; i++) {
-                const StoreMember *member = &server->members.items[i];
-                _cleanup_free_ Url *urls = NULL;
-                int n = parse_urls(&member->peer_urls, &urls);
-
-                ids[count++] = member->id;
-                if (n > 0)
-                        (void)peers_set(server->peers, member->id, urls, (size_t)n); /* tried again at the next change */
-        }
-        if (count > 0)
-                peers_keep_only(server->peers, ids, count);
-}
-
-static void on_members_event(Watcher *watcher, void *userdata) {
-        Server *server = userdata;
-        Event *event;
-
-        while ((event = watcher_take(watcher)))
-                event_unref(event);
-        server->members_stale = true;
-        if (watcher_state(watcher) != WATCHER_WAITING)
-                server->members_watch = watcher_free(server->members_watch);
-}
-
-static void server_watch_members(Server *server) {
-        const WatchOptions options = {
-                .path = slice_from(TREE_SYSTEM "/members"),
-                .recursive = true,
-                .stream = true,
-                .ready = on_members_event,
-                .userdata = server,
-        };
-
-        if (!server->members_watch && tree_watch(replica_tree(server->replica), &options, &server->members_watch, NULL) != 0)
-                server->members_watch = NULL;
-}
-
-/* The cluster decides where a member is found; it can only be told. */
-static void server_check_urls(Server *server) {
-        const StoreMember *self = members_find(&server->members, replica_id(server->replica));
-        char text[URL_TEXT_MAX];
-
-        if (!self || server->urls_checked)
-                return;
-        server->urls_checked = true;
-        for (size_t i = 0; i < server->settings->advertise_peer.length; i++) {
-                url_format(&server->settings->advertise_peer.items[i], text);
-                if (!string_list_contains(&self->peer_urls, text))
-                        log_warning("--initial-advertise-peer-urls has %s, but the cluster finds this member at %s: tell it with "
-                                    "\"faering store member update %" PRIx64 " %s\", or correct the option",
-                                    text, self->peer_urls.length ? self->peer_urls.items[0] : "no URL", self->id, text);
-        }
-}
-
-static void server_refresh_members(Server *server) {
-        server_watch_members(server);
-        if (!server->members_stale)
-                return;
-        if (members_read(&server->members, replica_tree(server->replica)) < 0)
-                return;
-        server->members_stale = false;
-        if (server->members.length > 0)
-                server_update_peers(server);
-        server_check_urls(server);
-}
-
-static bool server_is_published(const Server *server) {
-        const StoreMember *self = members_find(&server->members, replica_id(server->replica));
-
-        if (!self || !str_equals(self->name, server->settings->name) || self->client_urls.length != server->advertised.length)
-                return false;
-        for (size_t i = 0; i < server->advertised.length; i++)
-                if (!str_equals(self->client_urls.items[i], server->advertised.items[i]))
-                        return false;
-        return true;
-}
-
-static void on_published(void *userdata, const ReplicaResult *result) {
-        Server *server = userdata;
-
-        server->publishing = false;
-        if (result->r < 0)
-                server->publish_retry = now_monotonic() + PUBLISH_RETRY_MSEC * USEC_PER_MSEC;
-}
-
-/* Tells the cluster this member's name and client URLs. */
-static void server_publish(Server *server) {
-        _cleanup_buffer_ Buffer path = BUFFER_INIT, value = BUFFER_INIT;
-        Command command = {.kind = COMMAND_SET};
-
-        if (server->publishing || server->published || server->members_stale || server->members.length == 0 ||
-            now_monotonic() < server->publish_retry)
-                return;
-        server->published = server_is_published(server);
-        if (server->published || server->leader == RAFT_ID_NONE)
-                return;
-        if (members_attributes_path(&path, replica_id(server->replica)) < 0 ||
-            members_format_attributes(&value, server->settings->name, &server->advertised) < 0)
-                return;
-        command.path = (Slice){buffer_data(&path), buffer_length(&path)};
-        command.value = (Slice){buffer_data(&value), buffer_length(&value)};
-        command.time = clock_wall();
-        if (replica_propose(server->replica, &command, on_published, server, NULL) >= 0)
-                server->publishing = true;
-}
-
 /* ---- the loop ---- */
 
 static void server_note_leader(Server *server) {
@@ -291,7 +109,7 @@ static void server_note_leader(Server *server) {
                 return;
         server->leader = leader;
         server->leader_since = clock_wall();
-        server->leader_changed = now_monotonic();
+        server->leader_changed = clock_monotonic();
         if (leader == RAFT_ID_NONE)
                 log_info("no leader at present");
         else
@@ -305,7 +123,7 @@ static bool server_may_close(const Server *server) {
         if (!replica_is_quiet(server->replica))
                 return false;
         return !server->handing_over || (server->leader != replica_id(server->replica) && server->leader != RAFT_ID_NONE &&
-                                         now_monotonic() - server->leader_changed >= stay);
+                                         clock_monotonic() - server->leader_changed >= stay);
 }
 
 /* In the next turn: what was answered in this one leaves first. */
@@ -354,7 +172,7 @@ static void server_run(Server *server) {
         if (server->closing || server->in_run)
                 return;
         server->in_run = true;
-        replica_tick(server->replica, now_monotonic(), clock_wall());
+        replica_tick(server->replica, clock_monotonic(), clock_wall());
         more = replica_run(server->replica);
         peers_flush(server->peers);
         server_note_leader(server);
@@ -374,165 +192,6 @@ static void on_check(uv_check_t *check) {
 static void on_tick(uv_timer_t *timer) {
         server_run(timer->data);
 }
-
-/* ---- what the API asks for ---- */
-
-static Tree *backend_tree(void *userdata) {
-        return replica_tree(((Server *)userdata)->replica);
-}
-
-static WallUsec backend_now(void *userdata) {
-        (void)userdata;
-        return clock_wall();
-}
-
-static const char *reason_text(int r) {
-        switch (r) {
-        case -ETIMEDOUT:
-                return "etcdserver: request timed out";
-        case -ECANCELED:
-        case -ESHUTDOWN:
-                return "etcdserver: server stopped";
-        case -EBUSY:
-                return "etcdserver: too many requests";
-        case -ENOMEM:
-                return "etcdserver: out of memory";
-        default:
-                return "etcdserver: request failed";
-        }
-}
-
-static void on_replica_done(void *userdata, const ReplicaResult *result) {
-        Waiting waiting = *(Waiting *)userdata;
-        StoreOutcome outcome = {
-                .r = result->r < 0 ? result->r : result->code,
-                .event = result->event,
-                .error = result->error,
-                .reason = result->r < 0 ? reason_text(result->r) : NULL,
-        };
-
-        free(userdata);
-        waiting.done(waiting.data, &outcome);
-}
-
-static void refuse(StoreDone done, void *data, int r) {
-        done(data, &(StoreOutcome){.r = r, .reason = reason_text(r)});
-}
-
-static Waiting *waiting_new(Server *server, StoreDone done, void *data) {
-        Waiting *waiting = malloc(sizeof(*waiting));
-
-        if (waiting)
-                *waiting = (Waiting){server, done, data};
-        return waiting;
-}
-
-static void backend_propose(void *userdata, const Command *command, StoreDone done, void *data) {
-        Server *server = userdata;
-        Waiting *waiting = waiting_new(server, done, data);
-        int r = server->stopping ? -ESHUTDOWN
-                : waiting        ? replica_propose(server->replica, command, on_replica_done, waiting, NULL)
-                                 : -ENOMEM;
-
-        if (r >= 0)
-                return;
-        free(waiting);
-        refuse(done, data, r);
-}
-
-static void backend_read_index(void *userdata, Usec timeout, StoreDone done, void *data) {
-        Server *server = userdata;
-        Waiting *waiting = waiting_new(server, done, data);
-        int r = waiting ? replica_read(server->replica, timeout, on_replica_done, waiting, NULL) : -ENOMEM;
-
-        if (r >= 0)
-                return;
-        free(waiting);
-        refuse(done, data, r);
-}
-
-static void backend_change_member(void *userdata, const StoreMemberChange *change, StoreDone done, void *data) {
-        Server *server = userdata;
-        const Membership membership = {
-                .replica = server->replica,
-                .members = &server->members,
-                .peers = server->peers,
-                .strict = server->settings->strict_reconfig_check,
-        };
-
-        if (server->stopping)
-                refuse(done, data, -ESHUTDOWN);
-        else
-                membership_change(&membership, change, reason_text, done, data);
-}
-
-static void backend_status(void *userdata, StoreStatus *ret_status) {
-        Server *server = userdata;
-        ReplicaCounts counts = replica_counts(server->replica);
-
-        *ret_status = (StoreStatus){
-                .cluster_id = replica_cluster(server->replica),
-                .member_id = replica_id(server->replica),
-                .leader_id = server->leader,
-                .raft_index = counts.applied_index,
-                .raft_term = raft_basic_status(replica_raft(server->replica)).hard_state.term,
-                .name = server->settings->name,
-                .version = ETCD_VERSION,
-                .cluster_version = ETCD_CLUSTER_VERSION,
-                .started = server->started,
-                .leader_since = server->leader_since,
-                .received_appends = counts.appends_received,
-                .sent_appends = counts.appends_sent,
-        };
-}
-
-static const StoreMember *backend_members(void *userdata, size_t *ret_count) {
-        Server *server = userdata;
-
-        *ret_count = server->members.length;
-        return server->members.items;
-}
-
-static bool backend_followers(void *userdata, const StoreFollower **ret_followers, size_t *ret_count) {
-        static StoreFollower followers[RAFT_MEMBERS_MAX];
-        Server *server = userdata;
-        size_t count = 0;
-
-        if (server->leader != replica_id(server->replica))
-                return false;
-        for (size_t i = 0; i < server->members.length && count < RAFT_MEMBERS_MAX; i++) {
-                uint64_t id = server->members.items[i].id;
-                ReplicaFollower follower;
-
-                if (id == replica_id(server->replica))
-                        continue;
-                follower = replica_follower(server->replica, id);
-                followers[count++] = (StoreFollower){
-                        .id = id,
-                        .latency = follower.latency,
-                        .latency_average = follower.average,
-                        .latency_deviation = follower.deviation,
-                        .latency_minimum = follower.minimum,
-                        .latency_maximum = follower.maximum,
-                        .success = follower.answers,
-                        .fail = follower.failures,
-                };
-        }
-        *ret_followers = followers;
-        *ret_count = count;
-        return true;
-}
-
-static const StoreBackend server_backend = {
-        .tree = backend_tree,
-        .now = backend_now,
-        .propose = backend_propose,
-        .read_index = backend_read_index,
-        .change_member = backend_change_member,
-        .status = backend_status,
-        .members = backend_members,
-        .followers = backend_followers,
-};
 
 /* ---- what other members ask over HTTP ---- */
 
@@ -590,7 +249,7 @@ static void server_set_first_peers(Server *server) {
 
         for (size_t i = 0; i < view->count; i++) {
                 _cleanup_free_ Url *urls = NULL;
-                int n = parse_urls(&view->members[i].peer_urls, &urls);
+                int n = server_parse_urls(&view->members[i].peer_urls, &urls);
 
                 if (n > 0)
                         (void)peers_set(server->peers, view->members[i].id, urls, (size_t)n);

@@ -282,6 +282,17 @@ static void check_one_change(World *world, Server *leader, uint64_t term) {
                 world_violate(world, "server %" PRIu64 " has %zu changes of the members under way at once", leader->id, changes);
 }
 
+/* A snapshot that is being made speaks of the members as they were at its index. */
+static void check_snapshot(World *world, Server *server) {
+        const SnapshotMeta *meta = &server->replica->snapshot_meta;
+        const LedgerEntry *known = meta->index < world->ledger.entries_length ? &world->ledger.entries[meta->index] : NULL;
+
+        if (server->replica->snapshot_writer && known && known->configuration != 0 &&
+            known->configuration != configuration_digest(&meta->conf_state))
+                world_violate(world, "server %" PRIu64 " makes a snapshot of entry %" PRIu64 " with members of another time",
+                              server->id, meta->index);
+}
+
 void members_observe(World *world, Server *server) {
         const RaftConfState *state = raft_configuration(replica_raft(server->replica));
         RaftBasicStatus status = raft_basic_status(replica_raft(server->replica));
@@ -289,6 +300,7 @@ void members_observe(World *world, Server *server) {
         uint64_t digest = configuration_digest(state), term = status.hard_state.term, commit = status.hard_state.commit;
         ServerView *view = &server->view;
 
+        check_snapshot(world, server);
         if (leads && digest == view->configuration) {
                 /* a change within this step: what was counted, and how, is not to be seen any more */
                 if (view->led_term != term)

@@ -191,8 +191,11 @@ static void server_start(Server *server) {
 
         faults->read_flips_bit = 0; /* damage at rest is refused with a message: that is not what is tried here */
         server->disk_begun = *fake_disk_counts(server->disk);
-        if (server->joins && !server->begun)
-                r = replica_join(server->disk, &config, &error);
+        if (server->joins && !server->begun) {
+                r = log_exists(server->disk); /* an earlier attempt may have failed after all was written */
+                if (r == 0)
+                        r = replica_join(server->disk, &config, &error);
+        }
         server->begun = server->begun || r >= 0;
         if (r >= 0)
                 r = replica_open(&config, server->disk, &server_ops, server, &server->replica, &error);
