@@ -2,11 +2,13 @@
 
 #include <errno.h>
 
+#include "store/settings-old.h"
+
 #define DEFAULT_CLIENT_URLS "http://127.0.0.1:2379,http://127.0.0.1:4001"
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 24,
+        SETTINGS_OPTIONS = 24 + SETTINGS_OLD_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -46,11 +48,13 @@ const Option *settings_options(Settings *s) {
                 {"debug", 0, OPTION_SWITCH, NULL, "ETCD_DEBUG", "log more", &s->debug, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
-                {0},
         };
+        size_t old;
 
-        _Static_assert(ARRAY_SIZE(table) <= SETTINGS_OPTIONS, "room for all options");
+        _Static_assert(ARRAY_SIZE(table) + SETTINGS_OLD_OPTIONS < SETTINGS_OPTIONS, "room for all options");
         memcpy(options, table, sizeof(table));
+        old = settings_old_options(s, options + ARRAY_SIZE(table));
+        options[ARRAY_SIZE(table) + old] = (Option){0};
         return options;
 }
 
@@ -69,6 +73,7 @@ void settings_deinit(Settings *s) {
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
+        settings_old_deinit(&s->old);
         free(s->listen_client.items);
         free(s->advertise_client.items);
         free(s->listen_peer.items);
@@ -166,7 +171,9 @@ int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *e
         if (!settings.help && !settings.version) {
                 if (arguments.length > 0)
                         return error_set(error, -EINVAL, "\"%s\" is no option; see --help", arguments.items[0]);
-                r = settings_fill(&settings);
+                r = settings_old_take_up(&settings, error);
+                if (r >= 0)
+                        r = settings_fill(&settings);
                 if (r >= 0)
                         r = settings_check(&settings, error);
                 if (r < 0)

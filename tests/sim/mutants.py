@@ -105,6 +105,8 @@ def main() -> None:
     if not patches:
         fail("there is no such patch")
     copy_tree()
+    for patch in sorted(PATCHES.glob("*.patch")):
+        touch(patch)  # the last run may have left objects of a planted fault that are newer than the copied sources
     trouble = build()
     if trouble:
         fail(f"the sources without any fault cannot be built:\n{trouble}")
