@@ -151,12 +151,13 @@ void network_send(Server *from, uint64_t id, bool bulk, Slice frame) {
 
 void network_dial(Server *server) {
         World *world = server->world;
-        const RaftConfState *state = raft_configuration(replica_raft(server->replica));
+        const RaftConfState *state = replica_configuration(server->replica);
+        bool knows_nobody = state->voters.length == 0; /* it was told whom to ask as it joined */
 
         for (size_t i = 0; i < world->length; i++) {
                 Server *other = &world->servers[i];
 
-                if (other == server || !other->replica || !server_is_member(other, state) ||
+                if (other == server || !other->replica || !(knows_nobody || server_is_member(other, state)) ||
                     network_link(world, server, other)->cut || world->now < other->paused_until)
                         continue;
                 if (replica_is_removed(other->replica, server->id))
