@@ -1,10 +1,12 @@
 """Members come, go and are replaced under load: what was acknowledged stays, and who was removed ends and cannot return."""
 import asyncio
+import re
 import shutil
+import subprocess
 import threading
 import time
 
-from stores import Cluster, Store, free_ports
+from stores import BUILD, Cluster, Store, free_ports
 from test_kill import OPTIONS, Load, check, wait_for
 
 WORKERS = 32
@@ -228,3 +230,39 @@ def test_stop_hands_leadership_over_without_a_pause(tmp_path):
         assert count[0] > 200
         assert slowest[0] < 0.4, f"a write took {slowest[0]:.3f} s"
         print(f"{count[0]} writes, the slowest took {slowest[0] * 1000:.0f} ms")
+
+
+def test_command_line_speaks_as_etcdctl(tmp_path):
+    (tmp_path / "etcdctl").symlink_to(BUILD / "src/cli/faering")
+    with Cluster(tmp_path, 1, OPTIONS) as cluster:
+        store = cluster.stores[0]
+        own, url = store.id(), f"http://127.0.0.1:{store.peer}"
+
+        def run(*words: str, faering: bool = False) -> tuple[int, str, str]:
+            program = [str(BUILD / "src/cli/faering"), "store"] if faering else [str(tmp_path / "etcdctl")]
+            done = subprocess.run([*program, "--endpoints", store.url, "member", *words], capture_output=True, text=True, timeout=20)
+            return done.returncode, done.stdout, done.stderr
+
+        line = f"{own}: name=m0 peerURLs={url} clientURLs={store.url} isLeader=true\n"
+        assert run("list") == (0, line, "")
+        assert run("list", faering=True) == (0, line, "")
+        code, out, _ = run("add", "new", "http://127.0.0.1:1")
+        added = re.match(r"Added member named new with ID ([0-9a-f]+) to cluster\n\n", out)
+        assert code == 0 and added, out
+        names = re.search(r'ETCD_INITIAL_CLUSTER="([^"]*)"', out)[1]
+        assert sorted(names.split(",")) == [f"m0={url}", "new=http://127.0.0.1:1"]
+        assert out[added.end():] == f'ETCD_NAME="new"\nETCD_INITIAL_CLUSTER="{names}"\nETCD_INITIAL_CLUSTER_STATE="existing"\n'
+        assert f"{added[1]}[unstarted]: peerURLs=http://127.0.0.1:1\n" in run("list")[1]
+        assert run("add", "again", "http://127.0.0.1:1") == (1, "", "membership: peerURL exists\n")
+        assert run("add", "one") == (1, "", "Provide a name and a single member peerURL\n")
+        assert run("update", added[1], "http://127.0.0.1:2,http://127.0.0.1:3") == (
+            0, f"Updated member with ID {added[1]} in cluster\n", "")
+        assert f"{added[1]}[unstarted]: peerURLs=http://127.0.0.1:2,http://127.0.0.1:3\n" in run("list")[1]
+        assert run("remove", added[1]) == (0, f"Removed member {added[1]} from cluster\n", "")
+        assert run("remove", added[1]) == (1, "", f"Couldn't find a member in the cluster with an ID of {added[1]}.\n")
+        code, out, text = run("remove", "m0")
+        assert code == 1 and "Found a member named m0" in text and own in text
+        code, out, text = run("remove", own)
+        assert code == 1 and text.startswith(f"Received an error trying to remove member {own}: ") and "last voting member" in text
+        code, out, text = run("update", added[1], "http://127.0.0.1:9")
+        assert code == 1 and text == f"Member permanently removed: {added[1]}\n"
