@@ -188,9 +188,9 @@ static bool cluster_round(Cluster *cluster) {
 
         list_foreach(&cluster->parcels, node) {
                 Parcel *parcel = container_of(node, Parcel, link);
-                Member *member = &cluster->members[parcel->to - 1];
+                Member *member = parcel->to <= cluster->count ? &cluster->members[parcel->to - 1] : NULL; /* not started yet */
 
-                if (parcel->to <= cluster->count && member->replica && !parcel_is_lost(cluster, parcel))
+                if (member && member->replica && !parcel_is_lost(cluster, parcel))
                         (void)replica_receive(member->replica, parcel->from, parcel->payload);
                 parcel_free(parcel);
         }
