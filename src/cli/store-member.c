@@ -8,7 +8,7 @@
 typedef struct MemberVerb {
         const char *name;
         const char *arguments;
-        int count; /* of the arguments */
+        int count;             /* of the arguments */
         const char *complaint; /* etcdctl's, when there are more or fewer */
         int (*run)(StoreGroup *group, char **arguments);
 } MemberVerb;
@@ -24,7 +24,8 @@ static int complain_of(const char *before, const char *body) {
         json_t *answer = json_loads(body ?: "", 0, NULL);
 
         (void)fflush(stdout);
-        (void)fprintf(stderr, "%s%s\n", before, json_string_value(json_object_get(answer, "message")) ?: "the answer makes no sense");
+        (void)fprintf(stderr, "%s%s\n", before,
+                      json_string_value(json_object_get(answer, "message")) ?: "the answer makes no sense");
         json_decref(answer);
         return STORE_EXIT_USAGE;
 }
@@ -58,8 +59,7 @@ static void print_urls(const char *name, json_t *urls) {
         size_t i;
 
         printf(" %s=", name);
-        json_array_foreach(urls, i, url)
-                printf("%s%s", i ? "," : "", json_string_value(url) ?: "");
+        json_array_foreach(urls, i, url) printf("%s%s", i ? "," : "", json_string_value(url) ?: "");
 }
 
 static void print_member(json_t *member, const char *leader) {
@@ -188,7 +188,9 @@ static int check_id(StoreGroup *group, const char *id) {
         json_array_foreach(json_object_get(answer, "members"), i, member) {
                 found = found || str_equals(member_text(member, "id"), id);
                 if (str_equals(member_text(member, "name"), id))
-                        (void)fprintf(stderr, "Found a member named %s; if this is correct, please use its ID, eg:\n\t%s member remove %s\n",
+                        (void)fprintf(stderr,
+                                      "Found a member named %s; if this is correct, please use its ID, eg:\n\t%s "
+                                      "member remove %s\n",
                                       id, group->program, member_text(member, "id"));
         }
         json_decref(answer);
@@ -225,8 +227,8 @@ static int member_update(StoreGroup *group, char **arguments) {
         int code;
 
         if (!is_id(arguments[0])) {
-                (void)fprintf(stderr, "No such member: %s: an ID is a hexadecimal number; see \"%s member list\"\n", arguments[0],
-                              group->program);
+                (void)fprintf(stderr, "No such member: %s: an ID is a hexadecimal number; see \"%s member list\"\n",
+                              arguments[0], group->program);
                 return STORE_EXIT_USAGE;
         }
         target = str_printf("/v2/members/%s", arguments[0]);
@@ -248,13 +250,14 @@ static const MemberVerb member_verbs[] = {
         {"add", "NAME PEER-URL", 2, "Provide a name and a single member peerURL", member_add},
         {"remove", "ID", 1, "Provide a single member ID", member_remove},
         {"update", "ID PEER-URLS", 2,
-         "Provide an ID and a list of comma separated peerURL (0xabcd http://example.com,http://example1.com)", member_update},
+         "Provide an ID and a list of comma separated peerURL (0xabcd http://example.com,http://example1.com)",
+         member_update},
 };
 
 static int print_usage(const StoreGroup *group) {
         for (size_t i = 0; i < ARRAY_SIZE(member_verbs); i++)
-                cli_complain(group->program, "%s %s member %s%s%s", i ? "      " : "usage:", group->program, member_verbs[i].name,
-                             *member_verbs[i].arguments ? " " : "", member_verbs[i].arguments);
+                cli_complain(group->program, "%s %s member %s%s%s", i ? "      " : "usage:", group->program,
+                             member_verbs[i].name, *member_verbs[i].arguments ? " " : "", member_verbs[i].arguments);
         return STORE_EXIT_USAGE;
 }
 

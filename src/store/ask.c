@@ -72,7 +72,8 @@ static int ask_url(HttpClient *client, const Url *url, AskCall *call) {
         return r;
 }
 
-static int ask_all(Ask *ask, HttpClient *client, const Bootstrap *bootstrap, const BootstrapMember *self, AskCall *calls) {
+static int ask_all(Ask *ask, HttpClient *client, const Bootstrap *bootstrap, const BootstrapMember *self,
+                   AskCall *calls) {
         for (size_t i = 0; i < bootstrap->count; i++) {
                 const BootstrapMember *member = &bootstrap->members[i];
 
@@ -86,7 +87,8 @@ static int ask_all(Ask *ask, HttpClient *client, const Bootstrap *bootstrap, con
 }
 
 int ask_members(uv_loop_t *loop, const Bootstrap *bootstrap, const BootstrapMember *self,
-                bool (*accept)(const void *userdata, const ClusterView *view), const void *userdata, ClusterView *ret_view, Error *error) {
+                bool (*accept)(const void *userdata, const ClusterView *view), const void *userdata,
+                ClusterView *ret_view, Error *error) {
         _cleanup_free_ AskCall *calls = NULL;
         Ask ask = {.accept = accept, .userdata = userdata};
         HttpClient *client = http_client_new(loop, NULL);

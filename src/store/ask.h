@@ -12,4 +12,5 @@
  * that is taken is given back. -EHOSTUNREACH with `error`: nobody answered; -ENOENT: none was taken. -ENOMEM.
  */
 int ask_members(uv_loop_t *loop, const Bootstrap *bootstrap, const BootstrapMember *self,
-                bool (*accept)(const void *userdata, const ClusterView *view), const void *userdata, ClusterView *ret_view, Error *error);
+                bool (*accept)(const void *userdata, const ClusterView *view), const void *userdata,
+                ClusterView *ret_view, Error *error);

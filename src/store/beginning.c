@@ -26,8 +26,8 @@ static int find_self(const Settings *settings, const BootstrapMember **ret_self,
         if (*ret_self)
                 return 0;
         return error_set(error, -EINVAL,
-                         "--initial-cluster does not name this member, \"%s\": add %s=URL to it, or correct --name", settings->name,
-                         settings->name);
+                         "--initial-cluster does not name this member, \"%s\": add %s=URL to it, or correct --name",
+                         settings->name, settings->name);
 }
 
 /* ---- founding ---- */
@@ -46,7 +46,8 @@ static int begin_new(uv_loop_t *loop, const Settings *settings, Disk *disk, Repl
         if (r < 0)
                 return r;
         if (bootstrap_find(&settings->bootstrap, ""))
-                return error_set(error, -EINVAL, "--initial-cluster has a URL without a name: write NAME=URL for each founder");
+                return error_set(error, -EINVAL,
+                                 "--initial-cluster has a URL without a name: write NAME=URL for each founder");
         if (settings->bootstrap.count > 1) {
                 r = ask_members(loop, &settings->bootstrap, self, is_founded, settings, &view, NULL);
                 if (r >= 0)
@@ -55,7 +56,8 @@ static int begin_new(uv_loop_t *loop, const Settings *settings, Disk *disk, Repl
                         return r;
         }
         for (size_t i = 0; i < settings->bootstrap.count; i++)
-                members[i] = (ReplicaMember){settings->bootstrap.members[i].id, settings->bootstrap.members[i].attributes};
+                members[i] =
+                        (ReplicaMember){settings->bootstrap.members[i].id, settings->bootstrap.members[i].attributes};
         config->id = self->id;
         config->cluster = settings->bootstrap.cluster;
         return replica_bootstrap(disk, config, members, settings->bootstrap.count, error);
@@ -68,21 +70,24 @@ static bool any(const void *userdata, const ClusterView *view) {
         return view->count > 0;
 }
 
-static int ask_cluster(uv_loop_t *loop, const Settings *settings, const BootstrapMember *self, ClusterView *ret_view, Error *error) {
+static int ask_cluster(uv_loop_t *loop, const Settings *settings, const BootstrapMember *self, ClusterView *ret_view,
+                       Error *error) {
         int r;
 
         if (settings->bootstrap.count < 2)
                 return error_set(error, -EINVAL,
-                                 "--initial-cluster-state is existing, but --initial-cluster names no other member to ask: it must be "
+                                 "--initial-cluster-state is existing, but --initial-cluster names no other member to "
+                                 "ask: it must be "
                                  "what \"faering store member add\" printed");
         r = ask_members(loop, &settings->bootstrap, self, any, NULL, ret_view, error);
         return r == -EHOSTUNREACH
-                       ? error_prefix(error, r, "--initial-cluster-state is existing, but cannot learn of the running cluster")
+                       ? error_prefix(error, r,
+                                      "--initial-cluster-state is existing, but cannot learn of the running cluster")
                        : r;
 }
 
-static int begin_existing(uv_loop_t *loop, const Settings *settings, Disk *disk, ReplicaConfig *config, ClusterView *ret_view,
-                          Error *error) {
+static int begin_existing(uv_loop_t *loop, const Settings *settings, Disk *disk, ReplicaConfig *config,
+                          ClusterView *ret_view, Error *error) {
         const ClusterViewMember *member;
         const BootstrapMember *self;
         int r;
@@ -107,7 +112,8 @@ static int force_new_cluster(const Settings *settings, Disk *disk, const Replica
 
         if (r < 0)
                 return error_prefix(error, r, "--force-new-cluster");
-        log_warning("--force-new-cluster: this member goes on alone, as the only one of its cluster, with the data in %s; all others "
+        log_warning("--force-new-cluster: this member goes on alone, as the only one of its cluster, with the data in "
+                    "%s; all others "
                     "were removed. Start it without this flag from now on, delete the others' data, and add them anew",
                     settings->data_dir);
         return 0;
@@ -134,7 +140,8 @@ int beginning_open(uv_loop_t *loop, const Settings *settings, Disk *disk, const 
         if (r > 0)
                 r = settings->force_new_cluster ? force_new_cluster(settings, disk, &config, error) : 0;
         else if (settings->force_new_cluster)
-                r = error_set(error, -ENOENT, "--force-new-cluster goes on from a member's data, but %s holds none", settings->data_dir);
+                r = error_set(error, -ENOENT, "--force-new-cluster goes on from a member's data, but %s holds none",
+                              settings->data_dir);
         else if (str_equals(settings->initial_cluster_state, "existing"))
                 r = begin_existing(loop, settings, disk, &config, &beginning.view, error);
         else

@@ -55,7 +55,8 @@ static void write_removed(JsonWriter *json, const Tree *tree) {
         json_end_array(json);
 }
 
-int cluster_view_format(Buffer *buffer, uint64_t cluster, const Members *members, const RaftConfState *state, const Tree *tree) {
+int cluster_view_format(Buffer *buffer, uint64_t cluster, const Members *members, const RaftConfState *state,
+                        const Tree *tree) {
         JsonWriter json = json_writer(buffer);
 
         json_begin_object(&json);
@@ -94,9 +95,9 @@ static int parse_member(const json_t *object, ClusterViewMember *member) {
         if (!parse_id(json_object_get(object, "id"), &member->id) || !name)
                 return -EINVAL;
         member->standby = json_is_true(json_object_get(object, "standby"));
-        json_array_foreach(urls, i, url)
-                if (json_is_string(url) && string_list_add(&member->peer_urls, json_string_value(url)) < 0)
-                        return -ENOMEM;
+        json_array_foreach(urls, i,
+                           url) if (json_is_string(url) &&
+                                    string_list_add(&member->peer_urls, json_string_value(url)) < 0) return -ENOMEM;
         string_list_sort(&member->peer_urls);
         member->name = strdup(name);
         return member->name ? 0 : -ENOMEM;
@@ -127,9 +128,7 @@ static int parse_removed(const json_t *list, ClusterView *view) {
         view->removed = calloc(json_array_size(list) + 1, sizeof(*view->removed));
         if (!view->removed)
                 return -ENOMEM;
-        json_array_foreach(list, i, id)
-                if (!parse_id(id, &view->removed[view->removed_count++]))
-                        return -EINVAL;
+        json_array_foreach(list, i, id) if (!parse_id(id, &view->removed[view->removed_count++])) return -EINVAL;
         return 0;
 }
 
@@ -139,15 +138,17 @@ int cluster_view_parse(Slice text, ClusterView *ret_view, Error *error) {
         const json_t *members = json_object_get(root, "members"), *removed = json_object_get(root, "removed");
         int r = -EINVAL;
 
-        if (parse_id(json_object_get(root, "cluster"), &view.cluster) && json_is_array(members) && json_is_array(removed) &&
-            json_array_size(members) <= CLUSTER_VIEW_MEMBERS_MAX && json_array_size(removed) <= CLUSTER_VIEW_REMOVED_MAX) {
+        if (parse_id(json_object_get(root, "cluster"), &view.cluster) && json_is_array(members) &&
+            json_is_array(removed) && json_array_size(members) <= CLUSTER_VIEW_MEMBERS_MAX &&
+            json_array_size(removed) <= CLUSTER_VIEW_REMOVED_MAX) {
                 r = parse_members(members, &view);
                 if (r >= 0)
                         r = parse_removed(removed, &view);
         }
         json_decref(root);
         if (r == -EINVAL)
-                return error_set(error, r, "what it says of its members makes no sense: is it a faering-store of this version?");
+                return error_set(error, r,
+                                 "what it says of its members makes no sense: is it a faering-store of this version?");
         if (r < 0)
                 return r;
         *ret_view = view;
@@ -195,8 +196,10 @@ static void describe_members(const ClusterView *view, Buffer *text) {
 /* A member's data is its word: without it, it could vote twice in a term, or lose what it acknowledged. */
 static int refuse_lost_data(const ClusterViewMember *member, Error *error) {
         return error_set(error, -EEXIST,
-                         "member %" PRIx64 "%s%s takes part in the running cluster already, but its data is not here: a member that "
-                         "has lost its data must not go on. Name the right --data-dir, or replace it: faering store member remove "
+                         "member %" PRIx64
+                         "%s%s takes part in the running cluster already, but its data is not here: a member that "
+                         "has lost its data must not go on. Name the right --data-dir, or replace it: faering store "
+                         "member remove "
                          "%" PRIx64 ", member add, and start it with --initial-cluster-state existing",
                          member->id, member->name[0] ? " " : "", member->name, member->id);
 }
@@ -206,7 +209,8 @@ int cluster_view_may_found(const ClusterView *view, const BootstrapMember *self,
 
         if (cluster_view_has_removed(view, self->id))
                 return error_set(error, -EEXIST,
-                                 "member %" PRIx64 " was removed from the running cluster, and an id can never return: add it anew "
+                                 "member %" PRIx64
+                                 " was removed from the running cluster, and an id can never return: add it anew "
                                  "(faering store member add %s URL) and start it with --initial-cluster-state existing",
                                  self->id, self->name);
         return member && member->name[0] ? refuse_lost_data(member, error) : 0;
@@ -223,17 +227,20 @@ int cluster_view_join(const ClusterView *view, const Bootstrap *bootstrap, const
                 return -ENOMEM;
         url_format(&self->urls[0], text);
         if (!member)
-                return error_set(error, -ENOENT,
-                                 "the running cluster has no member with the peer URL %s, which --initial-cluster gives to %s: add it "
-                                 "first with \"faering store member add %s %s\", or correct the URL. Its members are %s",
-                                 text, self->name, self->name, text, buffer_string(&all));
+                return error_set(
+                        error, -ENOENT,
+                        "the running cluster has no member with the peer URL %s, which --initial-cluster gives to %s: "
+                        "add it "
+                        "first with \"faering store member add %s %s\", or correct the URL. Its members are %s",
+                        text, self->name, self->name, text, buffer_string(&all));
         for (size_t i = 0; i < bootstrap->count; i++) {
                 const BootstrapMember *other = &bootstrap->members[i];
 
                 url_format(&other->urls[0], text);
                 if (!cluster_view_find_url(view, other))
                         return error_set(error, -EINVAL,
-                                         "--initial-cluster has %s=%s, but the running cluster has no member with that peer URL: "
+                                         "--initial-cluster has %s=%s, but the running cluster has no member with that "
+                                         "peer URL: "
                                          "correct or drop it. Its members are %s",
                                          other->name, text, buffer_string(&all));
         }

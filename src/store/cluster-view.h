@@ -10,8 +10,8 @@ enum { CLUSTER_VIEW_MEMBERS_MAX = 64, CLUSTER_VIEW_REMOVED_MAX = 100000 };
 
 typedef struct ClusterViewMember {
         uint64_t id;
-        char *name;      /* "": has never been started */
-        bool standby;    /* does not vote yet */
+        char *name;           /* "": has never been started */
+        bool standby;         /* does not vote yet */
         StringList peer_urls; /* sorted */
 } ClusterViewMember;
 
@@ -27,7 +27,8 @@ void cluster_view_deinit(ClusterView *view);
 #define _cleanup_cluster_view_ _cleanup_(cluster_view_deinit)
 
 /* -ENOMEM. `state`: the configuration, which says who stands by. */
-int cluster_view_format(Buffer *buffer, uint64_t cluster, const Members *members, const RaftConfState *state, const Tree *tree);
+int cluster_view_format(Buffer *buffer, uint64_t cluster, const Members *members, const RaftConfState *state,
+                        const Tree *tree);
 
 /* -EINVAL with `error`: no such answer; -ENOMEM. */
 int cluster_view_parse(Slice text, ClusterView *ret_view, Error *error);

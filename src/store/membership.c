@@ -39,8 +39,9 @@ static void on_changed(void *userdata, const ReplicaResult *result) {
         if (result->r < 0)
                 outcome = (StoreOutcome){.r = result->r, .reason = changing->reason_text(result->r)};
         else if (result->code == REPLICA_CHANGE_REFUSED)
-                outcome = (StoreOutcome){.r = -EINVAL, .reason = "etcdserver: re-configuration failed: the last voting member cannot "
-                                                                 "be removed, and a cluster has at most 64 members"};
+                outcome = (StoreOutcome){.r = -EINVAL,
+                                         .reason = "etcdserver: re-configuration failed: the last voting member cannot "
+                                                   "be removed, and a cluster has at most 64 members"};
         else if (result->code > 0)
                 outcome.r = store_code(result->code);
         changing->done(changing->data, &outcome);
@@ -59,9 +60,11 @@ static const char *removal_is_unsafe(const Membership *membership, uint64_t id) 
                         reached += voters->items[i] == replica_id(membership->replica) ||
                                    peers_connected(membership->peers, voters->items[i]);
         if (voters->length == 1)
-                return "etcdserver: re-configuration failed due to not enough started members: the last voting member cannot be removed";
+                return "etcdserver: re-configuration failed due to not enough started members: the last voting member "
+                       "cannot be removed";
         if (reached < (voters->length - 1) / 2 + 1)
-                return "etcdserver: unhealthy cluster: too few of the members that would remain can be reached, and the cluster would "
+                return "etcdserver: unhealthy cluster: too few of the members that would remain can be reached, and "
+                       "the cluster would "
                        "stand still; bring them back first";
         return NULL;
 }
@@ -118,7 +121,10 @@ void membership_change(const Membership *membership, const StoreMemberChange *ch
                 return;
         }
         if (changing) {
-                *changing = (Changing){.member = {.id = change->id, .name = ""}, .reason_text = reason_text, .done = done, .data = data};
+                *changing = (Changing){.member = {.id = change->id, .name = ""},
+                                       .reason_text = reason_text,
+                                       .done = done,
+                                       .data = data};
                 if (change->kind == STORE_MEMBER_ADD)
                         changing->member.id = draw_id(membership->members);
                 r = propose(membership, change, changing);

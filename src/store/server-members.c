@@ -31,7 +31,8 @@ static void server_update_peers(Server *server) {
 
                 ids[count++] = member->id;
                 if (n > 0)
-                        (void)peers_set(server->peers, member->id, urls, (size_t)n); /* tried again at the next change */
+                        (void)peers_set(server->peers, member->id, urls,
+                                        (size_t)n); /* tried again at the next change */
         }
         if (count > 0)
                 peers_keep_only(server->peers, ids, count);
@@ -57,7 +58,8 @@ static void server_watch_members(Server *server) {
                 .userdata = server,
         };
 
-        if (!server->members_watch && tree_watch(replica_tree(server->replica), &options, &server->members_watch, NULL) != 0)
+        if (!server->members_watch &&
+            tree_watch(replica_tree(server->replica), &options, &server->members_watch, NULL) != 0)
                 server->members_watch = NULL;
 }
 
@@ -72,7 +74,8 @@ static void server_check_urls(Server *server) {
         for (size_t i = 0; i < server->settings->advertise_peer.length; i++) {
                 url_format(&server->settings->advertise_peer.items[i], text);
                 if (!string_list_contains(&self->peer_urls, text))
-                        log_warning("--initial-advertise-peer-urls has %s, but the cluster finds this member at %s: tell it with "
+                        log_warning("--initial-advertise-peer-urls has %s, but the cluster finds this member at %s: "
+                                    "tell it with "
                                     "\"faering store member update %" PRIx64 " %s\", or correct the option",
                                     text, self->peer_urls.length ? self->peer_urls.items[0] : "no URL", self->id, text);
         }
@@ -93,7 +96,8 @@ void server_refresh_members(Server *server) {
 static bool server_is_published(const Server *server) {
         const StoreMember *self = members_find(&server->members, replica_id(server->replica));
 
-        if (!self || !str_equals(self->name, server->settings->name) || self->client_urls.length != server->advertised.length)
+        if (!self || !str_equals(self->name, server->settings->name) ||
+            self->client_urls.length != server->advertised.length)
                 return false;
         for (size_t i = 0; i < server->advertised.length; i++)
                 if (!str_equals(self->client_urls.items[i], server->advertised.items[i]))

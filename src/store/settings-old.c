@@ -18,10 +18,13 @@ size_t settings_old_options(Settings *s, Option options[static SETTINGS_OLD_OPTI
                 {"addr", 0, OPTION_STRING, "HOST:PORT", "ETCD_ADDR", NULL, &old->addr, NULL},
                 {"bind-addr", 0, OPTION_STRING, "HOST[:PORT]", "ETCD_BIND_ADDR", NULL, &old->bind_addr, NULL},
                 {"peer-addr", 0, OPTION_STRING, "HOST:PORT", "ETCD_PEER_ADDR", NULL, &old->peer_addr, NULL},
-                {"peer-bind-addr", 0, OPTION_STRING, "HOST[:PORT]", "ETCD_PEER_BIND_ADDR", NULL, &old->peer_bind_addr, NULL},
+                {"peer-bind-addr", 0, OPTION_STRING, "HOST[:PORT]", "ETCD_PEER_BIND_ADDR", NULL, &old->peer_bind_addr,
+                 NULL},
                 {"peers", 0, OPTION_STRING, "HOST:PORT,…", "ETCD_PEERS", NULL, &old->peers, NULL},
-                {"peer-heartbeat-interval", 0, OPTION_U64, "MSEC", "ETCD_PEER_HEARTBEAT_INTERVAL", NULL, &s->heartbeat_msec, NULL},
-                {"peer-election-timeout", 0, OPTION_U64, "MSEC", "ETCD_PEER_ELECTION_TIMEOUT", NULL, &s->election_msec, NULL},
+                {"peer-heartbeat-interval", 0, OPTION_U64, "MSEC", "ETCD_PEER_HEARTBEAT_INTERVAL", NULL,
+                 &s->heartbeat_msec, NULL},
+                {"peer-election-timeout", 0, OPTION_U64, "MSEC", "ETCD_PEER_ELECTION_TIMEOUT", NULL, &s->election_msec,
+                 NULL},
                 {"snapshot", 0, OPTION_SWITCH, NULL, "ETCD_SNAPSHOT", NULL, &old->ignored, NULL},
                 {"force", 0, OPTION_SWITCH, NULL, "ETCD_FORCE", NULL, &old->ignored, NULL},
                 {"v", 0, OPTION_SWITCH, NULL, "ETCD_VERBOSE", NULL, &old->ignored, NULL},
@@ -69,8 +72,8 @@ static int give(char **target, const Url *url) {
 }
 
 /* etcd 0.4 listened at the advertised port on all addresses, unless told better. */
-static int take_up_pair(const char *option, const char *address, const char *bind, uint16_t port, char **advertise, char **listen,
-                        Error *error) {
+static int take_up_pair(const char *option, const char *address, const char *bind, uint16_t port, char **advertise,
+                        char **listen, Error *error) {
         Url url, at;
         int r = 0;
 
@@ -96,8 +99,11 @@ static int take_up_peers(Settings *s, Error *error) {
         int r;
 
         if (!s->initial_advertise_peer_urls)
-                return error_set(error, -EINVAL, "--peers needs --peer-addr, or --initial-advertise-peer-urls: where the others find this one");
-        (void)buffer_printf(&cluster, "%s=%s", s->name && *s->name ? s->name : "default", s->initial_advertise_peer_urls);
+                return error_set(
+                        error, -EINVAL,
+                        "--peers needs --peer-addr, or --initial-advertise-peer-urls: where the others find this one");
+        (void)buffer_printf(&cluster, "%s=%s", s->name && *s->name ? s->name : "default",
+                            s->initial_advertise_peer_urls);
         while (slice_split(&rest, ',', &part)) {
                 r = parse_address("peers", slice_trim(part), 7001, &url, error);
                 if (r < 0)
@@ -113,10 +119,11 @@ int settings_old_take_up(Settings *s, Error *error) {
         const SettingsOld *old = &s->old;
         int r;
 
-        r = take_up_pair("addr", old->addr, old->bind_addr, 4001, &s->advertise_client_urls, &s->listen_client_urls, error);
+        r = take_up_pair("addr", old->addr, old->bind_addr, 4001, &s->advertise_client_urls, &s->listen_client_urls,
+                         error);
         if (r >= 0)
-                r = take_up_pair("peer-addr", old->peer_addr, old->peer_bind_addr, 7001, &s->initial_advertise_peer_urls,
-                                 &s->listen_peer_urls, error);
+                r = take_up_pair("peer-addr", old->peer_addr, old->peer_bind_addr, 7001,
+                                 &s->initial_advertise_peer_urls, &s->listen_peer_urls, error);
         if (r >= 0 && old->peers && *old->peers)
                 r = take_up_peers(s, error);
         return r;

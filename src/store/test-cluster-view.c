@@ -7,10 +7,11 @@
 
 #include "store/cluster-view.h"
 
-static const char answer[] = "{\"cluster\":\"f7\",\"members\":["
-                             "{\"id\":\"a\",\"name\":\"one\",\"peerURLs\":[\"http://10.0.0.1:2380\"],\"standby\":false},"
-                             "{\"id\":\"b\",\"name\":\"\",\"peerURLs\":[\"http://10.0.0.2:2380\"],\"standby\":true}],"
-                             "\"removed\":[\"c\"]}";
+static const char answer[] =
+        "{\"cluster\":\"f7\",\"members\":["
+        "{\"id\":\"a\",\"name\":\"one\",\"peerURLs\":[\"http://10.0.0.1:2380\"],\"standby\":false},"
+        "{\"id\":\"b\",\"name\":\"\",\"peerURLs\":[\"http://10.0.0.2:2380\"],\"standby\":true}],"
+        "\"removed\":[\"c\"]}";
 
 static void parse(const char *text, ClusterView *view) {
         Error error = ERROR_NONE;
@@ -34,8 +35,13 @@ static void test_answer_is_understood(void **state) {
 
 static void test_other_answers_are_refused(void **state) {
         static const char *const wrong[] = {
-                "", "[]", "{}", "404 page not found\n", "{\"cluster\":\"f7\",\"members\":[]}",
-                "{\"cluster\":\"0\",\"members\":[],\"removed\":[]}", "{\"cluster\":\"F7\",\"members\":[],\"removed\":[]}",
+                "",
+                "[]",
+                "{}",
+                "404 page not found\n",
+                "{\"cluster\":\"f7\",\"members\":[]}",
+                "{\"cluster\":\"0\",\"members\":[],\"removed\":[]}",
+                "{\"cluster\":\"F7\",\"members\":[],\"removed\":[]}",
                 "{\"cluster\":\"f7\",\"members\":[{\"id\":\"a\"}],\"removed\":[]}",
                 "{\"cluster\":\"f7\",\"members\":[{\"id\":\"11112222333344445\",\"name\":\"\"}],\"removed\":[]}",
                 "{\"cluster\":\"f7\",\"members\":[],\"removed\":[7]}",
@@ -120,7 +126,9 @@ static void test_what_is_said_is_understood(void **state) {
 
         (void)state;
         assert_int_equal(tree_init(&tree, NULL), 0);
-        assert_int_equal(tree_apply(&tree, &(Command){.kind = COMMAND_SET, .path = slice_from("/0/removed_members/7")}, NULL, NULL), 0);
+        assert_int_equal(tree_apply(&tree, &(Command){.kind = COMMAND_SET, .path = slice_from("/0/removed_members/7")},
+                                    NULL, NULL),
+                         0);
         assert_int_equal(cluster_view_format(&text, 9, &members, &configuration, &tree), 0);
         parse(buffer_string(&text), &view);
         assert_int_equal(view.cluster, 9);

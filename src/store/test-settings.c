@@ -32,9 +32,21 @@ static void test_without_flags_one_member_begins(void **state) {
 
 /* As the cloud-configs of CoreOS in 2014 have them. */
 static void test_flags_of_old_become_todays(void **state) {
-        static const char *const words[] = {"store", "-name", "core1", "-addr", "10.0.0.1:4001", "-peer-addr", "10.0.0.1:7001",
-                                            "-peers", "10.0.0.2:7001,10.0.0.1:7001", "-peer-heartbeat-interval", "50",
-                                            "-max-result-buffer", "1024", "-snapshot=true", NULL};
+        static const char *const words[] = {"store",
+                                            "-name",
+                                            "core1",
+                                            "-addr",
+                                            "10.0.0.1:4001",
+                                            "-peer-addr",
+                                            "10.0.0.1:7001",
+                                            "-peers",
+                                            "10.0.0.2:7001,10.0.0.1:7001",
+                                            "-peer-heartbeat-interval",
+                                            "50",
+                                            "-max-result-buffer",
+                                            "1024",
+                                            "-snapshot=true",
+                                            NULL};
         Settings settings;
         Error error;
 
@@ -61,7 +73,8 @@ static void test_bind_addr_may_leave_out_the_port(void **state) {
 }
 
 static void test_flags_of_today_win(void **state) {
-        static const char *const words[] = {"store", "-addr", "10.0.0.1:4001", "--advertise-client-urls", "http://10.0.0.9:2379", NULL};
+        static const char *const words[] = {
+                "store", "-addr", "10.0.0.1:4001", "--advertise-client-urls", "http://10.0.0.9:2379", NULL};
         Settings settings;
         Error error;
 
@@ -73,8 +86,10 @@ static void test_flags_of_today_win(void **state) {
 
 /* Two members with each other as peer must reckon the same ids. */
 static void test_peers_give_the_same_cluster_on_all(void **state) {
-        static const char *const one[] = {"store", "-name", "a", "-peer-addr", "10.0.0.1:7001", "-peers", "10.0.0.2:7001", NULL};
-        static const char *const two[] = {"store", "-name", "b", "-peer-addr", "10.0.0.2:7001", "-peers", "10.0.0.1:7001", NULL};
+        static const char *const one[] = {"store",  "-name",         "a", "-peer-addr", "10.0.0.1:7001",
+                                          "-peers", "10.0.0.2:7001", NULL};
+        static const char *const two[] = {"store",  "-name",         "b", "-peer-addr", "10.0.0.2:7001",
+                                          "-peers", "10.0.0.1:7001", NULL};
         Settings a, b;
         Error error;
 
@@ -88,9 +103,10 @@ static void test_peers_give_the_same_cluster_on_all(void **state) {
 }
 
 static void test_mistakes_are_named(void **state) {
-        static const char *const wrong[][5] = {
-                {"store", "-peers", "10.0.0.2:7001", NULL}, {"store", "-addr", "10.0.0.1:4001/x", NULL},
-                {"store", "--force-new-clusters", NULL}, {"store", "--initial-cluster-state", "old", NULL}};
+        static const char *const wrong[][5] = {{"store", "-peers", "10.0.0.2:7001", NULL},
+                                               {"store", "-addr", "10.0.0.1:4001/x", NULL},
+                                               {"store", "--force-new-clusters", NULL},
+                                               {"store", "--initial-cluster-state", "old", NULL}};
         static const char *const said[] = {"--peer-addr", "--addr", "force-new-cluster", "new or existing"};
 
         (void)state;

@@ -36,6 +36,21 @@ static size_t count_voters(World *world, const RaftConfState *state) {
         return count;
 }
 
+/* Whether someone else knows for good of three voters, the target among them. A configuration that only the target has heard to
+ * be committed would be lost with it: what it was before counts then. */
+static bool may_be_lost(World *world, const Server *target) {
+        for (size_t i = 0; i < world->length; i++) {
+                const Server *server = &world->servers[i];
+                const RaftConfState *state = server->replica ? replica_configuration(server->replica) : NULL;
+
+                if (state && server != target && !server->removed && raft_ids_contain(&state->voters, target->id) &&
+                    raft_ids_contain(&state->voters, server->id) && count_voters(world, state) >= 3 &&
+                    server->replica->durable_commit >= server->replica->change_index)
+                        return true;
+        }
+        return false;
+}
+
 bool server_is_member(const Server *server, const RaftConfState *state) {
         return raft_ids_contain(&state->voters, server->id) || raft_ids_contain(&state->learners, server->id);
 }
@@ -76,7 +91,8 @@ static void admin_added(Admin *admin) {
 
         world_count(admin->world, COUNT_MEMBERS_ADDED, 1);
         server->waits = false;
-        world_schedule(admin->world, &server->start, admin->world->now + random_below(&admin->world->chance, JOIN_DELAY));
+        world_schedule(admin->world, &server->start,
+                       admin->world->now + random_below(&admin->world->chance, JOIN_DELAY));
         admin_finish(admin);
 }
 
@@ -98,8 +114,8 @@ static void on_admin_done(void *userdata, const ReplicaResult *result) {
         admin->under_way = false;
         if (admin->world->ending)
                 return;
-        world_trace(admin->world, NULL, "the change of server %" PRIu64 " ends with %d, %d", admin->target->id, result->r,
-                    result->code);
+        world_trace(admin->world, NULL, "the change of server %" PRIu64 " ends with %d, %d", admin->target->id,
+                    result->r, result->code);
         if (!known) {
                 world_count(admin->world, COUNT_MEMBERS_UNKNOWN, 1);
                 return; /* the timer asks again */
@@ -109,7 +125,8 @@ static void on_admin_done(void *userdata, const ReplicaResult *result) {
                 if (result->code == 0 || result->code == REPLICA_MEMBER_EXISTS)
                         admin_added(admin);
                 else
-                        world_violate(admin->world, "adding server %" PRIu64 " was refused: %d", admin->target->id, result->code);
+                        world_violate(admin->world, "adding server %" PRIu64 " was refused: %d", admin->target->id,
+                                      result->code);
                 break;
         case ADMIN_REMOVE:
                 if (result->code == 0 || result->code == REPLICA_MEMBER_GONE || result->code == REPLICA_MEMBER_UNKNOWN)
@@ -152,7 +169,8 @@ static void on_admin(World *world, Timer *timer) {
 void members_add(World *world) {
         const RaftConfState *state = newest_configuration(world);
 
-        if (world->admin.step == ADMIN_IDLE && world->length < SERVERS_MAX && state && count_voters(world, state) < VOTERS_MOST)
+        if (world->admin.step == ADMIN_IDLE && world->length < SERVERS_MAX && state &&
+            count_voters(world, state) < VOTERS_MOST)
                 admin_begin(&world->admin, ADMIN_ADD, world_add_server(world));
 }
 
@@ -160,17 +178,16 @@ void members_add(World *world) {
 void members_remove(World *world, Server *target) {
         const RaftConfState *state = newest_configuration(world);
 
-        if (world->admin.step != ADMIN_IDLE || !state || target->removed || target->waits || count_voters(world, state) < 2)
+        if (world->admin.step != ADMIN_IDLE || !state || target->removed || target->waits ||
+            count_voters(world, state) < 2)
                 return;
         admin_begin(&world->admin, ADMIN_REMOVE, target);
 }
 
 /* Its disk is lost, and with it all that it ever promised: only another one may take its place. */
 void members_replace(World *world, Server *target) {
-        const RaftConfState *state = newest_configuration(world);
-
-        if (world->admin.step != ADMIN_IDLE || !state || target->removed || target->gone || target->waits ||
-            count_voters(world, state) < 3 || !raft_ids_contain(&state->voters, target->id))
+        if (world->admin.step != ADMIN_IDLE || target->removed || target->gone || target->waits ||
+            !may_be_lost(world, target))
                 return;
         world_trace(world, target, "loses its disk for ever");
         world_count(world, COUNT_DISKS_LOST, 1);
@@ -222,12 +239,15 @@ void check_members_of_tree(World *world, Server *server) {
         if (tree_find(replica_tree(server->replica), slice_from(TREE_SYSTEM "/members"), &folder, NULL) == 0)
                 count = children_count(&folder->children);
         if (count != state->voters.length + state->learners.length)
-                world_violate(world, "server %" PRIu64 " lists %zu members, but its configuration has %zu voters and %zu learners",
+                world_violate(world,
+                              "server %" PRIu64
+                              " lists %zu members, but its configuration has %zu voters and %zu learners",
                               server->id, count, state->voters.length, state->learners.length);
         for (size_t i = 0; i < world->length; i++)
                 if (members_find_removed(server->replica, world->servers[i].id) > 0 &&
                     server_is_member(&world->servers[i], state))
-                        world_violate(world, "server %" PRIu64 " still counts server %zu, which was removed", server->id, i + 1);
+                        world_violate(world, "server %" PRIu64 " still counts server %zu, which was removed",
+                                      server->id, i + 1);
 }
 
 /* The paper, section 3.6.2: a leader commits what a majority of the voters has on its disks; nobody else counts. */
@@ -261,8 +281,8 @@ static void check_votes(World *world, Server *leader, const RaftConfState *state
                          (voter->promise.term == term && voter->promise.vote == leader->id);
         }
         if (votes < state->voters.length / 2 + 1)
-                world_violate(world, "server %" PRIu64 " leads in term %" PRIu64 " by the votes of %zu of %zu voters", leader->id,
-                              term, votes, state->voters.length);
+                world_violate(world, "server %" PRIu64 " leads in term %" PRIu64 " by the votes of %zu of %zu voters",
+                              leader->id, term, votes, state->voters.length);
 }
 
 /* The paper, section 4.1: the next change only when the last has taken force. */
@@ -279,17 +299,20 @@ static void check_one_change(World *world, Server *leader, uint64_t term) {
                 changes += raft_entry_is_conf_change(entry) && entry->term == term;
         }
         if (changes > 1)
-                world_violate(world, "server %" PRIu64 " has %zu changes of the members under way at once", leader->id, changes);
+                world_violate(world, "server %" PRIu64 " has %zu changes of the members under way at once", leader->id,
+                              changes);
 }
 
 /* A snapshot that is being made speaks of the members as they were at its index. */
 static void check_snapshot(World *world, Server *server) {
         const SnapshotMeta *meta = &server->replica->snapshot_meta;
-        const LedgerEntry *known = meta->index < world->ledger.entries_length ? &world->ledger.entries[meta->index] : NULL;
+        const LedgerEntry *known =
+                meta->index < world->ledger.entries_length ? &world->ledger.entries[meta->index] : NULL;
 
         if (server->replica->snapshot_writer && known && known->configuration != 0 &&
             known->configuration != configuration_digest(&meta->conf_state))
-                world_violate(world, "server %" PRIu64 " makes a snapshot of entry %" PRIu64 " with members of another time",
+                world_violate(world,
+                              "server %" PRIu64 " makes a snapshot of entry %" PRIu64 " with members of another time",
                               server->id, meta->index);
 }
 

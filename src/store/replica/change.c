@@ -10,7 +10,7 @@
 #include "store/replica/internal.h"
 
 enum {
-        HELD_MAX = 4096, /* messages */
+        HELD_MAX = 4096,  /* messages */
         CHANGES_MAX = 64, /* of this member's clients */
 };
 
@@ -22,9 +22,9 @@ typedef struct Held {
         RaftMessage message;
         size_t bytes;
         Usec deadline;
-        bool changes;      /* the configuration */
-        uint64_t removes;  /* the member that it removes, or none */
-        bool handed_over;  /* leadership was to move before this leader removes itself */
+        bool changes;     /* the configuration */
+        uint64_t removes; /* the member that it removes, or none */
+        bool handed_over; /* leadership was to move before this leader removes itself */
 } Held;
 
 void changes_init(Replica *replica) {
@@ -104,7 +104,7 @@ static void held_step(Replica *replica, Held *held) {
 
 /* Who was removed is sent nothing more, not even that it is so: it hears it from the others, and that is the answer. */
 static void removal_answer(Replica *replica) {
-        list_foreach(&replica->changes, node) {
+        list_foreach (&replica->changes, node) {
                 ReplicaRequest *request = container_of(node, ReplicaRequest, link);
 
                 if (request->removes_self)
@@ -115,7 +115,7 @@ static void removal_answer(Replica *replica) {
 void changes_run(Replica *replica) {
         if (replica->removed)
                 removal_answer(replica);
-        list_foreach(&replica->held, node) {
+        list_foreach (&replica->held, node) {
                 Held *held = container_of(node, Held, link);
 
                 if (replica->failure)
@@ -142,7 +142,7 @@ int changes_step_proposal(Replica *replica, RaftMessage *message) {
 /* ---- requests of this member's clients ---- */
 
 ReplicaRequest *changes_find(Replica *replica, uint64_t id) {
-        list_foreach(&replica->changes, node) {
+        list_foreach (&replica->changes, node) {
                 ReplicaRequest *request = container_of(node, ReplicaRequest, link);
 
                 if (request->id == id)
@@ -260,7 +260,8 @@ static void learners_promote(Replica *replica) {
         if (status.basic.change_pending || status.basic.transferee != RAFT_ID_NONE)
                 return;
         for (size_t i = 0; i < status.length; i++)
-                if (status.peers[i].learner && learner_has_caught_up(replica, &status.peers[i], status.basic.last_index)) {
+                if (status.peers[i].learner &&
+                    learner_has_caught_up(replica, &status.peers[i], status.basic.last_index)) {
                         learner_promote(replica, status.peers[i].id);
                         return; /* one at a time */
                 }
@@ -296,19 +297,20 @@ bool replica_may_leave(const Replica *replica) {
         }
         if (told > others / 2)
                 return true;
-        return others != 1 && replica->removed_since != 0 && replica->now - replica->removed_since >= REPLICA_REMOVED_LINGER;
+        return others != 1 && replica->removed_since != 0 &&
+               replica->now - replica->removed_since >= REPLICA_REMOVED_LINGER;
 }
 
 /* ---- time ---- */
 
 static void changes_expire(Replica *replica) {
-        list_foreach(&replica->held, node) {
+        list_foreach (&replica->held, node) {
                 Held *held = container_of(node, Held, link);
 
                 if (held->deadline <= replica->now)
                         held_free(replica, held);
         }
-        list_foreach(&replica->changes, node) {
+        list_foreach (&replica->changes, node) {
                 ReplicaRequest *request = container_of(node, ReplicaRequest, link);
 
                 if (request->deadline <= replica->now)
@@ -329,7 +331,7 @@ void changes_tick(Replica *replica) {
 }
 
 void changes_deinit(Replica *replica) {
-        list_foreach(&replica->held, node)
+        list_foreach (&replica->held, node)
                 held_free(replica, container_of(node, Held, link));
         while (!list_is_empty(&replica->changes))
                 request_finish(container_of(replica->changes.next, ReplicaRequest, link),

@@ -51,9 +51,10 @@ static int force_apply_all(Force *force, Error *error) {
                 more = replica_run(force->replica);
                 if (replica_failure(force->replica, error) < 0)
                         return replica_failure(force->replica, NULL);
-                if (force->overflow || (!more && !worked && force->count == 0 && before == force->replica->counts.applied_index &&
-                                        before < last))
-                        return error_set(error, -EPROTO, "the log's entries behind %" PRIu64 " cannot be applied", before);
+                if (force->overflow || (!more && !worked && force->count == 0 &&
+                                        before == force->replica->counts.applied_index && before < last))
+                        return error_set(error, -EPROTO, "the log's entries behind %" PRIu64 " cannot be applied",
+                                         before);
         }
         return 0;
 }
@@ -85,8 +86,10 @@ static int force_write(Replica *replica, Error *error) {
         hard.commit = raft_last_index(replica->raft);
         if (!raft_ids_contain(&state.voters, self) && !raft_ids_contain(&state.learners, self))
                 return error_set(error, -EINVAL,
-                                 "member %" PRIx64 " is no member of its cluster any more, or was none yet: another member's data "
-                                 "can go on alone, this one's cannot", self);
+                                 "member %" PRIx64
+                                 " is no member of its cluster any more, or was none yet: another member's data "
+                                 "can go on alone, this one's cannot",
+                                 self);
         if (raft_ids_contain(&state.learners, self))
                 r = force_append(replica, RAFT_CONF_ADD_VOTER, self, &hard);
         for (size_t i = 0; r >= 0 && i < state.voters.length; i++)

@@ -38,7 +38,8 @@ static int member_path(Buffer *path, const char *folder, uint64_t id, const char
 }
 
 /* 1 with the node, 0: there is none. */
-static int member_find(const Replica *replica, const char *folder, uint64_t id, const char *rest, const Node **ret_node) {
+static int member_find(const Replica *replica, const char *folder, uint64_t id, const char *rest,
+                       const Node **ret_node) {
         _cleanup_buffer_ Buffer path = BUFFER_INIT;
         int r = member_path(&path, folder, id, rest);
 
@@ -91,10 +92,7 @@ static bool urls_overlap(const json_t *a, const json_t *b) {
         const json_t *x, *y;
         size_t i, k;
 
-        json_array_foreach(a, i, x)
-                json_array_foreach(b, k, y)
-                        if (json_equal(x, y))
-                                return true;
+        json_array_foreach(a, i, x) json_array_foreach(b, k, y) if (json_equal(x, y)) return true;
         return false;
 }
 
@@ -143,7 +141,9 @@ static int change_judge(const Replica *replica, const RaftConfSingle *single, Sl
         case RAFT_CONF_ADD_VOTER:
                 /* a founder, or a learner that becomes a voter */
                 if (r > 0)
-                        return attributes.length == 0 && raft_ids_contain(&state->learners, single->id) ? 0 : REPLICA_MEMBER_EXISTS;
+                        return attributes.length == 0 && raft_ids_contain(&state->learners, single->id)
+                                       ? 0
+                                       : REPLICA_MEMBER_EXISTS;
                 return attributes.length > 0 ? 0 : REPLICA_MEMBER_UNKNOWN;
         case RAFT_CONF_ADD_LEARNER:
                 if (r > 0)
