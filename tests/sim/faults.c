@@ -1,6 +1,7 @@
 /* What goes wrong: drawn at random times from the kinds that the seed allows; some end by themselves after a while. */
 #include <inttypes.h>
 
+#include "client.h"
 #include "world.h"
 
 typedef enum FaultKind {
@@ -189,6 +190,13 @@ static void partition(World *world, uint64_t side, bool one_way) {
         recover_later(world, FAULT_PARTITION, NULL, 8 * USEC_PER_SEC);
 }
 
+static void isolate_leader(World *world) {
+        Server *leader = find_leader(world);
+
+        clients_flock(world, leader);
+        partition(world, (uint64_t)1 << (leader->id - 1), random_chance(&world->chance, 1, 3));
+}
+
 static uint64_t disk_used(Server *server) {
         _cleanup_string_list_ StringList names = {0};
         uint64_t used = 0;
@@ -298,7 +306,7 @@ static void strike(World *world, FaultKind kind) {
                 partition(world, random_u64(&world->chance), true);
                 break;
         case FAULT_ISOLATE_LEADER:
-                partition(world, (uint64_t)1 << (find_leader(world)->id - 1), random_chance(&world->chance, 1, 3));
+                isolate_leader(world);
                 break;
         case FAULT_STORM:
                 world->storm = 2 + (unsigned)random_below(&world->chance, 8);
