@@ -250,6 +250,17 @@ void check_members_of_tree(World *world, Server *server) {
                                       server->id, i + 1);
 }
 
+/* The paper, section 3.6.2 and Figure 3.7: a leader commits entries of its own term, and with them those before. */
+static void check_commit_term(World *world, Server *leader, uint64_t term, uint64_t commit) {
+        uint64_t its_term;
+
+        if (raft_memory_storage_term(&leader->replica->storage, commit, &its_term) == 0 && its_term != term)
+                world_violate(world,
+                              "server %" PRIu64 " commits entry %" PRIu64 " of term %" PRIu64
+                              " while it leads in term %" PRIu64,
+                              leader->id, commit, its_term, term);
+}
+
 /* The paper, section 3.6.2: a leader commits what a majority of the voters has on its disks; nobody else counts. */
 static void check_commit(World *world, Server *leader, const RaftConfState *state, uint64_t term, uint64_t commit) {
         size_t have = 0;
@@ -328,8 +339,10 @@ void members_observe(World *world, Server *server) {
                 /* a change within this step: what was counted, and how, is not to be seen any more */
                 if (view->led_term != term)
                         check_votes(world, server, state, term);
-                else if (commit > view->commit)
+                else if (commit > view->commit) {
+                        check_commit_term(world, server, term, commit);
                         check_commit(world, server, state, term, commit);
+                }
                 check_one_change(world, server, term);
         }
         if (digest != view->configuration && view->configuration != 0)

@@ -81,22 +81,30 @@ static Usec draw_delay(World *world, bool bulk, size_t length) {
         return delay;
 }
 
-/* What it says binds the sender, whether it arrives or not. */
+static void note_vote(Server *from, uint64_t term, uint64_t vote) {
+        Promise *promise = &from->promise;
+
+        if (term == promise->term && vote != promise->vote)
+                world_violate(from->world,
+                              "server %" PRIu64 " votes for %" PRIu64 " in term %" PRIu64 ", after a vote for %" PRIu64,
+                              from->id, vote, term, promise->vote);
+        if (term >= promise->term) {
+                promise->term = term;
+                promise->vote = vote;
+        }
+}
+
+/* What it says binds the sender, whether it arrives or not. Who asks for votes has given its own: others' may be enough to
+ * lead, and after a crash it must not stand in that term again. */
 static void note_promise(Server *from, const RaftMessage *message) {
         Promise *promise = &from->promise;
 
         if (message->reject)
                 return;
-        if (message->type == RAFT_MESSAGE_VOTE_RESPONSE) {
-                if (message->term == promise->term && message->to != promise->vote)
-                        world_violate(from->world,
-                                      "server %" PRIu64 " votes for %" PRIu64 " in term %" PRIu64
-                                      ", after a vote for %" PRIu64,
-                                      from->id, message->to, message->term, promise->vote);
-                if (message->term >= promise->term) {
-                        promise->term = message->term;
-                        promise->vote = message->to;
-                }
+        if (message->type == RAFT_MESSAGE_VOTE) {
+                note_vote(from, message->term, from->id);
+        } else if (message->type == RAFT_MESSAGE_VOTE_RESPONSE) {
+                note_vote(from, message->term, message->to);
                 server_pass_moment(from, MOMENT_VOTED);
         } else if (message->type == RAFT_MESSAGE_APPEND_RESPONSE) {
                 if (message->term > promise->append_term)
