@@ -116,6 +116,16 @@ static void note_promise(Server *from, const RaftMessage *message) {
         }
 }
 
+/* The receiver would refuse a configuration that it is not in, again and again. */
+static void check_snapshot_sent(Server *from, const RaftMessage *message) {
+        const RaftConfState *state = message->snapshot ? &message->snapshot->conf_state : NULL;
+
+        if (state && !raft_ids_contain(&state->voters, message->to) && !raft_ids_contain(&state->learners, message->to))
+                world_violate(from->world,
+                              "server %" PRIu64 " sends server %" PRIu64 " a snapshot that does not know it", from->id,
+                              message->to);
+}
+
 /* Looks into it. A proposal comes at most once: the links between servers never send one again. */
 static bool look_into(Server *from, RaftPayload *payload) {
         _cleanup_frame_ Frame frame = {0};
@@ -129,6 +139,7 @@ static bool look_into(Server *from, RaftPayload *payload) {
                 return true;
         }
         note_promise(from, &frame.message);
+        check_snapshot_sent(from, &frame.message);
         return frame.message.type != RAFT_MESSAGE_PROPOSE;
 }
 
