@@ -23,6 +23,7 @@ struct Server {
         Api api;
         Members members;
         bool members_stale;
+        size_t voters, standbys; /* as logged last */
         Watcher *members_watch;
         StringList advertised;
         uv_check_t check;

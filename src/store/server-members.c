@@ -81,6 +81,17 @@ static void server_check_urls(Server *server) {
         }
 }
 
+static void server_log_members(Server *server) {
+        const RaftConfState *state = replica_configuration(server->replica);
+
+        if (state->voters.length == server->voters && state->learners.length == server->standbys)
+                return;
+        server->voters = state->voters.length;
+        server->standbys = state->learners.length;
+        log_info("the cluster has %zu voting member%s%s", server->voters, server->voters == 1 ? "" : "s",
+                 server->standbys ? ", and others that stand by until they have caught up" : "");
+}
+
 void server_refresh_members(Server *server) {
         server_watch_members(server);
         if (!server->members_stale)
@@ -90,6 +101,7 @@ void server_refresh_members(Server *server) {
         server->members_stale = false;
         if (server->members.length > 0)
                 server_update_peers(server);
+        server_log_members(server);
         server_check_urls(server);
 }
 
