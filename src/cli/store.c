@@ -18,7 +18,7 @@ const Verb store_verbs[] = {
         {"rmdir", "KEY", "remove a key or an empty directory", store_verb_rmdir},
         {"watch", "KEY", "wait for a change", store_verb_watch},
         {"exec-watch", "KEY -- COMMAND", "run a command at each change", store_verb_exec_watch},
-        {"member", "list", "the members of the cluster", store_verb_member},
+        {"member", "list|add|remove|update", "the members of the cluster: list and change them", store_verb_member},
         {"cluster-health", "", "whether the cluster works", store_verb_health},
         {0},
 };
@@ -97,13 +97,18 @@ int store_request(StoreGroup *group, const StoreRequest *request, StoreReply *re
         return code;
 }
 
-int store_raw(StoreGroup *group, const char *method, const char *target, unsigned *ret_status, char **ret_body) {
+int store_raw_json(StoreGroup *group, const char *method, const char *target, const char *json, unsigned *ret_status,
+                   char **ret_body) {
         Await await = {.loop = &group->loop};
+        Slice body = json ? slice_from(json) : (Slice){NULL, 0};
         int r;
 
-        r = http_storeclient_raw(group->client, method, target, NULL, (Slice){NULL, 0}, group->total_timeout, on_raw_reply, &await);
-        if (r < 0)
-                return r;
+        r = http_storeclient_raw(group->client, method, target, json ? "application/json" : NULL, body, group->total_timeout,
+                                 on_raw_reply, &await);
+        if (r < 0) {
+                cli_complain(group->program, "cannot send the request: %s", strerror(-r));
+                return STORE_EXIT_CONNECTION;
+        }
         await_done(&await);
         if (await.r < 0) {
                 (void)fflush(stdout);
@@ -114,6 +119,10 @@ int store_raw(StoreGroup *group, const char *method, const char *target, unsigne
         *ret_status = await.status;
         *ret_body = await.body;
         return 0;
+}
+
+int store_raw(StoreGroup *group, const char *method, const char *target, unsigned *ret_status, char **ret_body) {
+        return store_raw_json(group, method, target, NULL, ret_status, ret_body);
 }
 
 int store_request_and_print(StoreGroup *group, const StoreRequest *request) {

@@ -56,7 +56,9 @@ char *store_key(const char *argument);
 void store_print_reply(const StoreGroup *group, const StoreReply *reply);
 void store_print_json(const StoreReply *reply);
 
-/* Waits for any other path of the API; the body is the caller's. */
+/* Waits for any other path of the API; the body is the caller's. `json` (may be NULL) is sent along. */
+int store_raw_json(StoreGroup *group, const char *method, const char *target, const char *json, unsigned *ret_status,
+                   char **ret_body);
 int store_raw(StoreGroup *group, const char *method, const char *target, unsigned *ret_status, char **ret_body);
 
 /* verbs: one file each */

@@ -133,6 +133,7 @@ RaftBasicStatus raft_basic_status(const Raft *raft) {
                 .applied = raft->log.applied,
                 .last_index = raft_log_last_index(&raft->log),
                 .transferee = raft->transferee,
+                .change_pending = raft->state == RAFT_LEADER && raft->pending_conf_index > raft->log.applied,
                 .voter = raft_tracker_is_voter(&raft->tracker, raft->config.id),
                 .learner = raft_ids_contain(&raft->tracker.config.learners, raft->config.id),
         };

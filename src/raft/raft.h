@@ -202,6 +202,7 @@ typedef struct RaftBasicStatus {
         uint64_t applied;
         uint64_t last_index;
         uint64_t transferee; /* who is to lead next, or RAFT_ID_NONE */
+        bool change_pending; /* this leader's log may hold a configuration change that is not applied yet: no other now */
         bool voter;          /* in either half of its own configuration */
         bool learner;
 } RaftBasicStatus;

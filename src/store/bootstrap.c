@@ -86,7 +86,7 @@ static int bootstrap_add(Bootstrap *bootstrap, Slice part, Error *error) {
         Url url, *urls;
         int r;
 
-        if (!equals || equals == part.data)
+        if (!equals)
                 return error_set(error, -EINVAL, "--initial-cluster: \"%.*s\" is not name=URL, as in "
                                  "n1=http://10.0.0.1:2380,n2=http://10.0.0.2:2380", (int)min_of(part.length, (size_t)200),
                                  part.data);

@@ -18,7 +18,8 @@ typedef struct Bootstrap {
 } Bootstrap;
 
 /*
- * Parses "name=url,name=url2,other=url" (a name may come several times). Ids are etcd's: of a member the first eight bytes
+ * Parses "name=url,name=url2,other=url" (a name may come several times, and be empty: etcdctl prints members so that were
+ * added but have not said their name yet; such a one cannot be a founder). Ids are etcd's: of a member the first eight bytes
  * of SHA-1 over its sorted URLs and the token, of the cluster those over all members' ids in order (etcd 3.4,
  * server/etcdserver/api/membership). -EINVAL with `error`.
  */

@@ -3,31 +3,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/log.h"
-#include "net/http-server.h"
-#include "store/api/api.h"
+#include "store/ask.h"
 #include "store/log/disk-directory.h"
-#include "store/members.h"
-#include "store/peer/peers.h"
-#include "store/replica/replica.h"
-
-/* What /version says: the server whose v2 protocol this one speaks. */
-#define ETCD_VERSION "3.4.23"
-#define ETCD_CLUSTER_VERSION "3.4.0"
+#include "store/server-internal.h"
 
 enum {
-        HAND_OVER_MSEC = 1000,  /* longest wait for another leader before a stop */
-        PUBLISH_RETRY_MSEC = 1000,
+        STOP_MSEC = 1000,       /* longest wait, before a stop, for another leader and for what is under way */
+        STOP_HEARTBEATS = 2,    /* a former leader stays for so long: others send to it until they hear of the next */
 };
-
-/* A request of the API that waits for the replica. */
-typedef struct Waiting {
-        Server *server;
-        StoreDone done;
-        void *data;
-} Waiting;
 
 /* A disk job on a worker thread. */
 typedef struct Work {
@@ -37,41 +22,8 @@ typedef struct Work {
         int r;
 } Work;
 
-struct Server {
-        uv_loop_t *loop;
-        const Settings *settings;
-        Disk *disk;
-        Replica *replica;
-        Peers *peers;
-        HttpServer *clients;      /* serves clients */
-        HttpServer *members_http; /* serves other members */
-        Api api;
-        Members members;
-        bool members_stale;
-        Watcher *members_watch;
-        StringList advertised;
-        uv_check_t check;
-        uv_idle_t idle;
-        uv_timer_t tick;
-        uv_timer_t hand_over;
-        unsigned open_handles;
-        unsigned works;           /* on worker threads */
-        bool stopping, closing;
-        bool in_run;
-        bool published, publishing;
-        Usec publish_retry;
-        uint64_t leader;
-        WallUsec started, leader_since;
-        Error failure;
-        int failed;
-};
-
 static void server_run(Server *server);
 static void server_close(Server *server);
-
-static Usec now_monotonic(void) {
-        return clock_monotonic();
-}
 
 /* ---- what the replica asks for ---- */
 
@@ -124,7 +76,7 @@ static int on_frame(void *userdata, uint64_t from, RaftPayload *frame) {
         Server *server = userdata;
         int r = replica_receive(server->replica, from, frame);
 
-        if (r < 0)
+        if (r < 0 && r != -EPERM)
                 log_warning("member %" PRIx64 " sent a frame that makes no sense: the connection is closed", from);
         return r;
 }
@@ -133,114 +85,20 @@ static void on_unreachable(void *userdata, uint64_t to) {
         replica_report_unreachable(((Server *)userdata)->replica, to);
 }
 
-static const PeersOps peers_ops = {.frame = on_frame, .unreachable = on_unreachable};
-
-/* ---- members ---- */
-
-static int parse_urls(const StringList *texts, Url **ret_urls) {
-        Url *urls = calloc(texts->length + 1, sizeof(*urls));
-        size_t count = 0;
-
-        if (!urls)
-                return -ENOMEM;
-        for (size_t i = 0; i < texts->length; i++)
-                if (url_parse(texts->items[i], 0, &urls[count], NULL) >= 0)
-                        count++;
-        *ret_urls = urls;
-        return (int)count;
+static bool on_is_removed(void *userdata, uint64_t id) {
+        return replica_is_removed(((Server *)userdata)->replica, id);
 }
 
-static void server_update_peers(Server *server) {
-        uint64_t ids[RAFT_MEMBERS_MAX];
-        size_t count = 0;
-
-        for (size_t i = 0; i < server->members.length && count < RAFT_MEMBERS_MAX; i++) {
-                const StoreMember *member = &server->members.items[i];
-                _cleanup_free_ Url *urls = NULL;
-                int n = parse_urls(&member->peer_urls, &urls);
-
-                ids[count++] = member->id;
-                if (n > 0)
-                        (void)peers_set(server->peers, member->id, urls, (size_t)n); /* tried again at the next change */
-        }
-        if (count > 0)
-                peers_keep_only(server->peers, ids, count);
+static void on_removed(void *userdata, uint64_t by) {
+        replica_hear_removed(((Server *)userdata)->replica, by);
 }
 
-static void on_members_event(Watcher *watcher, void *userdata) {
-        Server *server = userdata;
-        Event *event;
-
-        while ((event = watcher_take(watcher)))
-                event_unref(event);
-        server->members_stale = true;
-        if (watcher_state(watcher) != WATCHER_WAITING)
-                server->members_watch = watcher_free(server->members_watch);
-}
-
-static void server_watch_members(Server *server) {
-        const WatchOptions options = {
-                .path = slice_from(TREE_SYSTEM "/members"),
-                .recursive = true,
-                .stream = true,
-                .ready = on_members_event,
-                .userdata = server,
-        };
-
-        if (!server->members_watch && tree_watch(replica_tree(server->replica), &options, &server->members_watch, NULL) != 0)
-                server->members_watch = NULL;
-}
-
-static void server_refresh_members(Server *server) {
-        server_watch_members(server);
-        if (!server->members_stale)
-                return;
-        if (members_read(&server->members, replica_tree(server->replica)) < 0)
-                return;
-        server->members_stale = false;
-        if (server->members.length > 0)
-                server_update_peers(server);
-}
-
-static bool server_is_published(const Server *server) {
-        const StoreMember *self = members_find(&server->members, replica_id(server->replica));
-
-        if (!self || !str_equals(self->name, server->settings->name) || self->client_urls.length != server->advertised.length)
-                return false;
-        for (size_t i = 0; i < server->advertised.length; i++)
-                if (!str_equals(self->client_urls.items[i], server->advertised.items[i]))
-                        return false;
-        return true;
-}
-
-static void on_published(void *userdata, const ReplicaResult *result) {
-        Server *server = userdata;
-
-        server->publishing = false;
-        if (result->r < 0)
-                server->publish_retry = now_monotonic() + PUBLISH_RETRY_MSEC * USEC_PER_MSEC;
-}
-
-/* Tells the cluster this member's name and client URLs. */
-static void server_publish(Server *server) {
-        _cleanup_buffer_ Buffer path = BUFFER_INIT, value = BUFFER_INIT;
-        Command command = {.kind = COMMAND_SET};
-
-        if (server->publishing || server->published || server->members_stale || server->members.length == 0 ||
-            now_monotonic() < server->publish_retry)
-                return;
-        server->published = server_is_published(server);
-        if (server->published || server->leader == RAFT_ID_NONE)
-                return;
-        if (members_attributes_path(&path, replica_id(server->replica)) < 0 ||
-            members_format_attributes(&value, server->settings->name, &server->advertised) < 0)
-                return;
-        command.path = (Slice){buffer_data(&path), buffer_length(&path)};
-        command.value = (Slice){buffer_data(&value), buffer_length(&value)};
-        command.time = clock_wall();
-        if (replica_propose(server->replica, &command, on_published, server, NULL) >= 0)
-                server->publishing = true;
-}
+static const PeersOps peers_ops = {
+        .frame = on_frame,
+        .unreachable = on_unreachable,
+        .is_removed = on_is_removed,
+        .removed = on_removed,
+};
 
 /* ---- the loop ---- */
 
@@ -251,16 +109,60 @@ static void server_note_leader(Server *server) {
                 return;
         server->leader = leader;
         server->leader_since = clock_wall();
+        server->leader_changed = clock_monotonic();
         if (leader == RAFT_ID_NONE)
                 log_info("no leader at present");
         else
                 log_info("member %" PRIx64 " leads%s", leader, leader == replica_id(server->replica) ? ": this one" : "");
-        if (server->stopping && leader != replica_id(server->replica))
+}
+
+/* What came before the stop is answered first, and whoever still takes this member for the leader is served. */
+static bool server_may_close(const Server *server) {
+        Usec stay = STOP_HEARTBEATS * server->settings->heartbeat_msec * USEC_PER_MSEC;
+
+        if (!replica_is_quiet(server->replica))
+                return false;
+        return !server->handing_over || (server->leader != replica_id(server->replica) && server->leader != RAFT_ID_NONE &&
+                                         clock_monotonic() - server->leader_changed >= stay);
+}
+
+/* In the next turn: what was answered in this one leaves first. */
+static void server_close_soon(Server *server) {
+        if (server->last_turn)
                 server_close(server);
+        server->last_turn = true;
+}
+
+static void server_log_removal(Server *server) {
+        if (server->removal_logged)
+                return;
+        server->removal_logged = true;
+        log_info("this member, %" PRIx64 ", was removed from its cluster: it ends, and cannot return under this id. To use the machine "
+                 "again, delete %s and add it anew (faering store member add)",
+                 replica_id(server->replica), server->settings->data_dir);
+}
+
+static void server_consider_end(Server *server) {
+        if (replica_failure(server->replica, &server->failure) < 0) {
+                server->failed = replica_failure(server->replica, NULL);
+                server_close(server);
+        } else if (replica_may_leave(server->replica)) {
+                server_log_removal(server);
+                server_close_soon(server);
+        } else if (server->stopping && server_may_close(server)) {
+                server_close_soon(server);
+        }
 }
 
 static void on_idle(uv_idle_t *idle) {
         (void)idle; /* its being active keeps the loop from sleeping */
+}
+
+static void server_sleep(Server *server, bool may_sleep) {
+        if (may_sleep)
+                (void)uv_idle_stop(&server->idle);
+        else
+                (void)uv_idle_start(&server->idle, on_idle);
 }
 
 /* All that has come in this turn is one batch: carried out here, after the input and before the loop sleeps. */
@@ -270,21 +172,17 @@ static void server_run(Server *server) {
         if (server->closing || server->in_run)
                 return;
         server->in_run = true;
-        replica_tick(server->replica, now_monotonic(), clock_wall());
+        replica_tick(server->replica, clock_monotonic(), clock_wall());
         more = replica_run(server->replica);
         peers_flush(server->peers);
         server_note_leader(server);
-        server_refresh_members(server);
-        server_publish(server);
-        if (more)
-                (void)uv_idle_start(&server->idle, on_idle);
-        else
-                (void)uv_idle_stop(&server->idle);
-        server->in_run = false;
-        if (replica_failure(server->replica, &server->failure) < 0) {
-                server->failed = replica_failure(server->replica, NULL);
-                server_close(server);
+        server_consider_end(server);
+        if (!server->closing) {
+                server_refresh_members(server);
+                server_publish(server);
+                server_sleep(server, !more && !server->last_turn);
         }
+        server->in_run = false;
 }
 
 static void on_check(uv_check_t *check) {
@@ -295,148 +193,18 @@ static void on_tick(uv_timer_t *timer) {
         server_run(timer->data);
 }
 
-/* ---- what the API asks for ---- */
-
-static Tree *backend_tree(void *userdata) {
-        return replica_tree(((Server *)userdata)->replica);
-}
-
-static WallUsec backend_now(void *userdata) {
-        (void)userdata;
-        return clock_wall();
-}
-
-static const char *reason_text(int r) {
-        switch (r) {
-        case -ETIMEDOUT:
-                return "etcdserver: request timed out";
-        case -ECANCELED:
-        case -ESHUTDOWN:
-                return "etcdserver: server stopped";
-        case -EBUSY:
-                return "etcdserver: too many requests";
-        case -ENOMEM:
-                return "etcdserver: out of memory";
-        default:
-                return "etcdserver: request failed";
-        }
-}
-
-static void on_replica_done(void *userdata, const ReplicaResult *result) {
-        Waiting waiting = *(Waiting *)userdata;
-        StoreOutcome outcome = {
-                .r = result->r < 0 ? result->r : result->code,
-                .event = result->event,
-                .error = result->error,
-                .reason = result->r < 0 ? reason_text(result->r) : NULL,
-        };
-
-        free(userdata);
-        waiting.done(waiting.data, &outcome);
-}
-
-static void refuse(StoreDone done, void *data, int r) {
-        done(data, &(StoreOutcome){.r = r, .reason = reason_text(r)});
-}
-
-static Waiting *waiting_new(Server *server, StoreDone done, void *data) {
-        Waiting *waiting = malloc(sizeof(*waiting));
-
-        if (waiting)
-                *waiting = (Waiting){server, done, data};
-        return waiting;
-}
-
-static void backend_propose(void *userdata, const Command *command, StoreDone done, void *data) {
-        Server *server = userdata;
-        Waiting *waiting = waiting_new(server, done, data);
-        int r = waiting ? replica_propose(server->replica, command, on_replica_done, waiting, NULL) : -ENOMEM;
-
-        if (r >= 0)
-                return;
-        free(waiting);
-        refuse(done, data, r);
-}
-
-static void backend_read_index(void *userdata, Usec timeout, StoreDone done, void *data) {
-        Server *server = userdata;
-        Waiting *waiting = waiting_new(server, done, data);
-        int r = waiting ? replica_read(server->replica, timeout, on_replica_done, waiting, NULL) : -ENOMEM;
-
-        if (r >= 0)
-                return;
-        free(waiting);
-        refuse(done, data, r);
-}
-
-static void backend_status(void *userdata, StoreStatus *ret_status) {
-        Server *server = userdata;
-        ReplicaCounts counts = replica_counts(server->replica);
-
-        *ret_status = (StoreStatus){
-                .cluster_id = replica_cluster(server->replica),
-                .member_id = replica_id(server->replica),
-                .leader_id = server->leader,
-                .raft_index = counts.applied_index,
-                .raft_term = raft_basic_status(replica_raft(server->replica)).hard_state.term,
-                .name = server->settings->name,
-                .version = ETCD_VERSION,
-                .cluster_version = ETCD_CLUSTER_VERSION,
-                .started = server->started,
-                .leader_since = server->leader_since,
-                .received_appends = counts.appends_received,
-                .sent_appends = counts.appends_sent,
-        };
-}
-
-static const StoreMember *backend_members(void *userdata, size_t *ret_count) {
-        Server *server = userdata;
-
-        *ret_count = server->members.length;
-        return server->members.items;
-}
-
-static bool backend_followers(void *userdata, const StoreFollower **ret_followers, size_t *ret_count) {
-        static StoreFollower followers[RAFT_MEMBERS_MAX];
-        Server *server = userdata;
-        size_t count = 0;
-
-        if (server->leader != replica_id(server->replica))
-                return false;
-        for (size_t i = 0; i < server->members.length && count < RAFT_MEMBERS_MAX; i++) {
-                uint64_t id = server->members.items[i].id;
-                ReplicaFollower follower;
-
-                if (id == replica_id(server->replica))
-                        continue;
-                follower = replica_follower(server->replica, id);
-                followers[count++] = (StoreFollower){
-                        .id = id,
-                        .latency = follower.latency,
-                        .latency_average = follower.average,
-                        .latency_deviation = follower.deviation,
-                        .latency_minimum = follower.minimum,
-                        .latency_maximum = follower.maximum,
-                        .success = follower.answers,
-                        .fail = follower.failures,
-                };
-        }
-        *ret_followers = followers;
-        *ret_count = count;
-        return true;
-}
-
-static const StoreBackend server_backend = {
-        .tree = backend_tree,
-        .now = backend_now,
-        .propose = backend_propose,
-        .read_index = backend_read_index,
-        .status = backend_status,
-        .members = backend_members,
-        .followers = backend_followers,
-};
-
 /* ---- what other members ask over HTTP ---- */
+
+static void respond_view(Server *server, HttpRequest *request) {
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        const RaftConfState *state = raft_configuration(replica_raft(server->replica));
+
+        if (cluster_view_format(&body, replica_cluster(server->replica), &server->members, state, replica_tree(server->replica)) < 0)
+                http_respond_text(request, 503, "out of memory\n");
+        else
+                http_respond(request, 200, "Content-Type: application/json\r\n",
+                             (Slice){buffer_data(&body), buffer_length(&body)});
+}
 
 static void on_member_request(void *userdata, HttpRequest *request) {
         Server *server = userdata;
@@ -444,6 +212,8 @@ static void on_member_request(void *userdata, HttpRequest *request) {
 
         if (slice_equals(path, slice_from(PEERS_PATH)))
                 peers_handle(server->peers, request);
+        else if (slice_equals(path, slice_from(ASK_PATH)))
+                respond_view(server, request);
         else
                 http_respond_text(request, 404, "404 page not found\n");
 }
@@ -452,41 +222,6 @@ static const HttpServerOps client_ops = {.handle = api_handle};
 static const HttpServerOps member_ops = {.handle = on_member_request};
 
 /* ---- beginning ---- */
-
-static int server_open_replica(Server *server, Error *error) {
-        const Settings *settings = server->settings;
-        const BootstrapMember *self = bootstrap_find(&settings->bootstrap, settings->name);
-        ReplicaConfig config = {
-                .id = self->id,
-                .cluster = settings->bootstrap.cluster,
-                .tick = settings->heartbeat_msec * USEC_PER_MSEC,
-                .election_ticks = (unsigned)(settings->election_msec / settings->heartbeat_msec),
-                .request_timeout = 5 * USEC_PER_SEC + 2 * settings->election_msec * USEC_PER_MSEC,
-                .snapshot_entries = settings->snapshot_count,
-        };
-        ReplicaMember members[RAFT_MEMBERS_MAX];
-        uint64_t seed;
-        int r;
-
-        random_secret(&seed, sizeof(seed));
-        random_seed(&config.random, seed);
-        random_secret(&config.tree.seed, sizeof(config.tree.seed));
-        for (size_t i = 0; i < settings->bootstrap.count; i++)
-                members[i] = (ReplicaMember){settings->bootstrap.members[i].id, settings->bootstrap.members[i].attributes};
-        r = log_exists(server->disk);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot read %s", settings->data_dir);
-        if (r == 0 && str_equals(settings->initial_cluster_state, "existing"))
-                return error_set(error, -ENOENT,
-                                 "--initial-cluster-state is existing, but %s holds no data, and joining a running cluster needs "
-                                 "the members API of a later version: start the cluster's members together with \"new\"",
-                                 settings->data_dir);
-        if (r == 0)
-                r = replica_bootstrap(server->disk, &config, members, settings->bootstrap.count, error);
-        if (r < 0)
-                return r;
-        return replica_open(&config, server->disk, &replica_ops, server, &server->replica, error);
-}
 
 static int server_listen(HttpServer *http, const UrlList *urls, Error *error) {
         for (size_t i = 0; i < urls->length; i++) {
@@ -509,11 +244,20 @@ static int server_start_handles(Server *server) {
 
 /* The addresses of the first moment; from the first applied entry on the tree knows them. */
 static void server_set_first_peers(Server *server) {
-        for (size_t i = 0; i < server->settings->bootstrap.count; i++) {
-                const BootstrapMember *member = &server->settings->bootstrap.members[i];
+        const Bootstrap *founders = &server->settings->bootstrap;
+        const ClusterView *view = &server->beginning.view;
 
-                (void)peers_set(server->peers, member->id, member->urls, member->url_count);
+        for (size_t i = 0; i < view->count; i++) {
+                _cleanup_free_ Url *urls = NULL;
+                int n = server_parse_urls(&view->members[i].peer_urls, &urls);
+
+                if (n > 0)
+                        (void)peers_set(server->peers, view->members[i].id, urls, (size_t)n);
         }
+        if (server->beginning.has_data || view->count > 0)
+                return;
+        for (size_t i = 0; i < founders->count; i++)
+                (void)peers_set(server->peers, founders->members[i].id, founders->members[i].urls, founders->members[i].url_count);
 }
 
 static void server_log_recovery(const Server *server) {
@@ -541,7 +285,8 @@ static int server_init(Server *server, Error *error) {
         }
         r = disk_directory_new(settings->data_dir, &server->disk, error);
         if (r >= 0)
-                r = server_open_replica(server, error);
+                r = beginning_open(server->loop, settings, server->disk, &replica_ops, server, &server->beginning, error);
+        server->replica = server->beginning.replica;
         if (r >= 0)
                 r = server_start_handles(server);
         if (r >= 0)
@@ -555,8 +300,8 @@ static void server_start_loop(Server *server) {
         (void)uv_check_init(server->loop, &server->check);
         (void)uv_idle_init(server->loop, &server->idle);
         (void)uv_timer_init(server->loop, &server->tick);
-        (void)uv_timer_init(server->loop, &server->hand_over);
-        server->check.data = server->idle.data = server->tick.data = server->hand_over.data = server;
+        (void)uv_timer_init(server->loop, &server->stop);
+        server->check.data = server->idle.data = server->tick.data = server->stop.data = server;
         server->open_handles = 4;
         (void)uv_check_start(&server->check, on_check);
         (void)uv_timer_start(&server->tick, on_tick, 0, server->settings->heartbeat_msec);
@@ -607,10 +352,10 @@ static void server_close(Server *server) {
         uv_close((uv_handle_t *)&server->check, on_handle_closed);
         uv_close((uv_handle_t *)&server->idle, on_handle_closed);
         uv_close((uv_handle_t *)&server->tick, on_handle_closed);
-        uv_close((uv_handle_t *)&server->hand_over, on_handle_closed);
+        uv_close((uv_handle_t *)&server->stop, on_handle_closed);
 }
 
-static void on_hand_over_timeout(uv_timer_t *timer) {
+static void on_stop_timeout(uv_timer_t *timer) {
         server_close(timer->data);
 }
 
@@ -621,11 +366,10 @@ void server_stop(Server *server) {
         http_server_stop_listening(server->clients);
         if (server->leader == replica_id(server->replica) && replica_hand_over(server->replica)) {
                 log_info("handing leadership over");
-                (void)uv_timer_start(&server->hand_over, on_hand_over_timeout, HAND_OVER_MSEC, 0);
-                server_run(server);
-                return;
+                server->handing_over = true;
         }
-        server_close(server);
+        (void)uv_timer_start(&server->stop, on_stop_timeout, STOP_MSEC, 0);
+        server_run(server);
 }
 
 int server_free(Server *server, Error *error) {
@@ -636,6 +380,7 @@ int server_free(Server *server, Error *error) {
                 *error = server->failure;
         server->members_watch = watcher_free(server->members_watch);
         replica_free(server->replica, false);
+        cluster_view_deinit(&server->beginning.view);
         disk_directory_free(server->disk);
         members_deinit(&server->members);
         string_list_deinit(&server->advertised);

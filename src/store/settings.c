@@ -2,11 +2,13 @@
 
 #include <errno.h>
 
+#include "store/settings-old.h"
+
 #define DEFAULT_CLIENT_URLS "http://127.0.0.1:2379,http://127.0.0.1:4001"
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 24,
+        SETTINGS_OPTIONS = 24 + SETTINGS_OLD_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -29,9 +31,13 @@ const Option *settings_options(Settings *s) {
                 {"initial-cluster", 0, OPTION_STRING, "NAME=URL,…", "ETCD_INITIAL_CLUSTER",
                  "all members of a cluster that begins (default: this one alone)", &s->initial_cluster, NULL},
                 {"initial-cluster-state", 0, OPTION_STRING, "new|existing", "ETCD_INITIAL_CLUSTER_STATE",
-                 "whether the cluster begins now (default: new)", &s->initial_cluster_state, NULL},
+                 "whether the cluster begins now, or has added this member (default: new)", &s->initial_cluster_state, NULL},
                 {"initial-cluster-token", 0, OPTION_STRING, "TOKEN", "ETCD_INITIAL_CLUSTER_TOKEN",
                  "tells clusters apart that were given the same URLs (default: etcd-cluster)", &s->initial_cluster_token, NULL},
+                {"force-new-cluster", 0, OPTION_SWITCH, NULL, "ETCD_FORCE_NEW_CLUSTER",
+                 "go on alone with this member's data, when a majority is lost for good", &s->force_new_cluster, NULL},
+                {"strict-reconfig-check", 0, OPTION_SWITCH, NULL, "ETCD_STRICT_RECONFIG_CHECK",
+                 "refuse a removal after which the cluster would stand still (default: true)", &s->strict_reconfig_check, NULL},
                 {"heartbeat-interval", 0, OPTION_U64, "MSEC", "ETCD_HEARTBEAT_INTERVAL",
                  "time between a leader's heartbeats (default: 100)", &s->heartbeat_msec, NULL},
                 {"election-timeout", 0, OPTION_U64, "MSEC", "ETCD_ELECTION_TIMEOUT",
@@ -42,11 +48,13 @@ const Option *settings_options(Settings *s) {
                 {"debug", 0, OPTION_SWITCH, NULL, "ETCD_DEBUG", "log more", &s->debug, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
-                {0},
         };
+        size_t old;
 
-        _Static_assert(ARRAY_SIZE(table) <= SETTINGS_OPTIONS, "room for all options");
+        _Static_assert(ARRAY_SIZE(table) + SETTINGS_OLD_OPTIONS < SETTINGS_OPTIONS, "room for all options");
         memcpy(options, table, sizeof(table));
+        old = settings_old_options(s, options + ARRAY_SIZE(table));
+        options[ARRAY_SIZE(table) + old] = (Option){0};
         return options;
 }
 
@@ -65,6 +73,7 @@ void settings_deinit(Settings *s) {
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
+        settings_old_deinit(&s->old);
         free(s->listen_client.items);
         free(s->advertise_client.items);
         free(s->listen_peer.items);
@@ -99,15 +108,7 @@ static int settle_cluster(Settings *s, Error *error) {
         if (!buffer_string(&alone))
                 return -ENOMEM;
         r = set_default(&s->initial_cluster, buffer_string(&alone));
-        if (r >= 0)
-                r = bootstrap_parse(s->initial_cluster, s->initial_cluster_token, &s->bootstrap, error);
-        if (r < 0)
-                return r;
-        if (!bootstrap_find(&s->bootstrap, s->name))
-                return error_set(error, -EINVAL,
-                                 "--initial-cluster does not name this member, \"%s\": add %s=URL to it, or correct --name",
-                                 s->name, s->name);
-        return 0;
+        return r < 0 ? r : bootstrap_parse(s->initial_cluster, s->initial_cluster_token, &s->bootstrap, error);
 }
 
 static int settings_check(Settings *s, Error *error) {
@@ -159,7 +160,8 @@ static int settings_fill(Settings *s) {
 }
 
 int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error) {
-        _cleanup_(settings_deinit) Settings settings = {.heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000};
+        _cleanup_(settings_deinit) Settings settings = {
+                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true};
         _cleanup_string_list_ StringList arguments = {0};
         int r;
 
@@ -169,7 +171,9 @@ int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *e
         if (!settings.help && !settings.version) {
                 if (arguments.length > 0)
                         return error_set(error, -EINVAL, "\"%s\" is no option; see --help", arguments.items[0]);
-                r = settings_fill(&settings);
+                r = settings_old_take_up(&settings, error);
+                if (r >= 0)
+                        r = settings_fill(&settings);
                 if (r >= 0)
                         r = settings_check(&settings, error);
                 if (r < 0)

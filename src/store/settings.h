@@ -8,6 +8,14 @@ typedef struct UrlList {
         size_t length;
 } UrlList;
 
+/* What flags of etcd 0.4 gave: settings-old.h. */
+typedef struct SettingsOld {
+        char *addr, *bind_addr, *peer_addr, *peer_bind_addr, *peers;
+        bool ignored;
+} SettingsOld;
+
+void settings_old_deinit(SettingsOld *old);
+
 typedef struct Settings {
         char *name;
         char *data_dir;
@@ -15,9 +23,13 @@ typedef struct Settings {
         char *initial_cluster, *initial_cluster_state, *initial_cluster_token;
         uint64_t heartbeat_msec, election_msec;
         uint64_t snapshot_count;
+        bool force_new_cluster;
+        bool strict_reconfig_check;
         bool enable_v2;
         bool debug;
         bool help, version;
+
+        SettingsOld old;
 
         UrlList listen_client, advertise_client, listen_peer, advertise_peer;
         Bootstrap bootstrap;

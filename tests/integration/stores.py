@@ -85,6 +85,31 @@ class Store:
             text = answer.read()
             return answer.status, {k.lower(): v for k, v in answer.headers.items()}, json.loads(text) if text else {}
 
+    def members(self, method: str = "GET", path: str = "", urls: list[str] | None = None, timeout: float = 10) -> tuple[int, dict]:
+        """Status and JSON of /v2/members."""
+        body = json.dumps({"peerURLs": urls}).encode() if urls is not None else None
+        request = urllib.request.Request(f"{self.url}/v2/members{path}", data=body, method=method,
+                                         headers={"Content-Type": "application/json"})
+        try:
+            answer = urllib.request.urlopen(request, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            text = answer.read()
+            return answer.status, json.loads(text) if text else {}
+
+    def id(self) -> str:
+        return self.request("GET", "/v2/stats/self")[2]["id"]
+
+    def is_voter(self) -> bool:
+        """As this member itself has heard."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.peer}/faering/v1/members", timeout=5) as answer:
+            own = [one for one in json.loads(answer.read())["members"] if one["id"] == self.id()]
+        return bool(own) and not own[0]["standby"]
+
+    def wait_end(self) -> int:
+        return self.process.wait(timeout=START_SECONDS)
+
     def tree(self) -> dict:
         """All keys, as new as the cluster."""
         status, _, body = self.request("GET", "/v2/keys/?recursive=true&sorted=true&quorum=true", timeout=30)
@@ -112,6 +137,8 @@ class Cluster:
     """A context of `count` members that ends them all."""
 
     def __init__(self, folder: Path, count: int, extra: list[str] | None = None, forget: bool = False):
+        self.folder, self.extra, self.forget, self.made = folder, extra or [], forget, count
+        self.left: list[Store] = []
         ports = free_ports(2 * count)
         names = [f"m{i}" for i in range(count)]
         cluster = ",".join(f"{name}=http://127.0.0.1:{ports[2 * i + 1]}" for i, name in enumerate(names))
@@ -129,7 +156,7 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for store in self.stores:
+        for store in self.stores + self.left:
             if store.process and store.process.poll() is None:
                 store.process.kill()
                 store.process.wait()
@@ -137,6 +164,36 @@ class Cluster:
     def wait_ready(self) -> None:
         for store in self.stores:
             store.wait_ready()
+
+    def add(self, at: Store) -> Store:
+        """Adds a member, starts it, and waits until it votes."""
+        client, peer = free_ports(2)
+        name, url = f"m{self.made}", f"http://127.0.0.1:{peer}"
+        self.made += 1
+        status, body = at.members("POST", urls=[url])
+        assert status == 201, body
+        members = at.members()[1]["members"]
+        cluster = ",".join(f"{name if one['id'] == body['id'] else one['name']}={one['peerURLs'][0]}" for one in members)
+        store = Store(self.folder, name, client, peer, cluster, [*self.extra, "--initial-cluster-state", "existing"], self.forget)
+        self.stores.append(store)
+        store.start()
+        store.wait_ready()
+        self.wait_voter(store)
+        return store
+
+    @staticmethod
+    def wait_voter(store: Store) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not store.is_voter():
+            assert time.monotonic() < end, f"{store.name} does not become a voter:\n{store.log.read_text()[-2000:]}"
+            time.sleep(0.05)
+
+    def remove(self, store: Store, at: Store, id: str | None = None) -> None:
+        """Removes a member; it stays in `left`."""
+        status, body = at.members("DELETE", f"/{id or store.id()}")
+        assert status == 204, body
+        self.stores.remove(store)
+        self.left.append(store)
 
     def leader(self) -> Store:
         end = time.monotonic() + START_SECONDS

@@ -261,6 +261,17 @@ static void observe_tree(World *world, Server *server) {
         view->tree_index = newest;
 }
 
+/* The same index of the log means the same members. */
+static void observe_configuration(World *world, Server *server, LedgerEntry *known, uint64_t applied) {
+        uint64_t digest = configuration_digest(replica_configuration(server->replica));
+
+        if (known->configuration == 0)
+                known->configuration = digest;
+        else if (known->configuration != digest)
+                world_violate(world, "after entry %" PRIu64 " server %" PRIu64 " has another configuration than others had",
+                              applied, server->id);
+}
+
 /* The same index of the log means the same tree, byte for byte. */
 static void observe_hash(World *world, Server *server, uint64_t applied) {
         Tree *tree = replica_tree(server->replica);
@@ -280,8 +291,10 @@ static void observe_hash(World *world, Server *server, uint64_t applied) {
                               applied, known->tree_index, server->id, tree->index);
                 return;
         }
+        observe_configuration(world, server, known, applied);
         if (view->hash_at == applied || world->now < view->hash_next)
                 return;
+        check_members_of_tree(world, server);
         view->hash_at = applied;
         view->hash_next = world->now + HASH_INTERVAL;
         hash = tree_hash(tree) | 1;
@@ -338,6 +351,8 @@ void ledger_observe(World *world, Server *server) {
         }
         check_answers(world, server);
         observe_leader(world, server);
+        if (!world->failed)
+                members_observe(world, server);
 }
 
 const Event *ledger_event(const Ledger *ledger, uint64_t index) {

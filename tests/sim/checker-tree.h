@@ -14,6 +14,7 @@ typedef struct LedgerEntry {
         uint64_t digest;     /* of type and data */
         uint64_t tree_index; /* once it was applied; UINT64_MAX: not seen yet */
         uint64_t tree_hash;  /* then; 0: not computed yet */
+        uint64_t configuration; /* then, as a digest; 0: not seen yet */
 } LedgerEntry;
 
 /* A write that was acknowledged, until it is compared with the ledger. */
@@ -51,6 +52,7 @@ typedef struct ServerView {
         uint64_t applied; /* never goes back within a life */
         uint64_t hash_at; /* log index at which the tree was last hashed */
         Usec hash_next;
+        uint64_t configuration, led_term, commit; /* members.c */
 } ServerView;
 
 void ledger_deinit(Ledger *ledger);

@@ -159,7 +159,7 @@ static void watch_begin(Watch *watch) {
 }
 
 static Server *pick_server(World *world) {
-        return &world->servers[random_below(&world->client_chance, world->plan.servers)];
+        return world_draw_server(world, &world->client_chance);
 }
 
 static void on_watch(World *world, Timer *timer) {

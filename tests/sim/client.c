@@ -6,6 +6,9 @@
 
 enum { PATH_ROOM = 64, VALUE_ROOM = 32, REGISTERS_MAX = 8, DIRECTORY_KEYS = 12, TTL_KEYS = 6 };
 
+/* The client that only reads: no write ever holds it up, so it is there when a leader loses its followers. */
+enum { READER = 1 };
+
 #define NO_OPERATION SIZE_MAX
 
 typedef enum Action {
@@ -84,7 +87,7 @@ static Random *chance_of(Client *client) {
 }
 
 static void client_move(Client *client) {
-        client->server = &client->world->servers[random_below(chance_of(client), client->world->plan.servers)];
+        client->server = world_draw_server(client->world, chance_of(client));
         client->read_life = 0;
 }
 
@@ -252,6 +255,8 @@ static Action draw_action(Client *client) {
         unsigned total = 0;
         uint64_t drawn;
 
+        if (client->number == READER)
+                return ACTION_READ_QUORUM;
         for (size_t i = 0; i < ACTION_KINDS; i++)
                 total += action_weights[i];
         drawn = random_below(chance_of(client), total);
@@ -477,6 +482,17 @@ void clients_begin(World *world) {
                 world->clients[i] = client;
                 client_move(client);
                 client_rest(client);
+        }
+}
+
+void clients_flock(World *world, Server *server) {
+        for (size_t i = 0; i < world->plan.clients; i++) {
+                Client *client = world->clients[i];
+
+                if (client->request || (client->number != READER && random_chance(chance_of(client), 1, 3)))
+                        continue;
+                client->server = server;
+                client->read_life = 0;
         }
 }
 

@@ -4,15 +4,12 @@
 
 void clients_begin(World *world);
 
+/* Many of them go to that server: what a leader that is none any more tells must be asked of it. */
+void clients_flock(World *world, Server *server);
+
 /* No new operations; those under way end by themselves. */
 void clients_end(World *world);
 void clients_deinit(World *world);
 
-/* Proposes a write at the server once; true as soon as it was done. For the end of a run: every server must work. */
-typedef struct Probe {
-        bool under_way, done;
-        unsigned life;
-        uint64_t attempts;
-} Probe;
-
+/* Proposes a write at the server once, until it was done. */
 void client_probe(Server *server, Probe *probe);

@@ -46,6 +46,12 @@ typedef enum Count {
         COUNT_SNAPSHOTS_MADE,
         COUNT_SNAPSHOTS_SENT,
         COUNT_SNAPSHOTS_INSTALLED,
+        COUNT_MEMBERS_ADDED,
+        COUNT_MEMBERS_REMOVED,
+        COUNT_MEMBERS_LEFT,
+        COUNT_MEMBERS_UNKNOWN,
+        COUNT_DISKS_LOST,
+        COUNT_CONFIGURATIONS,
         COUNT_KINDS,
 } Count;
 
@@ -94,6 +100,12 @@ static inline const char *count_name(Count count) {
                 [COUNT_SNAPSHOTS_MADE] = "snapshots made",
                 [COUNT_SNAPSHOTS_SENT] = "snapshots sent",
                 [COUNT_SNAPSHOTS_INSTALLED] = "snapshots installed",
+                [COUNT_MEMBERS_ADDED] = "members added",
+                [COUNT_MEMBERS_REMOVED] = "members removed",
+                [COUNT_MEMBERS_LEFT] = "removed members that left",
+                [COUNT_MEMBERS_UNKNOWN] = "changes of unknown outcome",
+                [COUNT_DISKS_LOST] = "disks lost for ever",
+                [COUNT_CONFIGURATIONS] = "configurations taken up",
         };
 
         return names[count];

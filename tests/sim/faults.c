@@ -1,6 +1,7 @@
 /* What goes wrong: drawn at random times from the kinds that the seed allows; some end by themselves after a while. */
 #include <inttypes.h>
 
+#include "client.h"
 #include "world.h"
 
 typedef enum FaultKind {
@@ -21,6 +22,11 @@ typedef enum FaultKind {
         FAULT_FULL_DISK,
         FAULT_CLOCK,
         FAULT_HAND_OVER,
+        FAULT_ADD,
+        FAULT_REMOVE,
+        FAULT_REMOVE_LEADER,
+        FAULT_REPLACE,
+        FAULT_UPDATE,
         FAULT_KINDS,
 } FaultKind;
 
@@ -35,6 +41,9 @@ typedef struct Recovery {
 uint32_t faults_draw_kinds(Random *random) {
         uint32_t all = ((uint32_t)1 << FAULT_KINDS) - 1;
 
+        if (random_chance(random, 1, 3)) /* the membership stays */
+                all = ((uint32_t)1 << FAULT_ADD) - 1;
+
         /* few kinds at a time reach other places than all of them together */
         switch (random_below(random, 4)) {
         case 0:
@@ -47,14 +56,14 @@ uint32_t faults_draw_kinds(Random *random) {
 }
 
 static Server *draw_server(World *world) {
-        return &world->servers[random_below(&world->chance, world->plan.servers)];
+        return world_draw_server(world, &world->chance);
 }
 
 static Server *find_leader(World *world) {
-        size_t from = random_below(&world->chance, world->plan.servers);
+        size_t from = random_below(&world->chance, world->length);
 
-        for (size_t i = 0; i < world->plan.servers; i++) {
-                Server *server = &world->servers[(from + i) % world->plan.servers];
+        for (size_t i = 0; i < world->length; i++) {
+                Server *server = &world->servers[(from + i) % world->length];
 
                 if (server_leads(server))
                         return server;
@@ -141,7 +150,7 @@ static void crash(World *world, Server *server, Usec down) {
 
 static void crash_all(World *world) {
         world_count(world, COUNT_CRASHES_OF_ALL, 1);
-        for (size_t i = 0; i < world->plan.servers; i++)
+        for (size_t i = 0; i < world->length; i++)
                 crash(world, &world->servers[i], draw_down_time(world));
 }
 
@@ -166,7 +175,7 @@ static void cut(World *world, size_t from, size_t to) {
 }
 
 static void partition(World *world, uint64_t side, bool one_way) {
-        size_t count = world->plan.servers;
+        size_t count = world->length;
 
         world_trace(world, NULL, "%s of servers %" PRIx64 " (by bits)",
                     one_way ? "partition in one direction" : "partition", side);
@@ -179,6 +188,13 @@ static void partition(World *world, uint64_t side, bool one_way) {
                                         cut(world, j, i);
                         }
         recover_later(world, FAULT_PARTITION, NULL, 8 * USEC_PER_SEC);
+}
+
+static void isolate_leader(World *world) {
+        Server *leader = find_leader(world);
+
+        clients_flock(world, leader);
+        partition(world, (uint64_t)1 << (leader->id - 1), random_chance(&world->chance, 1, 3));
 }
 
 static uint64_t disk_used(Server *server) {
@@ -244,7 +260,7 @@ static void on_storm_cut(World *world, Timer *timer) {
         links_mend(world);
         world_trace(world, world->cut_next, "is cut off after its election");
         world_count(world, COUNT_PARTITIONS, 1);
-        for (size_t i = 0; i < world->plan.servers; i++) {
+        for (size_t i = 0; i < world->length; i++) {
                 cut(world, alone, i);
                 cut(world, i, alone);
         }
@@ -290,7 +306,7 @@ static void strike(World *world, FaultKind kind) {
                 partition(world, random_u64(&world->chance), true);
                 break;
         case FAULT_ISOLATE_LEADER:
-                partition(world, (uint64_t)1 << (find_leader(world)->id - 1), random_chance(&world->chance, 1, 3));
+                isolate_leader(world);
                 break;
         case FAULT_STORM:
                 world->storm = 2 + (unsigned)random_below(&world->chance, 8);
@@ -316,6 +332,21 @@ static void strike(World *world, FaultKind kind) {
         case FAULT_HAND_OVER:
                 hand_over(world);
                 break;
+        case FAULT_ADD:
+                members_add(world);
+                break;
+        case FAULT_REMOVE:
+                members_remove(world, server);
+                break;
+        case FAULT_REMOVE_LEADER:
+                members_remove(world, find_leader(world));
+                break;
+        case FAULT_REPLACE:
+                members_replace(world, server);
+                break;
+        case FAULT_UPDATE:
+                members_update(world, server);
+                break;
         case FAULT_KINDS:
                 break;
         }
@@ -333,7 +364,7 @@ static void on_fault(World *world, Timer *timer) {
 void faults_init(World *world) {
         world->fault = TIMER_INIT(on_fault);
         world->storm_cut = TIMER_INIT(on_storm_cut);
-        for (size_t i = 0; i < world->plan.servers; i++)
+        for (size_t i = 0; i < world->length; i++)
                 fake_disk_faults(world->servers[i].disk)->read_flips_bit = world->plan.flips;
         if (world->plan.fault_kinds != 0)
                 world_schedule(world, &world->fault, world->now + random_below(&world->chance, 4 * USEC_PER_SEC));
@@ -349,14 +380,15 @@ void faults_heal(World *world) {
         links_mend(world);
         world->loss = 0;
         world->jitter = min_of(world->plan.jitter, (Usec)5000);
-        for (size_t i = 0; i < world->plan.servers; i++) {
+        members_end(world);
+        for (size_t i = 0; i < world->length; i++) {
                 Server *server = &world->servers[i];
 
                 server->armed = MOMENT_NONE;
                 server->paused_until = 0;
                 server->wall_error = 0;
                 fake_disk_faults(server->disk)->read_flips_bit = 0;
-                if (!server->replica)
+                if (!server->replica && !server->gone)
                         server_start_after(server, random_below(&world->chance, USEC_PER_SEC));
         }
 }

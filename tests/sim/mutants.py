@@ -19,7 +19,7 @@ PATCHES = ROOT / "tests/sim/mutants"
 PLACE = ROOT / "build-check/mutants"
 TREE = PLACE / "tree"
 BUILD = PLACE / "build"
-COPIED = ["meson.build", "meson_options.txt", "src", "tests", "tools", "docs"]
+COPIED = ["meson.build", "meson_options.txt", "src", "tests", "tools", "docs", "data"]
 SEEDS = "1-200"
 # Above the copy git must not see the repository around it: it would take the patch for one of that.
 ENVIRONMENT = {**os.environ, "GIT_CEILING_DIRECTORIES": str(PLACE)}
@@ -105,6 +105,8 @@ def main() -> None:
     if not patches:
         fail("there is no such patch")
     copy_tree()
+    for patch in sorted(PATCHES.glob("*.patch")):
+        touch(patch)  # the last run may have left objects of a planted fault that are newer than the copied sources
     trouble = build()
     if trouble:
         fail(f"the sources without any fault cannot be built:\n{trouble}")

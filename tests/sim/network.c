@@ -32,6 +32,7 @@ static void parcel_free(World *world, Parcel *parcel) {
 static void on_arrival(World *world, Timer *timer) {
         Parcel *parcel = container_of(timer, Parcel, timer);
         Server *at = parcel->frame ? parcel->to : parcel->from;
+        int r;
 
         if (at->replica && server_defers(at, timer))
                 return;
@@ -46,7 +47,8 @@ static void on_arrival(World *world, Timer *timer) {
                 if (parcel->number < link->delivered)
                         world_count(world, COUNT_MESSAGES_REORDERED, 1);
                 link->delivered = max_of(link->delivered, parcel->number);
-                if (replica_receive(at->replica, parcel->from->id, parcel->frame) == -EBADMSG)
+                r = replica_receive(at->replica, parcel->from->id, parcel->frame);
+                if (r == -EBADMSG)
                         world_violate(world, "server %" PRIu64 " cannot read a message of server %" PRIu64, at->id,
                                       parcel->from->id);
                 server_wake(at);
@@ -79,22 +81,30 @@ static Usec draw_delay(World *world, bool bulk, size_t length) {
         return delay;
 }
 
-/* What it says binds the sender, whether it arrives or not. */
+static void note_vote(Server *from, uint64_t term, uint64_t vote) {
+        Promise *promise = &from->promise;
+
+        if (term == promise->term && vote != promise->vote)
+                world_violate(from->world,
+                              "server %" PRIu64 " votes for %" PRIu64 " in term %" PRIu64 ", after a vote for %" PRIu64,
+                              from->id, vote, term, promise->vote);
+        if (term >= promise->term) {
+                promise->term = term;
+                promise->vote = vote;
+        }
+}
+
+/* What it says binds the sender, whether it arrives or not. Who asks for votes has given its own: others' may be enough to
+ * lead, and after a crash it must not stand in that term again. */
 static void note_promise(Server *from, const RaftMessage *message) {
         Promise *promise = &from->promise;
 
         if (message->reject)
                 return;
-        if (message->type == RAFT_MESSAGE_VOTE_RESPONSE) {
-                if (message->term == promise->term && message->to != promise->vote)
-                        world_violate(from->world,
-                                      "server %" PRIu64 " votes for %" PRIu64 " in term %" PRIu64
-                                      ", after a vote for %" PRIu64,
-                                      from->id, message->to, message->term, promise->vote);
-                if (message->term >= promise->term) {
-                        promise->term = message->term;
-                        promise->vote = message->to;
-                }
+        if (message->type == RAFT_MESSAGE_VOTE) {
+                note_vote(from, message->term, from->id);
+        } else if (message->type == RAFT_MESSAGE_VOTE_RESPONSE) {
+                note_vote(from, message->term, message->to);
                 server_pass_moment(from, MOMENT_VOTED);
         } else if (message->type == RAFT_MESSAGE_APPEND_RESPONSE) {
                 if (message->term > promise->append_term)
@@ -104,6 +114,16 @@ static void note_promise(Server *from, const RaftMessage *message) {
                         promise->append_index = max_of(promise->append_index, message->index);
                 server_pass_moment(from, MOMENT_APPENDED);
         }
+}
+
+/* The receiver would refuse a configuration that it is not in, again and again. */
+static void check_snapshot_sent(Server *from, const RaftMessage *message) {
+        const RaftConfState *state = message->snapshot ? &message->snapshot->conf_state : NULL;
+
+        if (state && !raft_ids_contain(&state->voters, message->to) && !raft_ids_contain(&state->learners, message->to))
+                world_violate(from->world,
+                              "server %" PRIu64 " sends server %" PRIu64 " a snapshot that does not know it", from->id,
+                              message->to);
 }
 
 /* Looks into it. A proposal comes at most once: the links between servers never send one again. */
@@ -119,6 +139,7 @@ static bool look_into(Server *from, RaftPayload *payload) {
                 return true;
         }
         note_promise(from, &frame.message);
+        check_snapshot_sent(from, &frame.message);
         return frame.message.type != RAFT_MESSAGE_PROPOSE;
 }
 
@@ -144,6 +165,22 @@ void network_send(Server *from, uint64_t id, bool bulk, Slice frame) {
                 world_count(world, COUNT_MESSAGES_TWICE, 1);
                 network_post(from, to, payload,
                              draw_delay(world, bulk, frame.length) + random_below(chance, USEC_PER_SEC));
+        }
+}
+
+void network_dial(Server *server) {
+        World *world = server->world;
+        const RaftConfState *state = replica_configuration(server->replica);
+        bool knows_nobody = state->voters.length == 0; /* it was told whom to ask as it joined */
+
+        for (size_t i = 0; i < world->length; i++) {
+                Server *other = &world->servers[i];
+
+                if (other == server || !other->replica || !(knows_nobody || server_is_member(other, state)) ||
+                    network_link(world, server, other)->cut || world->now < other->paused_until)
+                        continue;
+                if (replica_is_removed(other->replica, server->id))
+                        replica_hear_removed(server->replica, other->id);
         }
 }
 

@@ -106,6 +106,8 @@ static void server_work(Server *server) {
                 return;
         if (replica_failure(server->replica, NULL) < 0)
                 server_failed(server);
+        else if (replica_may_leave(server->replica))
+                server_leave(server);
         else if (more)
                 server_wake(server);
 }
@@ -124,6 +126,8 @@ static void on_tick(World *world, Timer *timer) {
         if (server_defers(server, timer))
                 return;
         world_schedule(world, timer, world->now + TICK);
+        if (random_chance(&world->network_chance, 1, 5))
+                network_dial(server);
         server_work(server);
 }
 
@@ -183,11 +187,18 @@ static void server_start(Server *server) {
         ReplicaConfig config = server_config(server);
         FakeDiskFaults *faults = fake_disk_faults(server->disk);
         Error error = ERROR_NONE;
-        int r;
+        int r = 0;
 
         faults->read_flips_bit = 0; /* damage at rest is refused with a message: that is not what is tried here */
         server->disk_begun = *fake_disk_counts(server->disk);
-        r = replica_open(&config, server->disk, &server_ops, server, &server->replica, &error);
+        if (server->joins && !server->begun) {
+                r = log_exists(server->disk); /* an earlier attempt may have failed after all was written */
+                if (r == 0)
+                        r = replica_join(server->disk, &config, &error);
+        }
+        server->begun = server->begun || r >= 0;
+        if (r >= 0)
+                r = replica_open(&config, server->disk, &server_ops, server, &server->replica, &error);
         faults->read_flips_bit = world->healed ? 0 : world->plan.flips;
         if (r < 0 && !disk_was_bad(server)) {
                 world_violate(world, "server %" PRIu64 " cannot start although its disk is well: %s (%d)", server->id,
@@ -213,7 +224,7 @@ static void server_start(Server *server) {
 static void on_start(World *world, Timer *timer) {
         Server *server = container_of(timer, Server, start);
 
-        if (server->replica)
+        if (server->replica || server->gone || server->waits)
                 return;
         world_count(world, COUNT_RESTARTS, 1);
         server_start(server);
@@ -225,7 +236,7 @@ void server_start_after(Server *server, Usec delay) {
 
 void server_begin(Server *server) {
         static const char attributes[] = "{\"peerURLs\":[\"http://10.0.0.1:2380\"]}";
-        ReplicaMember members[SERVERS_MAX];
+        ReplicaMember members[FOUNDERS_MAX];
         ReplicaConfig config = server_config(server);
         Error error = ERROR_NONE;
         size_t count = server->world->plan.servers;
@@ -276,6 +287,21 @@ void server_stop(Server *server, bool power) {
                 fake_disk_crash(server->disk);
 }
 
+void server_leave(Server *server) {
+        World *world = server->world;
+
+        if (server->gone)
+                return;
+        if (server->replica) {
+                world_trace(world, server, "was removed and leaves");
+                world_count(world, COUNT_MEMBERS_LEFT, 1);
+                server_stop(server, false);
+        }
+        world_cancel(world, &server->start);
+        server->gone = true;
+        world->present--;
+}
+
 static void on_crash(World *world, Timer *timer) {
         Server *server = container_of(timer, Server, crash);
         Usec delay = random_chance(&world->chance, 2, 3) ? random_below(&world->chance, 40 * USEC_PER_MSEC)
@@ -294,12 +320,15 @@ void server_pass_moment(Server *server, Moment moment) {
         world_schedule(server->world, &server->crash, server->world->now);
 }
 
-void server_init(Server *server, World *world, uint64_t id) {
+Server *server_add(World *world) {
+        Server *server = &world->servers[world->length];
         Random random;
 
+        world->length++;
+        world->present++;
         *server = (Server){
                 .world = world,
-                .id = id,
+                .id = world->length,
                 .tick = TIMER_INIT(on_tick),
                 .run = TIMER_INIT(on_run),
                 .start = TIMER_INIT(on_start),
@@ -314,6 +343,7 @@ void server_init(Server *server, World *world, uint64_t id) {
         server->disk = fake_disk_new(&random);
         if (!server->disk)
                 abort();
+        return server;
 }
 
 void server_deinit(Server *server) {

@@ -6,6 +6,7 @@
 
 #include "checker-watch.h"
 #include "client.h"
+#include "store/replica/internal.h"
 
 enum {
         EVENTS_MAX = 20000000, /* of one run: more means that something goes round in circles */
@@ -123,8 +124,9 @@ static void world_init(World *world, uint64_t seed, bool trace) {
         world->jitter = world->plan.jitter;
         list_init(&world->recoveries);
         list_init(&world->parcels);
+        members_init(world);
         for (size_t i = 0; i < world->plan.servers; i++)
-                server_init(&world->servers[i], world, i + 1);
+                (void)server_add(world);
         world_trace(world, NULL, "seed %" PRIu64 ": %zu servers, %zu clients on %u keys, faults of kinds %x for %.0f s",
                     seed, world->plan.servers, world->plan.clients, world->plan.registers, world->plan.fault_kinds,
                     (double)world->plan.faulty / 1e6);
@@ -132,7 +134,7 @@ static void world_init(World *world, uint64_t seed, bool trace) {
 
 static void world_deinit(World *world) {
         clients_deinit(world);
-        for (size_t i = 0; i < world->plan.servers; i++)
+        for (size_t i = 0; i < world->length; i++)
                 server_deinit(&world->servers[i]);
         watches_deinit(world);
         network_deinit(world);
@@ -164,57 +166,90 @@ static void world_pass(World *world, Usec until) {
                 world->now = until;
 }
 
+/* Of the newest term. */
 static Server *world_leader(World *world) {
-        for (size_t i = 0; i < world->plan.servers; i++)
-                if (server_leads(&world->servers[i]))
-                        return &world->servers[i];
-        return NULL;
+        Server *leader = NULL;
+
+        for (size_t i = 0; i < world->length; i++) {
+                Server *server = &world->servers[i];
+
+                if (server_leads(server) && (!leader || raft_basic_status(replica_raft(server->replica)).hard_state.term >
+                                                                raft_basic_status(replica_raft(leader->replica)).hard_state.term))
+                        leader = server;
+        }
+        return leader;
 }
 
-/* Liveness: with all faults healed every server takes a write, within a time that depends on nothing else. */
-static void check_all_write(World *world) {
-        Probe probes[SERVERS_MAX] = {0};
-        Usec end = world->now + TIME_TO_RECOVER;
-        size_t done = 0;
+/* Whether the newest leader counts the server among the members; with `voter` only if it votes. */
+static bool takes_part(World *world, const Server *server, bool voter) {
+        Server *leader = world_leader(world);
+        const RaftConfState *state = leader ? raft_configuration(replica_raft(leader->replica)) : NULL;
 
-        while (!world->failed && done < world->plan.servers && world->now < end) {
+        return state && !server->lost && (voter ? raft_ids_contain(&state->voters, server->id) : server_is_member(server, state));
+}
+
+/* Liveness: with all faults healed every member takes a write, within a time that depends on nothing else. */
+static void check_all_write(World *world) {
+        Usec end = world->now + TIME_TO_RECOVER;
+        bool done = false;
+
+        while (!world->failed && !done && world->now < end) {
                 world_pass(world, world->now + 50 * USEC_PER_MSEC);
-                done = 0;
-                for (size_t i = 0; i < world->plan.servers; i++) {
-                        client_probe(&world->servers[i], &probes[i]);
-                        done += probes[i].done;
+                done = world_leader(world) != NULL;
+                for (size_t i = 0; i < world->length; i++) {
+                        if (!takes_part(world, &world->servers[i], false))
+                                continue;
+                        client_probe(&world->servers[i], &world->probes[i]);
+                        done = done && world->probes[i].done;
                 }
         }
-        for (size_t i = 0; i < world->plan.servers && !world->failed; i++)
-                if (!probes[i].done)
+        if (!done && !world_leader(world))
+                world_violate(world, "liveness: %.0f s after the last fault there is no leader", (double)TIME_TO_RECOVER / 1e6);
+        for (size_t i = 0; i < world->length && !done && !world->failed; i++)
+                if (takes_part(world, &world->servers[i], false) && !world->probes[i].done)
                         world_violate(world,
                                       "liveness: %.0f s after the last fault server %zu%s has not carried out a write "
-                                      "(%" PRIu64 " attempts; %s leader)",
+                                      "(%" PRIu64 " attempts)",
                                       (double)TIME_TO_RECOVER / 1e6, i + 1, world->servers[i].replica ? "" : " (down)",
-                                      probes[i].attempts, world_leader(world) ? "there is a" : "there is no");
-        /* none may be called back when the probes are gone */
-        if (!world->failed)
+                                      world->probes[i].attempts);
+}
+
+/* At the end everyone knows the part it has. */
+static void check_parts(World *world) {
+        Server *leader = world_leader(world);
+
+        if (!leader) {
+                world_violate(world, "at the end there is no leader");
                 return;
-        for (size_t i = 0; i < world->plan.servers; i++)
-                if (world->servers[i].replica && probes[i].under_way)
-                        server_stop(&world->servers[i], false);
+        }
+        for (size_t i = 0; i < world->length && !world->failed; i++) {
+                Server *server = &world->servers[i];
+
+                if (server->replica && members_find_removed(leader->replica, server->id) > 0)
+                        world_violate(world, "server %zu was removed, but is still there at the end", i + 1);
+                else if (server->replica && takes_part(world, server, false) && !takes_part(world, server, true))
+                        world_violate(world, "server %zu has caught up, but is no voter at the end", i + 1);
+        }
 }
 
 static void check_trees_equal(World *world) {
-        Server *first = &world->servers[0];
+        Server *first = world_leader(world);
 
-        for (size_t i = 1; i < world->plan.servers && !world->failed; i++) {
+        for (size_t i = 0; i < world->length && !world->failed; i++) {
                 Server *other = &world->servers[i];
                 _cleanup_free_ char *where = NULL;
-                uint64_t a = replica_counts(first->replica).applied_index,
-                         b = replica_counts(other->replica).applied_index;
+                uint64_t a = replica_counts(first->replica).applied_index, b;
+
+                if (other == first || !takes_part(world, other, false))
+                        continue;
+                b = replica_counts(other->replica).applied_index;
 
                 world_count(world, COUNT_TREES_COMPARED, 1);
                 if (a != b)
-                        world_violate(world, "at the end server 1 has applied %" PRIu64 " and server %zu %" PRIu64, a,
+                        world_violate(world, "at the end the leader has applied %" PRIu64 " and server %zu %" PRIu64, a,
                                       i + 1, b);
                 else if (!tree_equal(replica_tree(first->replica), replica_tree(other->replica), &where))
-                        world_violate(world, "at the end the trees of servers 1 and %zu differ at %s", i + 1,
+                        world_violate(world, "at the end the trees of the leader and server %zu differ at %s", i + 1,
                                       where ? where : "?");
         }
         if (!world->failed && replica_counts(first->replica).applied_index < world->ledger.answered_index)
@@ -226,8 +261,9 @@ static void check_trees_equal(World *world) {
 static void check_all_expired(World *world) {
         WallUsec due;
 
-        for (size_t i = 0; i < world->plan.servers && !world->failed; i++)
-                if (tree_next_expiry(replica_tree(world->servers[i].replica), &due) &&
+        for (size_t i = 0; i < world->length && !world->failed; i++)
+                if (takes_part(world, &world->servers[i], false) &&
+                    tree_next_expiry(replica_tree(world->servers[i].replica), &due) &&
                     due < world_wall(world) - 3 * (WallUsec)USEC_PER_SEC)
                         world_violate(world, "server %zu still holds a key that should have expired %.1f s ago", i + 1,
                                       (double)(world_wall(world) - due) / 1e6);
@@ -235,11 +271,13 @@ static void check_all_expired(World *world) {
 
 /* No queue, file or list may have grown with the run. */
 static void check_sizes(World *world) {
-        for (size_t i = 0; i < world->plan.servers && !world->failed; i++) {
+        for (size_t i = 0; i < world->length && !world->failed; i++) {
                 Server *server = &world->servers[i];
                 _cleanup_string_list_ StringList names = {0};
                 size_t segments = 0, snapshots = 0;
 
+                if (!takes_part(world, server, false))
+                        continue;
                 if (server->disk->ops->list(server->disk, &names) < 0)
                         abort();
                 for (size_t n = 0; n < names.length; n++) {
@@ -324,6 +362,8 @@ static void world_end(World *world) {
                 world_violate(world, "liveness: there is no leader %.0f s after the last fault",
                               (double)(TIME_TO_RECOVER + TIME_TO_SETTLE) / 1e6);
         if (!world->failed)
+                check_parts(world);
+        if (!world->failed)
                 check_trees_equal(world);
         if (!world->failed)
                 check_all_expired(world);
@@ -337,7 +377,7 @@ static void world_end(World *world) {
 
 void world_run(World *world, uint64_t seed, bool trace) {
         world_init(world, seed, trace);
-        for (size_t i = 0; i < world->plan.servers && !world->failed; i++)
+        for (size_t i = 0; i < world->length && !world->failed; i++)
                 server_begin(&world->servers[i]);
         clients_begin(world);
         watches_begin(world);
@@ -345,7 +385,7 @@ void world_run(World *world, uint64_t seed, bool trace) {
         world_pass(world, world->plan.faulty);
         if (!world->failed)
                 world_end(world);
-        for (size_t i = 0; i < world->plan.servers; i++)
+        for (size_t i = 0; i < world->length; i++)
                 server_count_disk(&world->servers[i]);
         world_deinit(world);
 }

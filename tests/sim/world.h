@@ -13,7 +13,8 @@
 #include "store/log/fake-disk.h"
 #include "store/replica/replica.h"
 
-enum { SERVERS_MAX = 5, CLIENTS_MAX = 8, WATCHES_MAX = 6, VIOLATION_MAX = 1024 };
+/* Servers that a run has seen, and voters it has at a time. */
+enum { SERVERS_MAX = 16, FOUNDERS_MAX = 5, VOTERS_MOST = 7, CLIENTS_MAX = 8, WATCHES_MAX = 6, VIOLATION_MAX = 1024 };
 
 typedef struct World World;
 typedef struct Server Server;
@@ -31,7 +32,7 @@ struct Timer {
 
 /* What the seed decides before anything runs. */
 typedef struct Plan {
-        size_t servers, clients, watches;
+        size_t servers, clients, watches; /* servers: founders */
         uint32_t registers;   /* keys that clients compete for */
         Usec faulty;          /* faults come for so long, then all is healed */
         Usec fault_interval;  /* mean time between faults */
@@ -89,9 +90,36 @@ struct Server {
         Moment armed;
         unsigned armed_count;
         Promise promise;
+        bool joins, begun; /* it joined later; its log was made */
+        bool waits;        /* to be added */
+        bool removed;      /* and whoever did it knows */
+        bool lost;         /* its disk, for ever */
+        bool gone;         /* for ever */
         ReplicaCounts replica_seen;
         ServerView view;
 };
+
+typedef enum AdminStep {
+        ADMIN_IDLE,
+        ADMIN_ADD,
+        ADMIN_REMOVE,
+        ADMIN_UPDATE,
+} AdminStep;
+
+/* Who changes the membership: one thing at a time. */
+typedef struct Admin {
+        World *world;
+        Timer timer;
+        AdminStep step;
+        Server *target;
+        bool under_way;
+} Admin;
+
+/* A write at one server: for the end of a run, when every server must work. */
+typedef struct Probe {
+        bool under_way, done;
+        uint64_t attempts;
+} Probe;
 
 struct World {
         uint64_t seed;
@@ -104,7 +132,10 @@ struct World {
         Random network_chance, disk_chance, client_chance;
         bool trace, failed, healed, ending;
         char violation[VIOLATION_MAX];
-        Server servers[SERVERS_MAX];
+        Server servers[SERVERS_MAX]; /* server with id n is n - 1 */
+        size_t length, present;      /* servers so far; those that are not gone */
+        Admin admin;
+        Probe probes[SERVERS_MAX];
         Link links[SERVERS_MAX][SERVERS_MAX];
         Client *clients[CLIENTS_MAX];
         Watch *watches[WATCHES_MAX];
@@ -146,12 +177,13 @@ Usec world_draw_time(Random *random, Usec mean);
 WallUsec world_wall(const World *world);
 
 /* ---- server.c ---- */
-void server_init(Server *server, World *world, uint64_t id);
+Server *server_add(World *world); /* the next, not begun yet */
 void server_deinit(Server *server);
 void server_begin(Server *server);            /* the first start */
 void server_wake(Server *server);             /* there is input: it runs soon */
 void server_stop(Server *server, bool power); /* at once, in the midst of everything */
 void server_start_after(Server *server, Usec delay);
+void server_leave(Server *server); /* for ever */
 void server_count_disk(Server *server);
 bool server_leads(const Server *server);
 WallUsec server_wall(const Server *server);
@@ -166,11 +198,27 @@ bool server_defers(Server *server, Timer *timer);
 void network_send(Server *from, uint64_t to, bool bulk, Slice frame);
 void network_deinit(World *world);
 
+/* The server tries its connections to the others: those that have removed it say so. */
+void network_dial(Server *server);
+
 /* ---- jobs.c ---- */
 void jobs_run(Server *server, DiskJob *job);
 
 /* Ends those under way as a crash does: done, done in part, or not at all. */
 void jobs_crash(Server *server);
+
+/* ---- members.c ---- */
+void members_init(World *world);
+void members_end(World *world); /* all is healed */
+void members_add(World *world);
+void members_remove(World *world, Server *target);
+void members_replace(World *world, Server *target);
+void members_update(World *world, Server *target);
+Server *world_draw_server(World *world, Random *random);
+bool server_is_member(const Server *server, const RaftConfState *state);
+uint64_t configuration_digest(const RaftConfState *state);
+void members_observe(World *world, Server *server);        /* whenever the server has worked */
+void check_members_of_tree(World *world, Server *server);
 
 /* ---- faults.c ---- */
 void faults_init(World *world);

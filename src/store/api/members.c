@@ -116,8 +116,8 @@ static void members_fail_id(Api *api, HttpRequest *request, unsigned code, const
         members_fail(api, request, code, message);
 }
 
-static void members_refuse_change(MembersCall *call, HttpRequest *request, int code) {
-        switch (code) {
+static void members_refuse_change(MembersCall *call, HttpRequest *request, const StoreOutcome *outcome) {
+        switch (outcome->r) {
         case STORE_MEMBER_EXISTS:
                 members_fail(call->api, request, 409, "membership: ID exists");
                 break;
@@ -131,7 +131,7 @@ static void members_refuse_change(MembersCall *call, HttpRequest *request, int c
                 members_fail_id(call->api, request, 410, "Member permanently removed", call->change.id);
                 break;
         default:
-                members_fail(call->api, request, 500, "Internal Server Error");
+                members_fail(call->api, request, 500, outcome->reason ?: "Internal Server Error");
         }
 }
 
@@ -145,7 +145,7 @@ static void members_outcome(void *data, const StoreOutcome *outcome) {
                 return;
         http_request_set_gone(request, NULL, false);
         if (outcome->r != 0)
-                members_refuse_change(call, request, outcome->r);
+                members_refuse_change(call, request, outcome);
         else if (call->change.kind == STORE_MEMBER_ADD) {
                 write_member(&json, outcome->member);
                 members_respond(call->api, request, 201, &body);

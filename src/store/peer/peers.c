@@ -14,6 +14,7 @@ enum {
         REDIAL_MSEC_MAX = 1000,
         UNACKNOWLEDGED_MSEC = 5000, /* a connection whose bytes nobody acknowledges for so long is given up */
         INCOMING_MAX = 256,
+        PEERS_STATUS_REMOVED = 410,
 };
 
 #define UNREACHABLE_EVERY USEC_PER_SEC
@@ -163,8 +164,9 @@ static void on_upgraded(HttpCall *call, Stream *stream, Slice early) {
 static void on_dial_done(HttpCall *call, int r, const Error *error) {
         Link *link = http_call_userdata(call);
 
-        (void)r; /* refused, or an answer that is no upgrade: the next URL may do better */
-        (void)error;
+        (void)error; /* refused, or an answer that is no upgrade: the next URL may do better */
+        if (r >= 0 && http_call_status(call) == PEERS_STATUS_REMOVED)
+                link->peer->peers->ops->removed(link->peer->peers->userdata, link->peer->id);
         link->call = NULL;
         link->next_url++;
         link_dial_later(link);
@@ -454,6 +456,8 @@ void peers_handle(Peers *peers, HttpRequest *request) {
                 http_respond_text(request, 412, "another member is meant: two members were given this address\n");
         else if (format != 1)
                 http_respond_text(request, 412, "this version speaks format 1 of the peer protocol only\n");
+        else if (peers->ops->is_removed(peers->userdata, from))
+                http_respond_text(request, PEERS_STATUS_REMOVED, "this member was removed from the cluster\n");
         else if (!peers_find(peers, from))
                 http_respond_text(request, 403, "not a member of this cluster\n");
         else if (peers->closing || peers->incoming_count >= INCOMING_MAX)

@@ -23,6 +23,10 @@ typedef struct PeersOps {
         int (*frame)(void *userdata, uint64_t from, RaftPayload *frame);
         /* A frame could not be sent; at most once a second for each member. */
         void (*unreachable)(void *userdata, uint64_t to);
+        /* Whether that member was removed: it is told so, and not listened to. */
+        bool (*is_removed)(void *userdata, uint64_t id);
+        /* Member `by` says that it has removed this one. */
+        void (*removed)(void *userdata, uint64_t by);
 } PeersOps;
 
 typedef struct PeersConfig {

@@ -1,71 +1,9 @@
-/* The tree's side: committed entries become changes, results, and news about members. */
+/* The tree's side: committed entries become changes and results. */
 #include <errno.h>
 #include <inttypes.h>
 
 #include "base/wire.h"
 #include "store/replica/internal.h"
-
-/* ---- members ---- */
-
-static int member_path(Buffer *path, const char *folder, uint64_t id, const char *rest) {
-        (void)buffer_printf(path, TREE_SYSTEM "/%s/%" PRIx64 "%s", folder, id, rest);
-        return buffer_failed(path);
-}
-
-static int member_set(Replica *replica, uint64_t id, Slice attributes) {
-        _cleanup_buffer_ Buffer path = BUFFER_INIT;
-        Command command = {.kind = COMMAND_SET, .value = attributes};
-        int r;
-
-        r = member_path(&path, "members", id, "/raftAttributes");
-        if (r < 0)
-                return r;
-        command.path = (Slice){buffer_data(&path), buffer_length(&path)};
-        r = tree_apply(&replica->tree, &command, NULL, NULL);
-        return r < 0 ? r : 0;
-}
-
-/* A removed id can never return: it is remembered. */
-static int member_remove(Replica *replica, uint64_t id) {
-        _cleanup_buffer_ Buffer path = BUFFER_INIT, removed = BUFFER_INIT;
-        Command drop = {.kind = COMMAND_DELETE, .dir = true, .recursive = true}, remember = {.kind = COMMAND_SET};
-        int r;
-
-        r = member_path(&path, "members", id, "");
-        if (r >= 0)
-                r = member_path(&removed, "removed_members", id, "");
-        if (r < 0)
-                return r;
-        drop.path = (Slice){buffer_data(&path), buffer_length(&path)};
-        remember.path = (Slice){buffer_data(&removed), buffer_length(&removed)};
-        r = tree_apply(&replica->tree, &drop, NULL, NULL);
-        if (r >= 0)
-                r = tree_apply(&replica->tree, &remember, NULL, NULL);
-        return r < 0 ? r : 0;
-}
-
-static int apply_conf_change(Replica *replica, const RaftEntry *entry) {
-        RaftConfChange change;
-        int r;
-
-        r = raft_conf_change_decode(entry, &change);
-        if (r < 0)
-                return r;
-        r = raft_apply_conf_change(replica->raft, &change, NULL, NULL);
-        if (r == RAFT_CHANGE_REFUSED)
-                return 0;
-        for (size_t i = 0; r >= 0 && i < change.length; i++) {
-                const RaftConfSingle *single = &change.changes[i];
-
-                if (single->operation == RAFT_CONF_REMOVE)
-                        r = member_remove(replica, single->id);
-                else if (change.context.length > 0)
-                        r = member_set(replica, single->id, change.context);
-        }
-        if (r >= 0 && replica->ops->members_changed)
-                replica->ops->members_changed(replica->userdata);
-        return r < 0 ? r : 0;
-}
 
 /* ---- commands ---- */
 
@@ -107,7 +45,7 @@ static int apply_entry(Replica *replica, const RaftEntry *entry) {
         if (entry->index <= replica->counts.applied_index)
                 return 0; /* a snapshot was installed that has it already */
         if (raft_entry_is_conf_change(entry))
-                r = apply_conf_change(replica, entry);
+                r = members_apply(replica, entry);
         else if (entry->length > 0)
                 r = apply_command(replica, entry);
         if (r < 0)

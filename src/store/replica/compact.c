@@ -13,7 +13,8 @@ static uint64_t last_snapshot_index(const Replica *replica) {
 static bool compact_is_due(const Replica *replica) {
         uint64_t entries = max_of(replica->config.snapshot_entries, (uint64_t)replica->tree.count / 4);
 
-        return replica->counts.applied_index - last_snapshot_index(replica) >= entries ||
+        return (replica->snapshot_wanted && replica->counts.applied_index > last_snapshot_index(replica)) ||
+               replica->counts.applied_index - last_snapshot_index(replica) >= entries ||
                replica->bytes_since_snapshot >= max_of(replica->config.snapshot_bytes, (uint64_t)replica->tree.bytes);
 }
 
@@ -23,7 +24,7 @@ static int compact_begin(Replica *replica) {
         replica->snapshot_meta = (SnapshotMeta){
                 .index = replica->counts.applied_index,
                 .term = replica->counts.applied_term,
-                .conf_state = *raft_configuration(replica->raft),
+                .conf_state = replica->configuration,
         };
         r = snapshot_begin(&replica->tree, &replica->snapshot);
         if (r < 0)
@@ -35,6 +36,7 @@ static int compact_begin(Replica *replica) {
         }
         replica->snapshot_walked = replica->snapshot_last = false;
         replica->bytes_since_snapshot = 0;
+        replica->snapshot_wanted = false;
         return 0;
 }
 

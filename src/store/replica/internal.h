@@ -1,6 +1,7 @@
 #pragma once
 /* What the files of the replica share. replica.c has the life cycle and the order of work, persist.c the disk's side,
- * apply.c the tree's, request.c proposals and reads, compact.c snapshots made here, transfer.c those sent and received. */
+ * apply.c the tree's, members.c what a change
+ * makes of the members and change.c their way there, request.c proposals and reads, compact.c snapshots made here, transfer.c those sent and received. */
 #include "base/list.h"
 #include "base/map.h"
 #include "raft/memory-storage.h"
@@ -25,6 +26,7 @@ typedef struct PersistWork {
         RaftEntries entries;
         RaftSnapshot *snapshot;
         RaftMessages responses;
+        uint64_t commit; /* that is written along; 0: none */
 } PersistWork;
 
 typedef struct PersistWorks {
@@ -32,7 +34,14 @@ typedef struct PersistWorks {
         size_t length, capacity;
 } PersistWorks;
 
+typedef enum RequestKind {
+        REQUEST_PROPOSAL,
+        REQUEST_READ,
+        REQUEST_CHANGE, /* of the members */
+} RequestKind;
+
 struct ReplicaRequest {
+        RequestKind kind;
         ListNode link; /* in the replica's list of its kind, oldest first */
         Replica *replica;
         uint64_t id;
@@ -41,6 +50,7 @@ struct ReplicaRequest {
         ReplicaDone done; /* NULL: cancelled */
         void *userdata;
         RaftPayload *payload; /* a proposal that has not been proposed yet */
+        bool removes_self;    /* of a change: this member */
         uint64_t round;       /* of a read: the one that serves it; 0: none yet */
 };
 
@@ -63,6 +73,21 @@ typedef struct Following {
         uint64_t index; /* the sample is over when this is acknowledged; 0: none under way */
         Usec sent;
 } Following;
+
+/* A learner's round: it has caught up when it reaches `target` soon enough. */
+typedef struct Catching {
+        uint64_t id; /* 0: free */
+        uint64_t target;
+        Usec begun;
+} Catching;
+
+/* What travels with a change of the members. */
+typedef struct ChangeContext {
+        uint64_t member, request; /* whose request it is; 0: nobody's */
+        Slice attributes;
+} ChangeContext;
+
+enum { CHANGE_CONTEXT_VERSION = 1 };
 
 /* A snapshot on its way to a member. */
 typedef struct Sending {
@@ -96,6 +121,7 @@ struct Replica {
         void *userdata;
         Raft *raft;
         RaftMemoryStorage storage;
+        RaftConfState configuration; /* as of the applied index; the core's own is ahead while a snapshot is installed */
         Log *log;
         Tree tree;
         RaftReady ready;
@@ -115,6 +141,8 @@ struct Replica {
         DiskJob *write_job;
         DiskJob *maintenance_job;
         Usec maintenance_retry; /* not before */
+        uint64_t change_index;   /* of the last change of the members in the log; a commit index that passes it is written */
+        uint64_t durable_commit;
         RaftMessages local;     /* responses of the disk and the tree to the core, to be stepped */
 
         /* request.c */
@@ -131,7 +159,19 @@ struct Replica {
         bool sync_proposed;
         Usec next_sync;
 
+        /* change.c */
+        List changes; /* requests */
+        size_t change_count;
+        List held; /* proposals that nobody can take now */
+        size_t held_count, held_bytes;
+        Catching catching[RAFT_MEMBERS_MAX];
+        uint64_t last_removal; /* log index of the last one applied in this life; 0: none */
+        bool removed;          /* this member */
+        Usec removed_since;
+        RaftIds removed_by;    /* who has said so */
+
         /* compact.c */
+        bool snapshot_wanted; /* a member needs one that knows it */
         TreeSnapshot *snapshot;
         SnapshotWriter *snapshot_writer;
         SnapshotMeta snapshot_meta;
@@ -173,7 +213,23 @@ void replica_deliver(Replica *replica, RaftMessages *responses);
 /* apply.c */
 int apply_message(Replica *replica, RaftMessage *message);
 
+/* members.c */
+int members_apply(Replica *replica, const RaftEntry *entry);
+int members_find_removed(const Replica *replica, uint64_t id); /* 1: it was removed */
+int change_encode_context(uint64_t member, uint64_t request, Slice attributes, Buffer *buffer);
+ChangeContext change_decode_context(Slice bytes);
+
+/* change.c */
+void changes_init(Replica *replica);
+void changes_deinit(Replica *replica);
+void changes_run(Replica *replica);
+void changes_tick(Replica *replica);
+int changes_step_proposal(Replica *replica, RaftMessage *message); /* one that came from another member; may move it */
+ReplicaRequest *changes_find(Replica *replica, uint64_t id);
+void removal_noticed(Replica *replica);
+
 /* request.c */
+ReplicaRequest *request_new(Replica *replica, RequestKind kind, ReplicaDone done, void *userdata);
 void requests_init(Replica *replica);
 void requests_deinit(Replica *replica);
 void requests_propose(Replica *replica);

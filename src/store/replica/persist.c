@@ -30,21 +30,28 @@ static int works_reserve(PersistWorks *works) {
         return 0;
 }
 
-/* A commit index alone is not worth a write: after a crash the members find it again. It goes along with the next batch. */
-static int log_state(Replica *replica, const RaftMessage *message) {
+/* A commit index alone is not worth a write: after a crash the members find it again. It goes along with the next batch. Not
+ * so when a change of the members is committed by it: who forgot that might need those who were removed. */
+static int log_state(Replica *replica, const RaftMessage *message, uint64_t *ret_commit) {
         RaftHardState state = {message->term, message->vote, message->commit};
         RaftHardState *known = &replica->storage.hard_state;
-        bool must = state.term != known->term || state.vote != known->vote || message->entries.length > 0 || message->snapshot;
+        bool must = state.term != known->term || state.vote != known->vote || message->entries.length > 0 || message->snapshot ||
+                    (state.commit > known->commit && known->commit < replica->change_index);
 
+        *ret_commit = 0;
         if (raft_hard_state_is_empty(&state))
                 return 0;
         *known = state;
-        return must ? log_append_hard_state(replica->log, &state) : 0;
+        if (!must)
+                return 0;
+        *ret_commit = state.commit;
+        return log_append_hard_state(replica->log, &state);
 }
 
 int persist_add(Replica *replica, RaftMessage *message) {
         PersistWorks *works = &replica->gathering;
         PersistWork *work;
+        uint64_t commit;
         int r;
 
         r = works_reserve(works);
@@ -56,15 +63,20 @@ int persist_add(Replica *replica, RaftMessage *message) {
                         return r;
         }
         for (size_t i = 0; i < message->entries.length; i++) {
-                r = log_append_entry(replica->log, &message->entries.items[i]);
+                const RaftEntry *entry = &message->entries.items[i];
+
+                r = log_append_entry(replica->log, entry);
                 if (r < 0)
                         return r;
+                if (raft_entry_is_conf_change(entry))
+                        replica->change_index = max_of(replica->change_index, entry->index);
         }
-        r = log_state(replica, message);
+        r = log_state(replica, message, &commit);
         if (r < 0)
                 return r;
         work = &works->items[works->length++];
-        *work = (PersistWork){.entries = message->entries, .snapshot = message->snapshot, .responses = message->responses};
+        *work = (PersistWork){.entries = message->entries, .snapshot = message->snapshot, .responses = message->responses,
+                              .commit = commit};
         message->entries = (RaftEntries){0};
         message->snapshot = NULL;
         message->responses = (RaftMessages){0};
@@ -81,6 +93,7 @@ static void works_finish(Replica *replica) {
         while (done < works->length && !replica->failure) {
                 PersistWork *work = &works->items[done];
 
+                replica->durable_commit = max_of(replica->durable_commit, work->commit);
                 if (work->snapshot) {
                         RaftSnapshot *snapshot = take_ptr(work->snapshot);
 

@@ -141,12 +141,18 @@ static int fill_storage(Replica *replica, RaftSnapshot *snapshot, LogRecovery *f
         int r = 0;
 
         storage->hard_state = found->hard_state;
+        replica->durable_commit = found->hard_state.commit;
+        for (size_t i = 0; i < found->entries.length; i++)
+                if (raft_entry_is_conf_change(&found->entries.items[i]))
+                        replica->change_index = found->entries.items[i].index;
         if (snapshot) {
                 r = raft_memory_storage_apply_snapshot(storage, snapshot);
-                storage->conf_state = snapshot->conf_state;
+                storage->conf_state = replica->configuration = snapshot->conf_state;
         }
         if (r >= 0)
                 r = raft_memory_storage_append(storage, found->entries.items, found->entries.length);
+        if (replica->config.all_is_committed)
+                storage->hard_state.commit = raft_memory_storage_last_index(storage);
         return r;
 }
 
@@ -192,6 +198,10 @@ static int replica_recover(Replica *replica, Error *error) {
                      &found, error);
         if (r < 0)
                 return damage.text[0] ? error_prefix(error, r, "%s; then", damage.text) : r;
+        if (replica->config.id == RAFT_ID_NONE) {
+                replica->config.id = found.identity.member;
+                replica->config.cluster = found.identity.cluster;
+        }
         if (found.identity.member != replica->config.id || found.identity.cluster != replica->config.cluster)
                 return error_set(error, -EBADMSG,
                                  "the data directory belongs to member %" PRIx64 " of cluster %" PRIx64 ", not to member %" PRIx64
@@ -201,9 +211,15 @@ static int replica_recover(Replica *replica, Error *error) {
         replica->counts.applied_index = snapshot ? snapshot->index : 0;
         replica->counts.applied_term = snapshot ? snapshot->term : 0;
         replica->previous_snapshot_index = replica->counts.applied_index;
+        r = members_find_removed(replica, replica->config.id);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                removal_noticed(replica);
         replica->recovery = (ReplicaRecovery){
                 .snapshot_index = replica->counts.applied_index,
                 .entries = found.entries.length,
+                .commit = found.hard_state.commit,
                 .cut_bytes = found.cut_bytes,
                 .cut_offset = found.cut_offset,
         };
@@ -228,6 +244,7 @@ int replica_open(const ReplicaConfig *config, Disk *disk, const ReplicaOps *ops,
                 return r;
         }
         requests_init(replica);
+        changes_init(replica);
         r = replica_recover(replica, error);
         if (r < 0) {
                 (void)replica_free(replica, false);
@@ -241,6 +258,7 @@ Replica *replica_free(Replica *replica, bool crash) {
         if (!replica)
                 return NULL;
         requests_deinit(replica);
+        changes_deinit(replica);
         transfer_deinit(replica);
         compact_abandon(replica);
         snapshot_writer_free(replica->snapshot_writer);
@@ -277,6 +295,7 @@ void replica_tick(Replica *replica, Usec now, WallUsec wall) {
         if (ticks == 0)
                 return;
         requests_expire(replica);
+        changes_tick(replica);
         transfer_tick(replica);
 }
 
@@ -286,6 +305,8 @@ static int replica_step(Replica *replica, RaftMessage *message) {
         follow_answered(replica, message);
         if (message->type == RAFT_MESSAGE_SNAPSHOT)
                 r = transfer_receive_message(replica, message);
+        else if (message->type == RAFT_MESSAGE_PROPOSE)
+                r = changes_step_proposal(replica, message);
         else
                 r = raft_step(replica->raft, message);
         if (r == -EBADMSG)
@@ -295,6 +316,14 @@ static int replica_step(Replica *replica, RaftMessage *message) {
         return 0;
 }
 
+/* Only who is in no configuration here is looked for among the removed. */
+static bool sender_was_removed(const Replica *replica, uint64_t from) {
+        const RaftConfState *state = raft_configuration(replica->raft);
+
+        return !raft_ids_contain(&state->voters, from) && !raft_ids_contain(&state->learners, from) &&
+               replica_is_removed(replica, from);
+}
+
 int replica_receive(Replica *replica, uint64_t from, RaftPayload *payload) {
         _cleanup_frame_ Frame frame = {0};
         int r;
@@ -302,6 +331,8 @@ int replica_receive(Replica *replica, uint64_t from, RaftPayload *payload) {
         if (replica->failure)
                 return 0;
         replica->counts.frames_received++;
+        if (sender_was_removed(replica, from))
+                return -EPERM;
         r = frame_decode(payload, &frame);
         if (r >= 0 && frame.kind == FRAME_RAFT && frame.message.to != replica->config.id)
                 r = -EBADMSG;
@@ -329,6 +360,10 @@ void replica_report_unreachable(Replica *replica, uint64_t to) {
 void replica_job_done(Replica *replica, DiskJob *job, int r) {
         if (!persist_job_done(replica, job, r) && !compact_job_done(replica, job, r) && !transfer_job_done(replica, job, r))
                 assert(!"a job that is not ours");
+}
+
+bool replica_is_quiet(const Replica *replica) {
+        return replica->proposal_count == 0 && replica->change_count == 0 && replica->held_count == 0;
 }
 
 bool replica_hand_over(Replica *replica) {
@@ -438,6 +473,7 @@ bool replica_run(Replica *replica) {
                 return false;
         requests_sync(replica);
         requests_propose(replica);
+        changes_run(replica);
         for (;;) {
                 step_local(replica);
                 requests_read(replica);
@@ -471,6 +507,10 @@ Tree *replica_tree(Replica *replica) {
 
 const Raft *replica_raft(const Replica *replica) {
         return replica->raft;
+}
+
+const RaftConfState *replica_configuration(const Replica *replica) {
+        return &replica->configuration;
 }
 
 uint64_t replica_id(const Replica *replica) {

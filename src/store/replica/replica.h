@@ -25,13 +25,16 @@
 /* Quorum reads that wait. */
 #define REPLICA_READS_MAX ((size_t)65536)
 
+/* A member that was removed goes on for at most so long: until then others that have not heard of it may need its word. */
+#define REPLICA_REMOVED_LINGER (10 * USEC_PER_SEC)
+
 /* Bytes of one frame between members. */
 #define REPLICA_FRAME_MAX ((size_t)256 << 20)
 
 typedef struct Replica Replica;
 
 typedef struct ReplicaConfig {
-        uint64_t id;
+        uint64_t id;              /* replica_open() with 0: id and cluster are what the log says */
         uint64_t cluster;
         Usec tick;                /* length of a tick: the heartbeat interval */
         unsigned election_ticks;
@@ -41,6 +44,7 @@ typedef struct ReplicaConfig {
         uint64_t keep_entries;     /* kept behind a snapshot for members that lag; 0: 5,000 */
         uint64_t segment_size;     /* of the log; 0: its default */
         uint64_t message_size;     /* bytes of entries in one append, though always one entry; 0: 1 MiB */
+        bool all_is_committed;     /* what the log holds counts as committed: for replica_force_new_cluster() alone */
         Random random;             /* copied */
         TreeOptions tree;
 } ReplicaConfig;
@@ -67,6 +71,14 @@ typedef struct ReplicaMember {
 /* Writes the log of a new cluster's member: the same on all of them. Blocks. -EEXIST: there is a log already. */
 int replica_bootstrap(Disk *disk, const ReplicaConfig *config, const ReplicaMember *members, size_t count, Error *error);
 
+/* Writes the log of a member that joins a running cluster, which has added it under `config->id`: an identity and nothing
+ * else. Blocks. -EEXIST: there is a log already. */
+int replica_join(Disk *disk, const ReplicaConfig *config, Error *error);
+
+/* Makes the member on the disk the only one of its cluster, with all that its log holds: for the survivor of a majority
+ * that is lost for good. Blocks. To be followed by replica_open(). */
+int replica_force_new_cluster(const ReplicaConfig *config, Disk *disk, Error *error);
+
 /* Recovers from the disk (borrowed). Blocks. `ops` is borrowed. -ENOENT: no log. */
 int replica_open(const ReplicaConfig *config, Disk *disk, const ReplicaOps *ops, void *userdata, Replica **ret_replica,
                  Error *error);
@@ -79,7 +91,8 @@ Replica *replica_free(Replica *replica, bool crash);
 /* The clocks; call it about once per tick interval. Counts the ticks that have passed itself. */
 void replica_tick(Replica *replica, Usec now, WallUsec wall);
 
-/* A frame from member `from`; takes a reference to it. Malformed ones are counted and dropped: -EBADMSG. */
+/* A frame from member `from`; takes a reference to it. Malformed ones are counted and dropped: -EBADMSG. -EPERM: that member
+ * was removed, and is not listened to. */
 int replica_receive(Replica *replica, uint64_t from, RaftPayload *frame);
 
 /* No frame reaches `to` at present. */
@@ -89,7 +102,7 @@ void replica_job_done(Replica *replica, DiskJob *job, int r);
 
 typedef struct ReplicaResult {
         int r;                  /* 0; -ETIMEDOUT: not known whether it will yet be done; -ECANCELED: this server stops */
-        int code;               /* r == 0: 0, or the TreeCode that refused the command */
+        int code;               /* r == 0: 0, or the TreeCode or ReplicaChangeCode that refused it */
         Event *event;           /* of a command that was done; borrowed */
         const TreeError *error; /* of one that was refused; borrowed */
         uint64_t raft_index, raft_term;
@@ -107,8 +120,50 @@ int replica_propose(Replica *replica, const Command *command, ReplicaDone done, 
  * `timeout` (0: the request timeout). Same errors. */
 int replica_read(Replica *replica, Usec timeout, ReplicaDone done, void *userdata, ReplicaRequest **ret_request);
 
+/* ---- members ---- */
+
+typedef enum ReplicaChangeKind {
+        REPLICA_CHANGE_ADD,    /* a stand-by at first; the leader makes it a voter once it has caught up */
+        REPLICA_CHANGE_UPDATE, /* of its attributes */
+        REPLICA_CHANGE_REMOVE,
+} ReplicaChangeKind;
+
+/* Borrowed for the call. */
+typedef struct ReplicaChange {
+        ReplicaChangeKind kind;
+        uint64_t id;
+        const char *attributes; /* ADD, UPDATE: as in ReplicaMember */
+} ReplicaChange;
+
+/* Why a committed change changed nothing; the same on every member. */
+typedef enum ReplicaChangeCode {
+        REPLICA_MEMBER_EXISTS = 1,
+        REPLICA_MEMBER_URL_EXISTS, /* one of the peer URLs is another member's */
+        REPLICA_MEMBER_UNKNOWN,
+        REPLICA_MEMBER_GONE,    /* was removed: its id can never return */
+        REPLICA_CHANGE_REFUSED, /* the last voter cannot be removed; too many members */
+} ReplicaChangeCode;
+
+/* Proposes a change of the members. Changes are carried out one at a time: this one may wait for others. `done` is called as
+ * for a command, with a ReplicaChangeCode. -EBUSY, -ENOMEM, -ESHUTDOWN; -EINVAL: no id that a member can have. */
+int replica_change_members(Replica *replica, const ReplicaChange *change, ReplicaDone done, void *userdata);
+
+/* Whether that member was removed, and this member will know it after any crash: frames of such a one are refused. */
+bool replica_is_removed(const Replica *replica, uint64_t id);
+
+/* Member `by` says that it has removed this one. */
+void replica_hear_removed(Replica *replica, uint64_t by);
+
+/* This member was removed, and nobody needs it any more: a majority of the others has said so, or it has waited for
+ * REPLICA_REMOVED_LINGER. (Never for a single other one that has not said it: that one might not know, and need this vote.)
+ * The owner ends the server for good. */
+bool replica_may_leave(const Replica *replica);
+
 /* `done` will not be called; a command may be carried out all the same. */
 void replica_request_cancel(ReplicaRequest *request);
+
+/* Whether nothing that came to this member waits for the cluster any more. */
+bool replica_is_quiet(const Replica *replica);
 
 /* Asks for leadership to move to the member that is nearest to it, before a stop. False when there is none. */
 bool replica_hand_over(Replica *replica);
@@ -125,6 +180,7 @@ int replica_failure(const Replica *replica, Error *error);
 
 Tree *replica_tree(Replica *replica);
 const Raft *replica_raft(const Replica *replica);
+const RaftConfState *replica_configuration(const Replica *replica); /* of what is applied */
 uint64_t replica_id(const Replica *replica);
 uint64_t replica_cluster(const Replica *replica);
 
@@ -132,6 +188,7 @@ uint64_t replica_cluster(const Replica *replica);
 typedef struct ReplicaRecovery {
         uint64_t snapshot_index;
         size_t entries;
+        uint64_t commit; /* known to be committed; 0: nothing is */
         uint64_t cut_bytes;
         char cut_segment[64];
         uint64_t cut_offset;

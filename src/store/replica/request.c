@@ -28,20 +28,22 @@ static Slice request_key(const ReplicaRequest *request) {
         return (Slice){(const char *)&request->id, sizeof(request->id)};
 }
 
-static bool request_is_read(const ReplicaRequest *request) {
-        return request->bytes == 0;
-}
-
 static void request_free(ReplicaRequest *request) {
         Replica *replica = request->replica;
 
         list_unlink(&request->link);
-        if (request_is_read(request)) {
+        switch (request->kind) {
+        case REQUEST_READ:
                 replica->read_count--;
-        } else {
+                break;
+        case REQUEST_CHANGE:
+                replica->change_count--;
+                break;
+        case REQUEST_PROPOSAL:
                 replica->proposal_count--;
                 replica->proposal_bytes -= request->bytes;
                 (void)map_remove(&replica->proposals_by_id, request_key(request));
+                break;
         }
         raft_payload_unref(request->payload);
         free(request);
@@ -53,7 +55,7 @@ void request_finish(ReplicaRequest *request, const ReplicaResult *result) {
         Replica *replica = request->replica;
 
         if (result->r < 0) {
-                if (request_is_read(request))
+                if (request->kind == REQUEST_READ)
                         replica->counts.reads_failed++;
                 else
                         replica->counts.proposals_failed++;
@@ -75,12 +77,13 @@ void requests_deinit(Replica *replica) {
         map_deinit(&replica->proposals_by_id);
 }
 
-static ReplicaRequest *request_new(Replica *replica, ReplicaDone done, void *userdata) {
+ReplicaRequest *request_new(Replica *replica, RequestKind kind, ReplicaDone done, void *userdata) {
         ReplicaRequest *request = calloc(1, sizeof(*request));
 
         if (!request)
                 return NULL;
         list_init(&request->link);
+        request->kind = kind;
         request->replica = replica;
         request->id = replica->next_request++;
         request->deadline = replica->now + replica->config.request_timeout;
@@ -112,7 +115,7 @@ int replica_propose(Replica *replica, const Command *command, ReplicaDone done, 
                 return -ESHUTDOWN;
         if (replica->proposal_count >= REPLICA_PROPOSALS_MAX || replica->proposal_bytes >= REPLICA_PROPOSAL_BYTES_MAX)
                 return -EBUSY;
-        request = request_new(replica, done, userdata);
+        request = request_new(replica, REQUEST_PROPOSAL, done, userdata);
         if (!request)
                 return -ENOMEM;
         r = request_encode(replica, request, command, &request->payload);
@@ -238,7 +241,7 @@ int replica_read(Replica *replica, Usec timeout, ReplicaDone done, void *userdat
                 return -ESHUTDOWN;
         if (replica->read_count >= REPLICA_READS_MAX)
                 return -EBUSY;
-        request = request_new(replica, done, userdata);
+        request = request_new(replica, REQUEST_READ, done, userdata);
         if (!request)
                 return -ENOMEM;
         if (timeout)

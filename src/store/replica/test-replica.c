@@ -13,7 +13,7 @@
 #include "store/replica/frame.h"
 #include "store/replica/replica.h"
 
-enum { MEMBERS_MAX = 3, TICK = 100000, ROUNDS_MAX = 200000 };
+enum { MEMBERS_MAX = 5, TICK = 100000, ROUNDS_MAX = 200000 };
 
 typedef struct Parcel {
         ListNode link;
@@ -118,6 +118,13 @@ static void member_stop(Member *member, bool crash) {
                 fake_disk_crash(member->disk);
 }
 
+static Disk *disk_new(uint64_t seed) {
+        Random random;
+
+        random_seed(&random, seed);
+        return fake_disk_new(&random);
+}
+
 static void cluster_init(Cluster *cluster, size_t count, uint64_t snapshot_entries, uint64_t keep_entries) {
         ReplicaMember members[MEMBERS_MAX];
 
@@ -128,12 +135,10 @@ static void cluster_init(Cluster *cluster, size_t count, uint64_t snapshot_entri
         for (size_t i = 0; i < count; i++) {
                 Member *member = &cluster->members[i];
                 ReplicaConfig config;
-                Random random;
 
                 *member = (Member){.cluster = cluster, .id = i + 1};
                 list_init(&member->jobs);
-                random_seed(&random, i);
-                member->disk = fake_disk_new(&random);
+                member->disk = disk_new(i);
                 config = member_config(member);
                 assert_int_equal(replica_bootstrap(member->disk, &config, members, count, NULL), 0);
                 assert_int_equal(replica_bootstrap(member->disk, &config, members, count, NULL), -EEXIST);
@@ -183,9 +188,9 @@ static bool cluster_round(Cluster *cluster) {
 
         list_foreach(&cluster->parcels, node) {
                 Parcel *parcel = container_of(node, Parcel, link);
-                Member *member = &cluster->members[parcel->to - 1];
+                Member *member = parcel->to <= cluster->count ? &cluster->members[parcel->to - 1] : NULL; /* not started yet */
 
-                if (member->replica && !parcel_is_lost(cluster, parcel))
+                if (member && member->replica && !parcel_is_lost(cluster, parcel))
                         (void)replica_receive(member->replica, parcel->from, parcel->payload);
                 parcel_free(parcel);
         }
@@ -531,6 +536,264 @@ static void test_keys_expire_on_all_members_alike(void **state) {
         cluster_deinit(&cluster);
 }
 
+/* ---- members ---- */
+
+static Answer cluster_change(Cluster *cluster, Member *at, ReplicaChangeKind kind, uint64_t id) {
+        _cleanup_free_ char *attributes = str_printf("{\"peerURLs\":[\"http://10.0.1.%u:2380\"]}", (unsigned)id);
+        ReplicaChange change = {kind, id, attributes};
+        Answer answer = {0};
+
+        assert_int_equal(replica_change_members(at->replica, &change, on_answer, &answer), 0);
+        for (int i = 0; i < 100 && !answer.given; i++) {
+                cluster_settle(cluster);
+                cluster_pass(cluster, TICK);
+        }
+        assert_true(answer.given);
+        return answer;
+}
+
+/* The next member: on an empty disk, knowing nothing but its id. */
+static Member *cluster_join(Cluster *cluster) {
+        Member *member = &cluster->members[cluster->count];
+        ReplicaConfig config;
+
+        *member = (Member){.cluster = cluster, .id = ++cluster->count};
+        list_init(&member->jobs);
+        member->disk = disk_new(member->id);
+        config = member_config(member);
+        assert_int_equal(replica_join(member->disk, &config, NULL), 0);
+        assert_int_equal(replica_join(member->disk, &config, NULL), -EEXIST);
+        member_start(member);
+        return member;
+}
+
+static const RaftConfState *configuration(const Member *member) {
+        return raft_configuration(replica_raft(member->replica));
+}
+
+static void test_cluster_grows_from_one_to_five_by_learners_that_catch_up(void **state) {
+        Cluster cluster;
+        Member *first;
+
+        (void)state;
+        cluster_init(&cluster, 1, 0, 0);
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        first = &cluster.members[0];
+        for (uint64_t id = 2; id <= MEMBERS_MAX; id++) {
+                assert_int_equal(cluster_change(&cluster, first, REPLICA_CHANGE_ADD, id).code, 0);
+                assert_true(raft_ids_contain(&configuration(first)->learners, id));
+                /* it has not been started, and costs nothing: writes go on */
+                cluster_pass(&cluster, 3 * USEC_PER_SEC);
+                assert_true(raft_ids_contain(&configuration(first)->learners, id));
+                assert_int_equal(cluster_set(&cluster, first, "/1/a", "x").r, 0);
+                (void)cluster_join(&cluster);
+                cluster_pass(&cluster, 3 * USEC_PER_SEC);
+                assert_true(raft_ids_contain(&configuration(first)->voters, id));
+                assert_int_equal(configuration(first)->learners.length, 0);
+        }
+        assert_int_equal(configuration(first)->voters.length, 5);
+        assert_equal_trees(&cluster);
+        /* what was learnt is kept */
+        member_stop(&cluster.members[4], true);
+        member_start(&cluster.members[4]);
+        assert_int_equal(cluster_set(&cluster, &cluster.members[4], "/1/a", "y").r, 0);
+        cluster_pass(&cluster, USEC_PER_SEC);
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+static void test_new_member_gets_a_snapshot_that_was_made_after_it_was_added(void **state) {
+        Cluster cluster;
+        Member *late;
+
+        (void)state;
+        cluster_init(&cluster, 1, 50, 5);
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        for (int i = 0; i < 120; i++)
+                assert_int_equal(cluster_set(&cluster, &cluster.members[0], "/1/a", "x").r, 0);
+        assert_true(replica_counts(cluster.members[0].replica).snapshots_made > 0);
+        assert_int_equal(cluster_change(&cluster, &cluster.members[0], REPLICA_CHANGE_ADD, 2).code, 0);
+        late = cluster_join(&cluster);
+        cluster_pass(&cluster, 5 * USEC_PER_SEC);
+        assert_true(replica_counts(late->replica).snapshots_received > 0);
+        assert_true(raft_ids_contain(&configuration(late)->voters, 2));
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+static void test_changes_that_make_no_sense_are_refused_by_all_alike(void **state) {
+        Cluster cluster;
+        Member *at;
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        at = &cluster.members[1];
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_ADD, 1).code, REPLICA_MEMBER_EXISTS);
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_UPDATE, 1).code, 0);
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_UPDATE, 9).code, REPLICA_MEMBER_UNKNOWN);
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_REMOVE, 9).code, REPLICA_MEMBER_UNKNOWN);
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_ADD, 4).code, 0);
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_REMOVE, 4).code, 0);
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_REMOVE, 4).code, REPLICA_MEMBER_GONE);
+        assert_int_equal(cluster_change(&cluster, at, REPLICA_CHANGE_ADD, 4).code, REPLICA_MEMBER_GONE);
+        {
+                ReplicaChange change = {REPLICA_CHANGE_ADD, 5, "{\"peerURLs\":[\"http://10.0.1.1:2380\"]}"};
+                Answer answer = {0};
+
+                assert_int_equal(replica_change_members(at->replica, &change, on_answer, &answer), 0);
+                cluster_pass(&cluster, USEC_PER_SEC);
+                assert_true(answer.given);
+                assert_int_equal(answer.code, REPLICA_MEMBER_URL_EXISTS);
+        }
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+static void test_last_voter_stays(void **state) {
+        Cluster cluster;
+
+        (void)state;
+        cluster_init(&cluster, 1, 0, 0);
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        assert_int_equal(cluster_change(&cluster, &cluster.members[0], REPLICA_CHANGE_REMOVE, 1).code, REPLICA_CHANGE_REFUSED);
+        assert_int_equal(cluster_set(&cluster, &cluster.members[0], "/1/a", "x").r, 0);
+        cluster_deinit(&cluster);
+}
+
+/* Changes that come at once are carried out one after the other. */
+static void test_changes_wait_for_each_other(void **state) {
+        Cluster cluster;
+        Answer answers[4] = {0};
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+                _cleanup_free_ char *attributes = str_printf("{\"peerURLs\":[\"http://10.0.2.%zu:2380\"]}", i);
+                ReplicaChange change = {REPLICA_CHANGE_ADD, 11 + i, attributes};
+
+                assert_int_equal(replica_change_members(cluster.members[i % 3].replica, &change, on_answer, &answers[i]), 0);
+        }
+        cluster_pass(&cluster, USEC_PER_SEC);
+        for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+                assert_true(answers[i].given);
+                assert_int_equal(answers[i].r, 0);
+                assert_int_equal(answers[i].code, 0);
+        }
+        assert_int_equal(configuration(&cluster.members[0])->learners.length, 4);
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
+/* It leaves when a majority of the others says so, and cannot come back. */
+static void test_removed_leader_hands_over_and_leaves(void **state) {
+        Cluster cluster;
+        Member *leader, *other;
+        uint64_t term;
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        term = raft_basic_status(replica_raft(leader->replica)).hard_state.term;
+        assert_int_equal(cluster_change(&cluster, leader, REPLICA_CHANGE_REMOVE, leader->id).code, 0);
+        cluster_pass(&cluster, TICK);
+        other = cluster_leader(&cluster);
+        assert_ptr_not_equal(other, leader);
+        assert_int_equal(raft_basic_status(replica_raft(other->replica)).hard_state.term, term + 1);
+        assert_true(replica_is_removed(other->replica, leader->id));
+        assert_false(replica_may_leave(leader->replica));
+        for (size_t i = 0; i < 3; i++)
+                if (&cluster.members[i] != leader)
+                        replica_hear_removed(leader->replica, cluster.members[i].id);
+        assert_true(replica_may_leave(leader->replica));
+        assert_false(replica_may_leave(other->replica));
+        member_stop(leader, true);
+        assert_int_equal(cluster_set(&cluster, other, "/1/a", "x").r, 0);
+        member_start(leader);
+        cluster_pass(&cluster, 20 * USEC_PER_SEC);
+        assert_ptr_not_equal(cluster_leader(&cluster), leader);
+        assert_true(replica_may_leave(leader->replica));
+        cluster_deinit(&cluster);
+}
+
+/* With two the one that stays may need the other's vote, until it has the removal on its disk and says so. */
+static void test_one_of_two_leaves_only_when_the_other_knows(void **state) {
+        Cluster cluster;
+        Member *leader, *other;
+
+        (void)state;
+        cluster_init(&cluster, 2, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        other = &cluster.members[leader->id == 1 ? 1 : 0];
+        assert_int_equal(cluster_change(&cluster, leader, REPLICA_CHANGE_REMOVE, other->id).code, 0);
+        cluster_pass(&cluster, 30 * USEC_PER_SEC);
+        assert_false(replica_may_leave(other->replica));
+        assert_true(replica_is_removed(leader->replica, other->id));
+        member_stop(other, true);
+        /* after a crash the one that stays still knows */
+        member_stop(leader, true);
+        member_start(leader);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        assert_int_equal(cluster_set(&cluster, leader, "/1/a", "x").r, 0);
+        cluster_deinit(&cluster);
+}
+
+static void test_survivor_goes_on_alone_with_all_that_its_log_holds(void **state) {
+        Cluster cluster;
+        Member *member;
+        ReplicaConfig config;
+        Error error = ERROR_NONE;
+
+        (void)state;
+        cluster_init(&cluster, 3, 20, 5);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        for (int i = 0; i < 50; i++)
+                assert_int_equal(cluster_set(&cluster, cluster_leader(&cluster), "/1/a", "x").r, 0);
+        assert_int_equal(cluster_set(&cluster, cluster_leader(&cluster), "/1/a", "last").r, 0);
+        member = &cluster.members[2];
+        for (size_t i = 0; i < 3; i++)
+                member_stop(&cluster.members[i], true);
+        config = member_config(member);
+        assert_int_equal(replica_force_new_cluster(&config, member->disk, &error), 0);
+        member_start(member);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        assert_value(member, "/1/a", "last");
+        assert_int_equal(configuration(member)->voters.length, 1);
+        assert_true(replica_is_removed(member->replica, 1));
+        assert_int_equal(cluster_set(&cluster, member, "/1/a", "new").r, 0);
+        cluster_deinit(&cluster);
+}
+
+/* While leadership moves nobody can take a write: it waits instead of being dropped. */
+static void test_writes_survive_a_handover(void **state) {
+        Command command = {.kind = COMMAND_SET, .path = {"/1/a", 4}, .value = {"x", 1}};
+        Cluster cluster;
+        Member *leader;
+        Answer answers[3] = {0};
+        Usec begun;
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        assert_true(replica_hand_over(leader->replica));
+        for (size_t i = 0; i < 3; i++) {
+                assert_int_equal(replica_propose(cluster.members[i].replica, &command, on_answer, &answers[i], NULL), 0);
+                (void)replica_run(cluster.members[i].replica);
+        }
+        begun = cluster.now;
+        while (!(answers[0].given && answers[1].given && answers[2].given) && cluster.now - begun < 10 * USEC_PER_SEC)
+                cluster_pass(&cluster, TICK / 2);
+        assert_true(cluster.now - begun <= 2 * TICK);
+        assert_ptr_not_equal(cluster_leader(&cluster), leader);
+        for (size_t i = 0; i < 3; i++)
+                assert_int_equal(answers[i].r, 0);
+        cluster_deinit(&cluster);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_one_member_writes_and_restarts),
@@ -544,6 +807,15 @@ int main(void) {
                 cmocka_unit_test(test_quorum_read_on_every_member),
                 cmocka_unit_test(test_requests_without_quorum_time_out),
                 cmocka_unit_test(test_keys_expire_on_all_members_alike),
+                cmocka_unit_test(test_cluster_grows_from_one_to_five_by_learners_that_catch_up),
+                cmocka_unit_test(test_new_member_gets_a_snapshot_that_was_made_after_it_was_added),
+                cmocka_unit_test(test_changes_that_make_no_sense_are_refused_by_all_alike),
+                cmocka_unit_test(test_last_voter_stays),
+                cmocka_unit_test(test_changes_wait_for_each_other),
+                cmocka_unit_test(test_removed_leader_hands_over_and_leaves),
+                cmocka_unit_test(test_one_of_two_leaves_only_when_the_other_knows),
+                cmocka_unit_test(test_survivor_goes_on_alone_with_all_that_its_log_holds),
+                cmocka_unit_test(test_writes_survive_a_handover),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,11 +80,24 @@ static void sending_send(Sending *sending) {
                 replica_send_frame(replica, sending->to, true, (Slice){buffer_data(&frame), buffer_length(&frame)});
 }
 
+static bool snapshot_knows(const RaftSnapshot *snapshot, uint64_t id) {
+        return raft_ids_contain(&snapshot->conf_state.voters, id) || raft_ids_contain(&snapshot->conf_state.learners, id);
+}
+
 void transfer_send(Replica *replica, RaftMessage *message) {
         Sending *sending = sending_find(replica, message->to);
+        int r;
 
         if (!message->snapshot || sending)
                 return; /* one is on its way to that member */
+        if (!snapshot_knows(message->snapshot, message->to)) {
+                /* made before that member came: it would refuse it, as a configuration that is not meant for it */
+                replica->snapshot_wanted = true;
+                r = raft_report_snapshot(replica->raft, message->to, false);
+                if (r < 0)
+                        replica_fail(replica, r, "the consensus core failed");
+                return;
+        }
         sending = sending_find(replica, RAFT_ID_NONE);
         if (!sending)
                 return;
@@ -325,8 +338,12 @@ static void install_complete(Replica *replica) {
         }
         replica->counts.applied_index = install->snapshot->index;
         replica->counts.applied_term = install->snapshot->term;
+        replica->configuration = install->snapshot->conf_state;
         replica->previous_snapshot_index = install->snapshot->index;
         replica->bytes_since_snapshot = 0;
+        replica->last_removal = 0; /* the snapshot has it, for good */
+        if (members_find_removed(replica, replica->config.id) > 0)
+                removal_noticed(replica);
         log_release(replica->log, install->snapshot->index);
         install_clear(install);
         compact_purge(replica);

@@ -1,0 +1,173 @@
+/* What the API asks of the server. */
+#include <errno.h>
+
+#include "store/membership.h"
+#include "store/server-internal.h"
+
+/* What /version says: the server whose v2 protocol this one speaks. */
+#define ETCD_VERSION "3.4.23"
+#define ETCD_CLUSTER_VERSION "3.4.0"
+
+/* A request of the API that waits for the replica. */
+typedef struct Waiting {
+        Server *server;
+        StoreDone done;
+        void *data;
+} Waiting;
+
+static Tree *backend_tree(void *userdata) {
+        return replica_tree(((Server *)userdata)->replica);
+}
+
+static WallUsec backend_now(void *userdata) {
+        (void)userdata;
+        return clock_wall();
+}
+
+static const char *reason_text(int r) {
+        switch (r) {
+        case -ETIMEDOUT:
+                return "etcdserver: request timed out";
+        case -ECANCELED:
+        case -ESHUTDOWN:
+                return "etcdserver: server stopped";
+        case -EBUSY:
+                return "etcdserver: too many requests";
+        case -ENOMEM:
+                return "etcdserver: out of memory";
+        default:
+                return "etcdserver: request failed";
+        }
+}
+
+static void on_replica_done(void *userdata, const ReplicaResult *result) {
+        Waiting waiting = *(Waiting *)userdata;
+        StoreOutcome outcome = {
+                .r = result->r < 0 ? result->r : result->code,
+                .event = result->event,
+                .error = result->error,
+                .reason = result->r < 0 ? reason_text(result->r) : NULL,
+        };
+
+        free(userdata);
+        waiting.done(waiting.data, &outcome);
+}
+
+static void refuse(StoreDone done, void *data, int r) {
+        done(data, &(StoreOutcome){.r = r, .reason = reason_text(r)});
+}
+
+static Waiting *waiting_new(Server *server, StoreDone done, void *data) {
+        Waiting *waiting = malloc(sizeof(*waiting));
+
+        if (waiting)
+                *waiting = (Waiting){server, done, data};
+        return waiting;
+}
+
+static void backend_propose(void *userdata, const Command *command, StoreDone done, void *data) {
+        Server *server = userdata;
+        Waiting *waiting = waiting_new(server, done, data);
+        int r = server->stopping ? -ESHUTDOWN
+                : waiting        ? replica_propose(server->replica, command, on_replica_done, waiting, NULL)
+                                 : -ENOMEM;
+
+        if (r >= 0)
+                return;
+        free(waiting);
+        refuse(done, data, r);
+}
+
+static void backend_read_index(void *userdata, Usec timeout, StoreDone done, void *data) {
+        Server *server = userdata;
+        Waiting *waiting = waiting_new(server, done, data);
+        int r = waiting ? replica_read(server->replica, timeout, on_replica_done, waiting, NULL) : -ENOMEM;
+
+        if (r >= 0)
+                return;
+        free(waiting);
+        refuse(done, data, r);
+}
+
+static void backend_change_member(void *userdata, const StoreMemberChange *change, StoreDone done, void *data) {
+        Server *server = userdata;
+        const Membership membership = {
+                .replica = server->replica,
+                .members = &server->members,
+                .peers = server->peers,
+                .strict = server->settings->strict_reconfig_check,
+        };
+
+        if (server->stopping)
+                refuse(done, data, -ESHUTDOWN);
+        else
+                membership_change(&membership, change, reason_text, done, data);
+}
+
+static void backend_status(void *userdata, StoreStatus *ret_status) {
+        Server *server = userdata;
+        ReplicaCounts counts = replica_counts(server->replica);
+
+        *ret_status = (StoreStatus){
+                .cluster_id = replica_cluster(server->replica),
+                .member_id = replica_id(server->replica),
+                .leader_id = server->leader,
+                .raft_index = counts.applied_index,
+                .raft_term = raft_basic_status(replica_raft(server->replica)).hard_state.term,
+                .name = server->settings->name,
+                .version = ETCD_VERSION,
+                .cluster_version = ETCD_CLUSTER_VERSION,
+                .started = server->started,
+                .leader_since = server->leader_since,
+                .received_appends = counts.appends_received,
+                .sent_appends = counts.appends_sent,
+        };
+}
+
+static const StoreMember *backend_members(void *userdata, size_t *ret_count) {
+        Server *server = userdata;
+
+        *ret_count = server->members.length;
+        return server->members.items;
+}
+
+static bool backend_followers(void *userdata, const StoreFollower **ret_followers, size_t *ret_count) {
+        static StoreFollower followers[RAFT_MEMBERS_MAX];
+        Server *server = userdata;
+        size_t count = 0;
+
+        if (server->leader != replica_id(server->replica))
+                return false;
+        for (size_t i = 0; i < server->members.length && count < RAFT_MEMBERS_MAX; i++) {
+                uint64_t id = server->members.items[i].id;
+                ReplicaFollower follower;
+
+                if (id == replica_id(server->replica))
+                        continue;
+                follower = replica_follower(server->replica, id);
+                followers[count++] = (StoreFollower){
+                        .id = id,
+                        .latency = follower.latency,
+                        .latency_average = follower.average,
+                        .latency_deviation = follower.deviation,
+                        .latency_minimum = follower.minimum,
+                        .latency_maximum = follower.maximum,
+                        .success = follower.answers,
+                        .fail = follower.failures,
+                };
+        }
+        *ret_followers = followers;
+        *ret_count = count;
+        return true;
+}
+
+const StoreBackend server_backend = {
+        .tree = backend_tree,
+        .now = backend_now,
+        .propose = backend_propose,
+        .read_index = backend_read_index,
+        .change_member = backend_change_member,
+        .status = backend_status,
+        .members = backend_members,
+        .followers = backend_followers,
+};

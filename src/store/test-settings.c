@@ -1,0 +1,133 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "store/settings.h"
+
+static int parse(const char *const *words, Settings *settings, Error *error) {
+        int argc = 0;
+
+        *error = ERROR_NONE;
+        while (words[argc])
+                argc++;
+        return settings_parse(argc, (char *const *)(uintptr_t)words, settings, error);
+}
+
+static void test_without_flags_one_member_begins(void **state) {
+        static const char *const words[] = {"store", NULL};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(words, &settings, &error), 0);
+        assert_string_equal(settings.initial_cluster, "default=http://127.0.0.1:2380");
+        assert_int_equal(settings.bootstrap.count, 1);
+        assert_true(settings.strict_reconfig_check);
+        assert_false(settings.force_new_cluster);
+        settings_deinit(&settings);
+}
+
+/* As the cloud-configs of CoreOS in 2014 have them. */
+static void test_flags_of_old_become_todays(void **state) {
+        static const char *const words[] = {"store",
+                                            "-name",
+                                            "core1",
+                                            "-addr",
+                                            "10.0.0.1:4001",
+                                            "-peer-addr",
+                                            "10.0.0.1:7001",
+                                            "-peers",
+                                            "10.0.0.2:7001,10.0.0.1:7001",
+                                            "-peer-heartbeat-interval",
+                                            "50",
+                                            "-max-result-buffer",
+                                            "1024",
+                                            "-snapshot=true",
+                                            NULL};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(words, &settings, &error), 0);
+        assert_string_equal(settings.advertise_client_urls, "http://10.0.0.1:4001");
+        assert_string_equal(settings.listen_client_urls, "http://0.0.0.0:4001");
+        assert_string_equal(settings.initial_advertise_peer_urls, "http://10.0.0.1:7001");
+        assert_string_equal(settings.listen_peer_urls, "http://0.0.0.0:7001");
+        assert_string_equal(settings.initial_cluster, "core1=http://10.0.0.1:7001,peer1=http://10.0.0.2:7001");
+        assert_int_equal(settings.heartbeat_msec, 50);
+        settings_deinit(&settings);
+}
+
+static void test_bind_addr_may_leave_out_the_port(void **state) {
+        static const char *const words[] = {"store", "-addr", "10.0.0.1:4009", "-bind-addr", "127.0.0.1", NULL};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(words, &settings, &error), 0);
+        assert_string_equal(settings.listen_client_urls, "http://127.0.0.1:4009");
+        settings_deinit(&settings);
+}
+
+static void test_flags_of_today_win(void **state) {
+        static const char *const words[] = {
+                "store", "-addr", "10.0.0.1:4001", "--advertise-client-urls", "http://10.0.0.9:2379", NULL};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(words, &settings, &error), 0);
+        assert_string_equal(settings.advertise_client_urls, "http://10.0.0.9:2379");
+        settings_deinit(&settings);
+}
+
+/* Two members with each other as peer must reckon the same ids. */
+static void test_peers_give_the_same_cluster_on_all(void **state) {
+        static const char *const one[] = {"store",  "-name",         "a", "-peer-addr", "10.0.0.1:7001",
+                                          "-peers", "10.0.0.2:7001", NULL};
+        static const char *const two[] = {"store",  "-name",         "b", "-peer-addr", "10.0.0.2:7001",
+                                          "-peers", "10.0.0.1:7001", NULL};
+        Settings a, b;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(one, &a, &error), 0);
+        assert_int_equal(parse(two, &b, &error), 0);
+        assert_true(a.bootstrap.cluster == b.bootstrap.cluster);
+        assert_true(bootstrap_find(&a.bootstrap, "peer1")->id == bootstrap_find(&b.bootstrap, "b")->id);
+        settings_deinit(&a);
+        settings_deinit(&b);
+}
+
+static void test_mistakes_are_named(void **state) {
+        static const char *const wrong[][5] = {{"store", "-peers", "10.0.0.2:7001", NULL},
+                                               {"store", "-addr", "10.0.0.1:4001/x", NULL},
+                                               {"store", "--force-new-clusters", NULL},
+                                               {"store", "--initial-cluster-state", "old", NULL}};
+        static const char *const said[] = {"--peer-addr", "--addr", "force-new-cluster", "new or existing"};
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+                Settings settings;
+                Error error;
+
+                assert_int_equal(parse(wrong[i], &settings, &error), -EINVAL);
+                assert_non_null(strstr(error.text, said[i]));
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_without_flags_one_member_begins),
+                cmocka_unit_test(test_flags_of_old_become_todays),
+                cmocka_unit_test(test_bind_addr_may_leave_out_the_port),
+                cmocka_unit_test(test_flags_of_today_win),
+                cmocka_unit_test(test_peers_give_the_same_cluster_on_all),
+                cmocka_unit_test(test_mistakes_are_named),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
