@@ -295,6 +295,8 @@ def power_on(victim: str) -> None:
 
 def groups_of_machines() -> list[str]:
     """Control groups of the machines' directory: they have its device and inode in their name."""
+    if not LOCAL.exists():
+        return []
     status = LOCAL.stat()
     name = f"faering-local-{status.st_dev:x}-{status.st_ino:x}"
     return [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{name}")]
@@ -353,7 +355,9 @@ def main() -> int:
             show_all()
         except BaseException:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            groups = groups_of_machines()
             remove_all(quiet=True)
+            wait_for("all is removed", 20, lambda: not remains(groups))  # what was cut off in its beginning ends by itself
             raise
         if keep:
             print_use()

@@ -103,7 +103,8 @@ class Engine:
         return self
 
     def inside(self, *command: str) -> list[str]:
-        return ["nsenter", "-m", "-n", "-t", str(self.holder.pid), "--", *command]
+        # its root too: where the tests run in a chroot, that of the mount namespace is another
+        return ["nsenter", "-m", "-n", "-r", "-w", "-t", str(self.holder.pid), "--", *command]
 
     def run(self, *command: str) -> subprocess.CompletedProcess:
         return subprocess.run(self.inside(*command), capture_output=True, text=True, timeout=WAIT_SECONDS)
