@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <systemd/sd-daemon.h>
 
 #include "base/log.h"
 #include "base/options.h"
@@ -98,26 +99,45 @@ static int parse_options(BootSettings *s, const char *program, int argc, char **
 
 /* ---- a run ---- */
 
-static void on_step(void *userdata, const Step *step, int r, const char *result) {
-        _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        const char *line;
-
-        (void)userdata;
-        (void)boot_plan_format_step(step, &text);
-        line = buffer_string(&text) ?: "";
-        if (step->kind == STEP_COMMAND && r == UNIT_COMMAND_FAILED)
-                log_warning("%s: %s", line, result);
-        else if (step->kind == STEP_COMMAND)
-                log_info("%s: %s", line, result);
-        else if (step->kind == STEP_UNMASK && r == BOOT_NOT_MASKED)
-                log_debug("%s: not masked", line);
-        else if (step->kind == STEP_UNMASK)
-                log_debug("%s", line);
-        else
-                log_info("%s", line);
+static const char *step_text(const Step *step, Buffer *text) {
+        (void)boot_plan_format_step(step, text);
+        return buffer_string(text) ?: "";
 }
 
-static const ApplyEvents apply_events = {.done = on_step};
+static void on_step(void *userdata, const Step *step, int r, const char *result) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        const char *line = step_text(step, &text);
+
+        (void)userdata;
+        if (r == BOOT_SAME || r == BOOT_NOT_MASKED)
+                log_debug("%s: %s", line, r == BOOT_SAME ? "is so already" : "not masked");
+        else if (r == UNIT_COMMAND_FAILED)
+                log_warning("%s: %s", line, result);
+        else
+                log_info("%s%s%s", line, *result ? ": " : "", result);
+}
+
+/* What is to come after this boot may come: the rest is waiting and telling. */
+static void on_ready(void *userdata) {
+        (void)userdata;
+        (void)sd_notify(0, "READY=1");
+}
+
+static void on_ended(void *userdata, const Step *step, int r, const char *result) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        const char *line = step_text(step, &text);
+
+        (void)userdata;
+        if (r == UNIT_COMMAND_PENDING)
+                log_warning("%s: goes on after %d seconds%s%s", line, (int)(BOOT_UNITS_WAIT / USEC_PER_SEC),
+                            *result ? ": " : "", result);
+        else if (r == UNIT_COMMAND_FAILED)
+                log_warning("%s: %s", line, result);
+        else
+                log_info("%s: %s", line, result);
+}
+
+static const ApplyEvents apply_events = {.done = on_step, .ready = on_ready, .ended = on_ended};
 
 static int print_report(const BootSession *session, size_t *ret_lines) {
         _cleanup_report_ Report report = {0};
@@ -136,6 +156,7 @@ static const char *error_text(const Error *error) {
 }
 
 static int apply(BootSession *session, const BootSettings *settings) {
+        ApplyCount count;
         Error error = ERROR_NONE;
 
         if (boot_session_plan(session, settings->workspace, &error) < 0) {
@@ -149,10 +170,14 @@ static int apply(BootSession *session, const BootSettings *settings) {
         }
         for (size_t i = 0; i < session->plan.warnings.length; i++)
                 log_warning("%s", session->plan.warnings.items[i]);
-        if (boot_session_apply(session, &apply_events, NULL, &error) < 0) {
+        if (boot_session_apply(session, &apply_events, NULL, &count, &error) < 0) {
                 log_error("%s", error_text(&error));
                 return EXIT_FAILED;
         }
+        if (count.changed == 0)
+                log_info("nothing had to be changed: the machine is so already");
+        else
+                log_info("%zu things were changed", count.changed);
         return EXIT_OK;
 }
 
@@ -161,6 +186,7 @@ static int run(const BootSettings *settings) {
         Error error = ERROR_NONE;
         size_t lines = 0;
 
+        session.key_name = settings->ssh_key_name;
         if (boot_session_open(settings->root, &session, &error) < 0 ||
             boot_session_read(&session, settings->from_file, &error) < 0) {
                 log_error("%s", error_text(&error));

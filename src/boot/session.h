@@ -3,6 +3,7 @@
  * One run: the user-data, what is known of the machine, the plan, and its carrying out. Shared by faering-boot and
  * `faering boot`. This is the edge: files are read here, and the clock.
  */
+#include "boot/accounts.h"
 #include "boot/apply.h"
 #include "boot/config/report.h"
 #include "boot/root-files.h"
@@ -11,8 +12,13 @@
 #define BOOT_WORKSPACE "/var/lib/coreos-cloudinit"
 #define BOOT_STATE_MAX ((size_t)64 * 1024)
 
+#define BOOT_UNITS_WAIT (90 * USEC_PER_SEC) /* for the ends of all commands together */
+
 typedef struct BootSession {
         RootFiles files;
+        RootAccounts accounts;
+        char *root;
+        const char *key_name; /* borrowed; NULL: PLAN_KEY_NAME */
         char *source;     /* the file that the user-data came from */
         Buffer user_data; /* unpacked, addresses not put in */
         Addresses addresses;
@@ -25,7 +31,7 @@ typedef struct BootSession {
         BootPlan plan;
 } BootSession;
 
-/* Opens the root, and reads what is known of the machine there: the addresses, from $COREOS_PUBLIC_IPV4 and so on, else
+/* Opens the root (key_name may be set before), and reads what is known of the machine there: the addresses, from $COREOS_PUBLIC_IPV4 and so on, else
  * from /etc/environment; and the host name. */
 int boot_session_open(const char *root, BootSession *session, Error *error);
 void boot_session_close(BootSession *session);
@@ -41,7 +47,11 @@ int boot_session_report(const BootSession *session, Report *report);
 int boot_session_plan(BootSession *session, const char *workspace, Error *error);
 
 /* Carries the plan out with the unit manager of the machine, and notes the outcome in BOOT_STATE_PATH. */
-int boot_session_apply(BootSession *session, const ApplyEvents *events, void *userdata, Error *error);
+int boot_session_apply(BootSession *session, const ApplyEvents *events, void *userdata, ApplyCount *count,
+                       Error *error);
+
+/* Goes through the plan and changes nothing: `events` hear what a boot_session_apply() would change. */
+int boot_session_look(BootSession *session, const ApplyEvents *events, void *userdata, Error *error);
 
 /* Notes that the user-data could not be used; `why` is the reason. */
 void boot_session_note_refusal(BootSession *session, const Error *why);

@@ -137,16 +137,26 @@ static void on_step(void *userdata, const Step *step, int r, const char *result)
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
 
         (void)userdata;
-        if (step->kind == STEP_UNMASK)
-                return; /* almost always there is nothing to unmask */
+        if (r == BOOT_SAME || r == BOOT_NOT_MASKED)
+                return;
         (void)boot_plan_format_step(step, &text);
         printf("%s%s%s\n", buffer_string(&text) ?: "", *result ? ": " : "", result);
+}
+
+static void on_ended(void *userdata, const Step *step, int r, const char *result) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        (void)userdata;
+        (void)boot_plan_format_step(step, &text);
+        if (r == UNIT_COMMAND_PENDING)
+                result = *result ? result : "goes on; look at it later";
+        printf("%s: %s\n", buffer_string(&text) ?: "", result);
         if (r == UNIT_COMMAND_FAILED)
                 printf("  faering boot went on: a unit that fails does not end it\n");
 }
 
 int boot_verb_apply(void *userdata, int argc, char **argv) {
-        static const ApplyEvents events = {.done = on_step};
+        static const ApplyEvents events = {.done = on_step, .ended = on_ended};
         const BootGroup *group = userdata;
         _cleanup_arguments_ BootArguments arguments = {0};
         _cleanup_boot_session_ BootSession session = {.files.fd = -1};
@@ -155,6 +165,7 @@ int boot_verb_apply(void *userdata, int argc, char **argv) {
                  &arguments.root, NULL},
                 {0},
         };
+        ApplyCount count;
         Error error = ERROR_NONE;
         int code;
 
@@ -166,7 +177,11 @@ int boot_verb_apply(void *userdata, int argc, char **argv) {
                 return code;
         }
         print_warnings(group, &session.plan);
-        return boot_session_apply(&session, &events, NULL, &error) < 0 ? complain(group, &error) : CLI_OK;
+        if (boot_session_apply(&session, &events, NULL, &count, &error) < 0)
+                return complain(group, &error);
+        if (count.changed == 0)
+                printf("nothing had to be changed: the machine is so already\n");
+        return CLI_OK;
 }
 
 /* ---- status ---- */

@@ -74,9 +74,6 @@ static int check_entry(Report *report, const ConfigKey *keys, const ConfigEntry 
         if (key->deprecated)
                 r = report_add(report, REPORT_WARNING, key->shipped_here ? REPORT_THEIRS : REPORT_BOTH, entry->line,
                                entry->column, "deprecated key \"%s\" (%s)", key->name, key->deprecated);
-        if (r >= 0 && key->not_carried_out)
-                r = report_add(report, REPORT_WARNING, REPORT_OURS, entry->line, entry->column,
-                               "\"%s\" is not carried out by this version", key->name);
         return r < 0 ? r : check_value(report, key, entry);
 }
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/json-write.h"
-#include "boot/config/keys.h"
 
 static void step_deinit(Step *step) {
         free(step->path);
@@ -13,6 +12,10 @@ static void step_deinit(Step *step) {
         free(step->owner);
         free(step->unit);
         free(step->action);
+        free(step->user);
+        free(step->key_name);
+        free(step->url);
+        string_list_deinit(&step->options);
 }
 
 void boot_plan_deinit(BootPlan *plan) {
@@ -81,29 +84,12 @@ int planner_warn(Planner *planner, const char *format, ...) {
 
 /* ---- making ---- */
 
-/* Known keys that nothing here does anything with: a person must hear of it. */
-static int warn_of_idle_keys(Planner *planner, const ConfigKey *keys, const ConfigNode *map) {
-        for (const ConfigKey *key = keys; key->name; key++) {
-                const ConfigEntry *entry = config_entry(map, key->name);
-                int r = 0;
-
-                if (entry && key->not_carried_out)
-                        r = planner_warn(planner, "line %u: \"%s\" is not carried out by this version", entry->line,
-                                         key->name);
-                else if (entry && key->type == KEY_SECTION && key->keys)
-                        r = warn_of_idle_keys(planner, key->keys, entry->value);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 static int plan_cloud_config(Planner *planner) {
         static int (*const sections[])(Planner *) = {
-                plan_hostname, plan_write_files,      plan_oem,   plan_update, plan_etc_hosts,
-                plan_flannel,  plan_environment_file, plan_units,
+                plan_hostname, plan_users,     plan_core_keys, plan_write_files,      plan_oem,
+                plan_update,   plan_etc_hosts, plan_flannel,   plan_environment_file, plan_units,
         };
-        int r = warn_of_idle_keys(planner, cloud_config_keys, planner->root);
+        int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(sections) && r >= 0; i++)
                 r = sections[i](planner);
@@ -136,6 +122,16 @@ static int warn_of_missing(Planner *planner, unsigned missing) {
         return r;
 }
 
+/* A script comes alone, but what the meta-data says counts beside it. */
+static int plan_script_user_data(Planner *planner, Slice script) {
+        static int (*const sections[])(Planner *) = {plan_hostname, plan_core_keys, plan_environment_file};
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(sections) && r >= 0; i++)
+                r = sections[i](planner);
+        return r < 0 ? r : plan_script(planner, script);
+}
+
 static int plan_user_data(Planner *planner, Slice user_data) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         unsigned missing;
@@ -155,8 +151,7 @@ static int plan_user_data(Planner *planner, Slice user_data) {
         case USER_DATA_CLOUD_CONFIG:
                 return plan_tree(planner, whole);
         case USER_DATA_SCRIPT:
-                r = plan_environment_file(planner);
-                return r < 0 ? r : plan_script(planner, whole);
+                return plan_script_user_data(planner, whole);
         case USER_DATA_EMPTY:
                 return plan_cloud_config(planner);
         case USER_DATA_IGNITION:
@@ -184,6 +179,11 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
         switch (step->kind) {
         case STEP_HOSTNAME:
                 return buffer_printf(to, "set the host name to %s", step->text);
+        case STEP_USER:
+                return buffer_printf(to, "have the user %s%s", step->user, step->text ? ", with a password" : "");
+        case STEP_KEYS:
+                return buffer_printf(to, "authorize SSH keys %s for the user %s%s%s", step->key_name, step->user,
+                                     step->url ? " from " : "", step->url ?: "");
         case STEP_FILE:
                 return buffer_printf(to, "write %s (%zu bytes, mode %04o%s%s)", step->path, step->text_length,
                                      step->mode, step->owner ? ", owner " : "", step->owner ?: "");
@@ -202,11 +202,21 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
         }
 }
 
+/* Without the hash: a plan is shown, sent around and kept. */
+static void write_user(JsonWriter *json, const Step *step) {
+        json_field_bool(json, "password", step->text);
+        json_key(json, "options");
+        json_begin_array(json);
+        for (size_t i = 0; i < step->options.length; i++)
+                json_write_string(json, slice_from(step->options.items[i]));
+        json_end_array(json);
+}
+
 static void write_step(JsonWriter *json, const Step *step) {
         static const char *const names[] = {
-                [STEP_HOSTNAME] = "hostname", [STEP_FILE] = "file",     [STEP_MASK] = "mask",
-                [STEP_UNMASK] = "unmask",     [STEP_ENABLE] = "enable", [STEP_RELOAD] = "reload",
-                [STEP_COMMAND] = "command",
+                [STEP_HOSTNAME] = "hostname", [STEP_USER] = "user",       [STEP_KEYS] = "keys",
+                [STEP_FILE] = "file",         [STEP_MASK] = "mask",       [STEP_UNMASK] = "unmask",
+                [STEP_ENABLE] = "enable",     [STEP_RELOAD] = "reload",   [STEP_COMMAND] = "command",
         };
         char mode[8];
 
@@ -217,7 +227,15 @@ static void write_step(JsonWriter *json, const Step *step) {
                 json_field_u64(json, "line", step->line);
         if (step->path)
                 json_field_string(json, "path", step->path);
-        if (step->text)
+        if (step->user)
+                json_field_string(json, "user", step->user);
+        if (step->kind == STEP_USER)
+                write_user(json, step);
+        if (step->key_name)
+                json_field_string(json, "keyName", step->key_name);
+        if (step->url)
+                json_field_string(json, "url", step->url);
+        if (step->text && step->kind != STEP_USER)
                 json_field_slice(json, "content", (Slice){step->text, step->text_length});
         if (step->kind == STEP_FILE)
                 json_field_string(json, "mode", mode);

@@ -1,8 +1,9 @@
 #pragma once
 /*
  * From a user-data and what is known of the machine to the list of all that is to be done, in coreos-cloudinit's order:
- * host name, files (write_files in order, then those of oem, update, manage_etc_hosts and flannel), /etc/environment,
- * the files of the units, one reload, the units' commands. Pure: an error means that nothing has been touched.
+ * host name, users and SSH keys, files (write_files in order, then those of oem, update, manage_etc_hosts and flannel),
+ * /etc/environment, the files of the units, one reload, the units' commands. Pure: an error means that nothing has been
+ * touched.
  *
  * A BootPlan owns its steps.
  */
@@ -11,6 +12,8 @@
 #include "boot/config/user-data.h"
 
 #define PLAN_STEPS_MAX ((size_t)20000)
+#define PLAN_KEY_NAME "coreos-cloudinit"
+#define PLAN_CORE_USER "core" /* who gets the SSH keys of the top, and of the meta-data */
 #define PLAN_CONTENT_MAX ((size_t)64 * 1024 * 1024) /* of all files together */
 
 /* What the plan may depend on besides the user-data. Borrowed. */
@@ -21,10 +24,13 @@ typedef struct BootFacts {
         Slice update_conf;       /* of /etc/coreos, else of /usr/share/coreos; data NULL: there is none */
         const char *script_name; /* names a script's file and unit: new in each run */
         const char *workspace;   /* where scripts go */
+        const char *key_name;    /* of the file that SSH keys go to; NULL: PLAN_KEY_NAME */
 } BootFacts;
 
 typedef enum StepKind {
         STEP_HOSTNAME, /* text: the name */
+        STEP_USER,     /* user, options of useradd if it is new; text: the password's hash, or NULL. A secret */
+        STEP_KEYS,     /* user, key_name; text: lines for authorized_keys, or NULL and url: where they are */
         STEP_FILE,     /* path, text, mode, owner */
         STEP_MASK,     /* path: becomes a link to /dev/null */
         STEP_UNMASK,   /* path: goes if it is empty or a link to /dev/null */
@@ -43,6 +49,10 @@ typedef struct Step {
         char *owner; /* "user", "user:group"; NULL: stays who writes it */
         char *unit;
         char *action;
+        char *user;
+        char *key_name;
+        char *url;
+        StringList options;
         bool runtime; /* until the next boot: in /run */
         bool wait;    /* for the end of the command */
 } Step;
@@ -96,6 +106,8 @@ int plan_mask(Planner *planner, unsigned line, const char *name, bool mask, bool
 int plan_command(Planner *planner, unsigned line, const char *unit, const char *action, bool wait);
 
 int plan_hostname(Planner *planner);
+int plan_users(Planner *planner);
+int plan_core_keys(Planner *planner);
 int plan_write_files(Planner *planner);
 int plan_oem(Planner *planner);
 int plan_etc_hosts(Planner *planner);

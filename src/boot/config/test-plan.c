@@ -240,7 +240,7 @@ static void test_an_error_anywhere_leaves_no_plan(void **state) {
 
 static void test_what_is_left_out_is_told(void **state) {
         (void)state;
-        warning_is("#cloud-config\nusers: [{name: a}]\n", "line 2: \"users\" is not carried out by this version");
+        warning_is("#cloud-config\nusers: [{passwd: a}]\n", "line 2: a user without a name is passed over");
         warning_is("#cloud-config\n# $public_ipv4\n",
                    "$public_ipv4 is used but not known, and becomes nothing: set COREOS_PUBLIC_IPV4");
         warning_is("#cloud-config\nwrite_files: [{path: /a, permissions: \"4755\"}]\n",

@@ -59,13 +59,6 @@ static void test_what_is_part_of_this_system_is_not_deprecated(void **state) {
                   "line 4: warning: deprecated key \"fleet\" (fleet is no longer shipped in Container Linux)\n");
 }
 
-static void test_what_is_not_carried_out_is_told(void **state) {
-        (void)state;
-        report_is(REPORT_OURS, "#cloud-config\nusers: []\n",
-                  "line 2: warning: \"users\" is not carried out by this version\n");
-        report_is(REPORT_THEIRS, "#cloud-config\nusers: []\n", "");
-}
-
 static void test_equal_keys_are_told(void **state) {
         static const char text[] = "#cloud-config\nhostname: a\nhostname: b\n";
 
@@ -122,7 +115,6 @@ int main(void) {
                 cmocka_unit_test(test_keys_and_types),
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_what_is_part_of_this_system_is_not_deprecated),
-                cmocka_unit_test(test_what_is_not_carried_out_is_told),
                 cmocka_unit_test(test_equal_keys_are_told),
                 cmocka_unit_test(test_yaml_errors_have_the_line_that_each_program_says),
                 cmocka_unit_test(test_read_only_usr_is_their_rule),
