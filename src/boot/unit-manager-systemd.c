@@ -66,10 +66,19 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
 static int systemd_enable(UnitManager *base, const char *unit, bool runtime, Error *error) {
         SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
         sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+        sd_bus_message *reply = NULL;
         int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "EnableUnitFiles",
-                                   &bus_error, NULL, "asbb", 1, unit, (int)runtime, 1);
+                                   &bus_error, &reply, "asbb", 1, unit, (int)runtime, 1);
 
-        return r < 0 ? bus_failed(r, &bus_error, error) : 0;
+        if (r < 0)
+                return bus_failed(r, &bus_error, error);
+        r = sd_bus_message_skip(reply, "b"); /* then the list of what it changed */
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(sss)");
+        if (r >= 0)
+                r = sd_bus_message_at_end(reply, false);
+        sd_bus_message_unref(reply);
+        return r > 0 ? BOOT_SAME : r;
 }
 
 static int systemd_reload(UnitManager *base, Error *error) {

@@ -23,8 +23,14 @@ class Handler(BaseHTTPRequestHandler):
     requests: list[str] = []
     answers: dict[str, list] = {}
 
+    def do_GET(self) -> None:  # noqa: N802, the name is the library's
+        self.answer()
+
     def do_POST(self) -> None:  # noqa: N802, the name is the library's
         self.requests.append(self.path)
+        self.answer()
+
+    def answer(self) -> None:
         status, answer = self.answers.get(self.path, [200, {"active": "active", "sub": "running", "result": "success", "load": "loaded"}])
         body = json.dumps(answer).encode()
         self.send_response(status)

@@ -41,8 +41,8 @@ def test_the_example_makes_a_member_of_the_cluster() -> None:
                          show=["/etc/faering-release", "/etc/environment", "/run/systemd/system/etcd2.service.d/20-cloudinit.conf",
                                "/var/lib/faering/boot/state.json"])
     assert machine.code == 0, machine.output
-    assert machine.requests == ["/faering/v1/reload", "/faering/v1/units/etcd2.service/start", "/faering/v1/units/docker.service/start",
-                                "/faering/v1/units/fleet.service/start"]
+    assert machine.requests == ["/faering/v1/reload", "/faering/v1/units/etcd2.service/start?wait=0", "/faering/v1/units/docker.service/start?wait=0",
+                                "/faering/v1/units/fleet.service/start?wait=0"]
     assert "ADDRESS=10.66.0.12\n" in machine.files["/etc/faering-release"]
     assert "COREOS_PRIVATE_IPV4=10.66.0.12\n" in machine.files["/etc/environment"]
     assert 'Environment="ETCD_NAME=10.66.0.12"\n' in machine.files["/run/systemd/system/etcd2.service.d/20-cloudinit.conf"]
@@ -63,21 +63,21 @@ def test_address_comes_from_the_environment_file_on_later_boots() -> None:
 def test_unit_that_is_missing_ends_it() -> None:
     machine = run_inside("#cloud-config\nwrite_files: [{path: /etc/before, content: done}]\ncoreos:\n  units:\n"
                          "    - {name: no.service, command: start}\n    - {name: docker.service, command: start}\n",
-                         answers={"/faering/v1/units/no.service/start": (404, {"error": {"code": 404, "message": "no such unit"}})},
+                         answers={"/faering/v1/units/no.service/start?wait=0": (404, {"error": {"code": 404, "message": "no such unit"}})},
                          show=["/etc/before", "/var/lib/faering/boot/state.json"])
     assert machine.code == 1
     assert machine.files["/etc/before"] == "done"
-    assert machine.requests == ["/faering/v1/units/no.service/start"]
+    assert machine.requests == ["/faering/v1/units/no.service/start?wait=0"]
     assert "line 5: cannot start no.service: Unit no.service not found." in machine.output
     assert json.loads(machine.files["/var/lib/faering/boot/state.json"])["outcome"] == "failed"
 
 
 def test_unit_that_fails_does_not_end_it() -> None:
     machine = run_inside("#cloud-config\ncoreos:\n  units:\n    - {name: bad.service, command: start}\n    - {name: b@x.service, command: reload}\n",
-                         answers={"/faering/v1/units/bad.service/start": (500, {"error": {"code": 500, "message": "exit code 3"}})})
+                         answers={"/faering/v1/units/bad.service": (200, {"active": "failed", "result": "exit-code"})})
     assert machine.code == 0, machine.output
-    assert "start bad.service: failed: exit code 3" in machine.output
-    assert machine.requests == ["/faering/v1/units/bad.service/start", "/faering/v1/units/b%40x.service/reload"]
+    assert "start bad.service: failed: exit-code" in machine.output
+    assert machine.requests == ["/faering/v1/units/bad.service/start?wait=0", "/faering/v1/units/b%40x.service/reload?wait=0"]
 
 
 def test_host_name_and_script() -> None:
@@ -133,7 +133,7 @@ def test_verbs(tmp_path: Path) -> None:
     assert faering("validate", str(bad)).stdout == 'line 2: warning: unrecognized key "hostnam"\n'
     assert faering("validate", str(bad)).returncode == 1
     steps = json.loads(faering("plan", "-o", "json", "--root", str(tmp_path), str(example)).stdout)["steps"]
-    assert steps[-1] == {"step": "command", "line": 38, "unit": "fleet.service", "action": "start"}
+    assert steps[-1].items() >= {"step": "command", "unit": "fleet.service", "action": "start"}.items()
     assert faering("status", "--root", str(tmp_path)).stdout == "nothing was applied yet\n"
     assert faering("apply", "--root", str(tmp_path), str(example)).returncode == 0
     assert faering("status", "--root", str(tmp_path)).stdout.startswith("outcome  applied\n")
