@@ -83,6 +83,18 @@ static int apply_file(Apply *apply, const Step *step, Owner *owner) {
                                          owner->ids, apply->error);
 }
 
+/* The kernel may have it built in, and loads it itself when a device of its kind is made. */
+static int apply_module(Apply *apply, const Step *step, Buffer *result) {
+        BootFiles *files = apply->machine->files;
+        Error why = ERROR_NONE;
+        int r = files->ops->load_module(files, step->unit, &step->options, &why);
+
+        if (r >= 0)
+                return BOOT_SAME;
+        (void)buffer_append_string(result, why.text);
+        return UNIT_COMMAND_FAILED;
+}
+
 static int apply_step(Apply *apply, size_t at, Buffer *result) {
         const Step *step = &apply->plan->steps[at];
         BootFiles *files = apply->machine->files;
@@ -105,6 +117,8 @@ static int apply_step(Apply *apply, size_t at, Buffer *result) {
                 return files->ops->unmask(files, step->path, apply->error);
         case STEP_ENABLE:
                 return units->ops->enable(units, step->unit, step->runtime, apply->error);
+        case STEP_MODULE:
+                return apply_module(apply, step, result);
         case STEP_RELOAD:
                 return units->ops->reload(units, apply->error);
         case STEP_COMMAND:

@@ -36,6 +36,9 @@ typedef struct BootFilesOps {
         int (*unmask)(BootFiles *files, const char *path, Error *error);
 
         int (*set_hostname)(BootFiles *files, const char *name, Error *error);
+
+        /* Loads a module of the kernel. BOOT_SAME: not here, the root is not that of the machine. */
+        int (*load_module)(BootFiles *files, const char *name, const StringList *options, Error *error);
 } BootFilesOps;
 
 struct BootFiles {

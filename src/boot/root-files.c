@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "boot/run-program.h"
+
 #define TEMPORARY_NAME ".faering-boot.new~"
 
 static int open_below(int root, const char *path, int flags) {
@@ -281,6 +283,20 @@ static int files_set_hostname(BootFiles *base, const char *name, Error *error) {
         return 0;
 }
 
+static int files_load_module(BootFiles *base, const char *name, const StringList *options, Error *error) {
+        const RootFiles *files = container_of(base, RootFiles, base);
+        _cleanup_string_list_ StringList argv = {0};
+        int r = string_list_add(&argv, "modprobe");
+
+        if (!files->is_machine || files->dry)
+                return r < 0 ? r : BOOT_SAME;
+        if (r >= 0)
+                r = string_list_add(&argv, name);
+        for (size_t i = 0; i < options->length && r >= 0; i++)
+                r = string_list_add(&argv, options->items[i]);
+        return r < 0 ? r : run_program((const char *const *)argv.items, (Slice){"", 0}, error);
+}
+
 /* ---- the root ---- */
 
 static const BootFilesOps root_files_ops = {
@@ -289,6 +305,7 @@ static const BootFilesOps root_files_ops = {
         .mask = files_mask,
         .unmask = files_unmask,
         .set_hostname = files_set_hostname,
+        .load_module = files_load_module,
 };
 
 int root_files_open(const char *root, RootFiles *ret, Error *error) {

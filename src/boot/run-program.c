@@ -118,23 +118,70 @@ static int run_to_end(Run *run, const char *path, const char *const *argv, const
         return r;
 }
 
-int run_program(const char *const *argv, Slice input, Error *error) {
+/* Starts it and waits; `out` and `err` get what it says. */
+static int run(const char *const *argv, Slice input, int out, int err, Error *error) {
         _cleanup_free_ char *path = NULL;
-        _cleanup_close_ int in = -1, out = memfd_create("output", MFD_CLOEXEC);
+        _cleanup_close_ int in = -1;
         char said[RUN_PROGRAM_OUTPUT_MAX];
-        Run run = {0};
+        Run one = {0};
         int r = find_program(argv[0], &path);
 
         if (r == -ENOENT)
                 return error_set(error, r, "there is no program %s on this machine; install the package that has it",
                                  argv[0]);
         if (r >= 0)
-                r = out < 0 ? -errno : make_input(input, &in);
+                r = make_input(input, &in);
         if (r < 0)
                 return error_set_errno(error, r, "cannot run %s", argv[0]);
-        r = run_to_end(&run, path, argv, (const int[3]){in, out, out}, error);
+        r = run_to_end(&one, path, argv, (const int[3]){in, out, err}, error);
         if (r < 0)
                 return r;
-        take_output(out, said);
-        return judge(&run, argv[0], said, error);
+        take_output(err, said);
+        return judge(&one, argv[0], said, error);
+}
+
+int run_program(const char *const *argv, Slice input, Error *error) {
+        _cleanup_close_ int both = memfd_create("output", MFD_CLOEXEC);
+
+        if (both < 0)
+                return error_set_errno(error, -errno, "cannot run %s", argv[0]);
+        return run(argv, input, both, both, error);
+}
+
+static int read_all(int fd, size_t max, Buffer *to) {
+        size_t before = buffer_length(to);
+        off_t at = 0;
+
+        for (;;) {
+                void *room = buffer_reserve(to, 4096);
+                ssize_t n = room ? pread(fd, room, 4096, at) : -1;
+
+                if (!room || n < 0)
+                        return room ? -errno : -ENOMEM;
+                if (n == 0)
+                        return 0;
+                buffer_commit(to, (size_t)n);
+                at += n;
+                if (buffer_length(to) - before > max)
+                        return -EMSGSIZE;
+        }
+}
+
+int run_program_output(const char *const *argv, Slice input, size_t max, Buffer *to, Error *error) {
+        _cleanup_close_ int out = memfd_create("output", MFD_CLOEXEC), err = memfd_create("errors", MFD_CLOEXEC);
+        int r;
+
+        if (out < 0 || err < 0)
+                return error_set_errno(error, -errno, "cannot run %s", argv[0]);
+        r = run(argv, input, out, err, error);
+        if (r < 0)
+                return r;
+        r = read_all(out, max, to);
+        return r < 0 ? error_set_errno(error, r, "cannot read what %s says", argv[0]) : 0;
+}
+
+bool run_program_is_there(const char *name) {
+        _cleanup_free_ char *path = NULL;
+
+        return find_program(name, &path) >= 0;
 }

@@ -13,3 +13,8 @@
  * longer than RUN_PROGRAM_SECONDS, and was ended.
  */
 int run_program(const char *const *argv, Slice input, Error *error);
+
+/* The same; appends what it wrote to its standard output, at most `max` bytes (-EMSGSIZE). */
+int run_program_output(const char *const *argv, Slice input, size_t max, Buffer *to, Error *error);
+
+bool run_program_is_there(const char *name);

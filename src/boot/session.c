@@ -76,7 +76,7 @@ int boot_session_open(const char *root, BootSession *session, Error *error) {
         uint32_t number;
         int r;
 
-        *session = (BootSession){.files.fd = -1, .key_name = session->key_name};
+        *session = (BootSession){.files.fd = -1, .key_name = session->key_name, .network = session->network};
         session->root = strdup(root);
         r = session->root ? root_files_open(root, &session->files, error) : -ENOMEM;
         root_accounts_init(&session->accounts, &session->files, session->root);
@@ -97,6 +97,7 @@ void boot_session_close(BootSession *session) {
         root_files_close(&session->files);
         free(session->root);
         free(session->source);
+        metadata_deinit(&session->metadata);
         buffer_deinit(&session->user_data);
         buffer_deinit(&session->environment);
         buffer_deinit(&session->update_conf);
@@ -105,6 +106,36 @@ void boot_session_close(BootSession *session) {
 }
 
 /* ---- the steps of a run ---- */
+
+static int take_user_data(BootSession *session, Slice bytes, Error *error) {
+        if (!gzip_is(bytes))
+                return buffer_append(&session->user_data, bytes.data, bytes.length);
+        return gzip_decode(bytes, CONFIG_TEXT_MAX, &session->user_data, error);
+}
+
+int boot_session_fetch(BootSession *session, const Datasource *source, Fetch *fetch, Error *error) {
+        _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
+        int r;
+
+        session->source = source->location[0] ? strdup(source->location) : strdup(source->kind->name);
+        if (!session->source)
+                return -ENOMEM;
+        r = source->kind->user_data(source, fetch, &bytes, error);
+        if (r >= 0)
+                r = take_user_data(session, buffer_slice(&bytes), error);
+        return r < 0 ? error_prefix(error, r, "user-data of %s", source->kind->name) : 0;
+}
+
+/* What the meta-data says of addresses counts more than the environment. */
+int boot_session_fetch_metadata(BootSession *session, const Datasource *source, Fetch *fetch, Error *error) {
+        int r = source->kind->metadata ? source->kind->metadata(source, fetch, &session->metadata, error) : 0;
+
+        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
+                if (session->metadata.addresses.values[one])
+                        r = addresses_set(&session->addresses, one,
+                                          slice_from(session->metadata.addresses.values[one]), error);
+        return r;
+}
 
 int boot_session_read(BootSession *session, const char *file, Error *error) {
         _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
@@ -115,9 +146,7 @@ int boot_session_read(BootSession *session, const char *file, Error *error) {
         session->source = strdup(file);
         if (!session->source)
                 return -ENOMEM;
-        if (!gzip_is(buffer_slice(&bytes)))
-                return buffer_append(&session->user_data, buffer_slice(&bytes).data, buffer_length(&bytes));
-        r = gzip_decode(buffer_slice(&bytes), CONFIG_TEXT_MAX, &session->user_data, error);
+        r = take_user_data(session, buffer_slice(&bytes), error);
         return r < 0 ? error_prefix(error, r, "user-data %s", file) : 0;
 }
 
@@ -134,6 +163,8 @@ int boot_session_plan(BootSession *session, const char *workspace, Error *error)
                 .script_name = session->script_name,
                 .workspace = workspace,
                 .key_name = session->key_name,
+                .metadata = &session->metadata,
+                .network = session->network,
         };
 
         return boot_plan_make(&facts, buffer_slice(&session->user_data), &session->plan, error);

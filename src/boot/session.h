@@ -6,6 +6,7 @@
 #include "boot/accounts.h"
 #include "boot/apply.h"
 #include "boot/config/report.h"
+#include "boot/datasource.h"
 #include "boot/root-files.h"
 
 #define BOOT_STATE_PATH "/var/lib/faering/boot/state.json"
@@ -19,7 +20,9 @@ typedef struct BootSession {
         RootAccounts accounts;
         char *root;
         const char *key_name; /* borrowed; NULL: PLAN_KEY_NAME */
-        char *source;     /* the file that the user-data came from */
+        char *source;     /* where the user-data came from */
+        Metadata metadata;
+        NetworkFormat network; /* of the meta-data; set before boot_session_plan() */
         Buffer user_data; /* unpacked, addresses not put in */
         Addresses addresses;
         char hostname[65];
@@ -39,6 +42,10 @@ void boot_session_close(BootSession *session);
 
 /* Reads the user-data, and unpacks it if it is gzip. -ENOENT: no such file. */
 int boot_session_read(BootSession *session, const char *file, Error *error);
+
+/* The same from any datasource; and what that knows of the machine besides. */
+int boot_session_fetch(BootSession *session, const Datasource *source, Fetch *fetch, Error *error);
+int boot_session_fetch_metadata(BootSession *session, const Datasource *source, Fetch *fetch, Error *error);
 
 /* What there is to say of the user-data. */
 int boot_session_report(const BootSession *session, Report *report);

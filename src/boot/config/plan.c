@@ -129,6 +129,8 @@ static int plan_script_user_data(Planner *planner, Slice script) {
 
         for (size_t i = 0; i < ARRAY_SIZE(sections) && r >= 0; i++)
                 r = sections[i](planner);
+        if (r >= 0)
+                r = plan_network(planner);
         return r < 0 ? r : plan_script(planner, script);
 }
 
@@ -193,6 +195,8 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
                 return buffer_printf(to, "unmask %s", step->path);
         case STEP_ENABLE:
                 return buffer_printf(to, "enable %s%s", step->unit, step->runtime ? " until the next boot" : "");
+        case STEP_MODULE:
+                return buffer_printf(to, "load the kernel's module %s", step->unit);
         case STEP_RELOAD:
                 return buffer_append_string(to, "read the unit files anew");
         case STEP_COMMAND:
@@ -217,6 +221,7 @@ static void write_step(JsonWriter *json, const Step *step) {
                 [STEP_HOSTNAME] = "hostname", [STEP_USER] = "user",       [STEP_KEYS] = "keys",
                 [STEP_FILE] = "file",         [STEP_MASK] = "mask",       [STEP_UNMASK] = "unmask",
                 [STEP_ENABLE] = "enable",     [STEP_RELOAD] = "reload",   [STEP_COMMAND] = "command",
+                [STEP_MODULE] = "module",
         };
         char mode[8];
 

@@ -8,6 +8,8 @@
  * A BootPlan owns its steps.
  */
 #include "base/buffer.h"
+#include "boot/config/metadata.h"
+#include "boot/config/network.h"
 #include "boot/config/node.h"
 #include "boot/config/user-data.h"
 
@@ -25,6 +27,8 @@ typedef struct BootFacts {
         const char *script_name; /* names a script's file and unit: new in each run */
         const char *workspace;   /* where scripts go */
         const char *key_name;    /* of the file that SSH keys go to; NULL: PLAN_KEY_NAME */
+        const Metadata *metadata; /* NULL: nothing is known; its addresses are among the others */
+        NetworkFormat network;    /* what metadata->network is to be read as */
 } BootFacts;
 
 typedef enum StepKind {
@@ -35,6 +39,7 @@ typedef enum StepKind {
         STEP_MASK,     /* path: becomes a link to /dev/null */
         STEP_UNMASK,   /* path: goes if it is empty or a link to /dev/null */
         STEP_ENABLE,   /* unit, runtime */
+        STEP_MODULE,   /* unit: a module of the kernel, options. One that cannot be loaded is no error */
         STEP_RELOAD,
         STEP_COMMAND, /* unit, action, wait */
 } StepKind;
@@ -117,4 +122,5 @@ int plan_update(Planner *planner);
 int plan_update_units(Planner *planner);
 int plan_update_commands(Planner *planner);
 int plan_units(Planner *planner);
+int plan_network(Planner *planner);
 int plan_script(Planner *planner, Slice script);

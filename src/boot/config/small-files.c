@@ -21,19 +21,34 @@ static bool hostname_is_valid(Slice name) {
         return true;
 }
 
+static Slice wanted_hostname(const Planner *planner) {
+        Slice name = config_string(planner->root, "hostname");
+        const Metadata *metadata = planner->facts->metadata;
+
+        return name.length == 0 && metadata && metadata->hostname ? slice_from(metadata->hostname) : name;
+}
+
 int plan_hostname(Planner *planner) {
         const ConfigEntry *entry = config_entry(planner->root, "hostname");
-        Slice name = config_string(planner->root, "hostname");
+        const Metadata *metadata = planner->facts->metadata;
+        Slice name = wanted_hostname(planner);
         Step step = {.kind = STEP_HOSTNAME};
+        int r = 0;
 
         if (name.length == 0)
                 return 0;
         if (!hostname_is_valid(name))
                 return error_set(planner->error, -EINVAL,
-                                 "line %u: hostname \"%s\" cannot be a host name: letters, digits, '-' and '.', at "
+                                 "line %u: hostname \"%.*s\" cannot be a host name: letters, digits, '-' and '.', at "
                                  "most %d",
-                                 entry->line, name.data, HOSTNAME_MAX);
-        step.line = entry->line;
+                                 entry ? entry->line : 0, (int)min_of(name.length, (size_t)128), name.data,
+                                 HOSTNAME_MAX);
+        if (metadata && metadata->hostname && !slice_equals(name, slice_from(metadata->hostname)))
+                r = planner_warn(planner, "line %u: hostname %s counts, and not %s of the meta-data", entry->line,
+                                 name.data, metadata->hostname);
+        if (r < 0)
+                return r;
+        step.line = entry ? entry->line : 0;
         step.text = slice_dup(name);
         step.text_length = name.length;
         return planner_add(planner, step, step.text);
@@ -41,7 +56,7 @@ int plan_hostname(Planner *planner) {
 
 int plan_etc_hosts(Planner *planner) {
         const ConfigEntry *entry = config_entry(planner->root, "manage_etc_hosts");
-        Slice value = config_string(planner->root, "manage_etc_hosts"), name = config_string(planner->root, "hostname");
+        Slice value = config_string(planner->root, "manage_etc_hosts"), name = wanted_hostname(planner);
 
         if (value.length == 0)
                 return 0;

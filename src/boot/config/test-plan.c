@@ -243,8 +243,6 @@ static void test_what_is_left_out_is_told(void **state) {
         warning_is("#cloud-config\nusers: [{passwd: a}]\n", "line 2: a user without a name is passed over");
         warning_is("#cloud-config\n# $public_ipv4\n",
                    "$public_ipv4 is used but not known, and becomes nothing: set COREOS_PUBLIC_IPV4");
-        warning_is("#cloud-config\nwrite_files: [{path: /a, permissions: \"4755\"}]\n",
-                   "line 2: of the permissions of /a only 0755 count");
 }
 
 static void test_contents_together_have_a_limit(void **state) {

@@ -168,8 +168,11 @@ static int plan_unit_command(Planner *planner, const ConfigNode *unit, const cha
         return plan_command(planner, unit->line, name, command.data, true);
 }
 
+/* Of the unit files, and of the network's by its daemon. */
 static int add_reload(Planner *planner) {
-        return planner->reload ? planner_add(planner, (Step){.kind = STEP_RELOAD}, true) : 0;
+        int r = planner->reload ? planner_add(planner, (Step){.kind = STEP_RELOAD}, true) : 0;
+
+        return r < 0 || !planner->network ? r : plan_command(planner, 0, NETWORK_SERVICE, "restart", true);
 }
 
 /* ---- all of it ---- */
@@ -204,9 +207,9 @@ int plan_units(Planner *planner) {
         if (r >= 0)
                 r = plan_update_units(planner);
         if (r >= 0)
+                r = plan_network(planner);
+        if (r >= 0)
                 r = add_reload(planner);
-        if (r >= 0 && planner->network)
-                r = plan_command(planner, 0, NETWORK_SERVICE, "restart", true);
         if (r >= 0)
                 r = for_each_unit(planner, plan_unit_command);
         return r < 0 ? r : plan_update_commands(planner);

@@ -228,8 +228,11 @@ int plan_users(Planner *planner) {
 int plan_core_keys(Planner *planner) {
         const ConfigEntry *entry = config_entry(planner->root, "ssh_authorized_keys");
         _cleanup_string_list_ StringList keys = {0};
+        const Metadata *metadata = planner->facts->metadata;
         int r = config_strings(planner->root, "ssh_authorized_keys", &keys);
 
+        for (size_t i = 0; metadata && i < metadata->keys.length && r >= 0; i++)
+                r = string_list_add(&keys, metadata->keys.items[i]);
         if (r < 0 || keys.length == 0)
                 return r;
         return add_keys(planner, entry ? entry->line : 0, PLAN_CORE_USER, strdup(key_name(planner)), join_keys(&keys),
