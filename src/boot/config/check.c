@@ -7,6 +7,7 @@
 
 #include "boot/config/content.h"
 #include "boot/config/keys.h"
+#include "boot/config/multipart.h"
 #include "boot/config/report.h"
 #include "boot/config/user-data.h"
 
@@ -208,23 +209,45 @@ static int check_cloud_config(Slice text, Report *report) {
         return r < 0 ? report_yaml_problem(report, &problem, &why) : report_check_tree(&tree, report);
 }
 
-int report_check(Slice user_data, Report *report) {
-        int r = 0;
-
+static int check_one(Slice user_data, Report *report) {
         switch (user_data_kind(user_data)) {
         case USER_DATA_CLOUD_CONFIG:
-                r = check_cloud_config(user_data, report);
-                break;
+                return check_cloud_config(user_data, report);
         case USER_DATA_UNKNOWN:
-                r = report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1,
-                               "must be \"#cloud-config\" or begin with \"#!\"");
-                break;
+                return report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1,
+                                  "must be \"#cloud-config\" or begin with \"#!\"");
         case USER_DATA_EMPTY:
         case USER_DATA_SCRIPT:
         case USER_DATA_IGNITION:
         default:
-                break;
+                return 0;
         }
+}
+
+/* coreos-cloudinit 1.14 knows no parts, so its voice says of them what ours does. */
+static int check_parts(Slice user_data, Report *report) {
+        _cleanup_multipart_ Multipart multipart = {0};
+        Error why = ERROR_NONE;
+        int r = multipart_split(user_data, &multipart, &why);
+
+        if (r < 0 && r != -ENOMEM)
+                return report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1, "%s", why.text);
+        for (size_t i = 0; i < multipart.length && r >= 0; i++) {
+                const MultipartPart *part = &multipart.parts[i];
+                size_t before = report->length;
+
+                r = check_one((Slice){buffer_length(&part->text) ? buffer_data(&part->text) : "",
+                                      buffer_length(&part->text)},
+                              report);
+                for (size_t j = before; part->line && j < report->length; j++)
+                        report->entries[j].line += part->line - 1;
+        }
+        return r;
+}
+
+int report_check(Slice user_data, Report *report) {
+        int r = multipart_is(user_data) ? check_parts(user_data, report) : check_one(user_data, report);
+
         report_sort(report);
         return r;
 }

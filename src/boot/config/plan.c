@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/json-write.h"
+#include "boot/config/multipart.h"
 
 static void step_deinit(Step *step) {
         free(step->path);
@@ -96,10 +97,21 @@ static int plan_cloud_config(Planner *planner) {
         return r;
 }
 
+/* Empty lines in front, so that the lines of a part are those of the whole. */
+static int pad_lines(const Planner *planner, Slice text, Buffer *to) {
+        for (unsigned line = 1; line < planner->line; line++)
+                (void)buffer_append_byte(to, '\n');
+        return buffer_append(to, text.data, text.length);
+}
+
 static int plan_tree(Planner *planner, Slice text) {
         _cleanup_config_tree_ ConfigTree tree = {0};
-        int r = config_tree_parse(text, &tree, NULL, planner->error);
+        _cleanup_buffer_ Buffer padded = BUFFER_INIT;
+        int r = pad_lines(planner, text, &padded);
 
+        if (r >= 0)
+                r = config_tree_parse((Slice){buffer_data(&padded), buffer_length(&padded)}, &tree, NULL,
+                                      planner->error);
         if (r < 0)
                 return r == -ENOMEM ? r : error_prefix(planner->error, r, "the cloud-config is not YAML");
         if (tree.root && tree.root->kind == CONFIG_MAP)
@@ -107,6 +119,7 @@ static int plan_tree(Planner *planner, Slice text) {
         else if (tree.root && !(tree.root->kind == CONFIG_SCALAR && tree.root->type == SCALAR_NULL))
                 return error_set(planner->error, -EINVAL, "line %u: the cloud-config is no mapping of keys to values",
                                  tree.root->line);
+        planner->reload = planner->network = false;
         r = plan_cloud_config(planner);
         planner->root = NULL;
         return r;
@@ -134,7 +147,26 @@ static int plan_script_user_data(Planner *planner, Slice script) {
         return r < 0 ? r : plan_script(planner, script);
 }
 
-static int plan_user_data(Planner *planner, Slice user_data) {
+static int plan_kind(Planner *planner, Slice text, UserDataKind kind) {
+        switch (kind) {
+        case USER_DATA_CLOUD_CONFIG:
+                return plan_tree(planner, text);
+        case USER_DATA_SCRIPT:
+                return plan_script_user_data(planner, text);
+        case USER_DATA_EMPTY:
+                return plan_cloud_config(planner);
+        case USER_DATA_IGNITION:
+                return 0;
+        case USER_DATA_UNKNOWN:
+        default:
+                return error_set(planner->error, -EINVAL,
+                                 "the user-data is neither a cloud-config nor a script: its first line must be "
+                                 "#cloud-config, or begin with #!");
+        }
+}
+
+/* One cloud-config, or one script. */
+static int plan_one(Planner *planner, Slice user_data) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         unsigned missing;
         int r = addresses_substitute(&planner->facts->addresses, user_data, &text, &missing);
@@ -149,26 +181,28 @@ static int plan_user_data(Planner *planner, Slice user_data) {
                 return r;
         whole = (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)};
         planner->plan->kind = user_data_kind(whole);
-        switch (planner->plan->kind) {
-        case USER_DATA_CLOUD_CONFIG:
-                return plan_tree(planner, whole);
-        case USER_DATA_SCRIPT:
-                return plan_script_user_data(planner, whole);
-        case USER_DATA_EMPTY:
-                return plan_cloud_config(planner);
-        case USER_DATA_IGNITION:
-                return 0;
-        case USER_DATA_UNKNOWN:
-        default:
-                return error_set(planner->error, -EINVAL,
-                                 "the user-data is neither a cloud-config nor a script: its first line must be "
-                                 "#cloud-config, or begin with #!");
+        return plan_kind(planner, whole, planner->plan->kind);
+}
+
+static int plan_parts(Planner *planner, Slice user_data) {
+        _cleanup_multipart_ Multipart multipart = {0};
+        int r = multipart_split(user_data, &multipart, planner->error);
+
+        for (size_t i = 0; i < multipart.length && r >= 0; i++) {
+                const Buffer *part = &multipart.parts[i].text;
+
+                planner->line = multipart.parts[i].line;
+                r = plan_one(planner, (Slice){buffer_length(part) ? buffer_data(part) : "", buffer_length(part)});
+                if (r < 0 && r != -ENOMEM && !(planner->error && str_starts_with(planner->error->text, "line ")))
+                        return error_prefix(planner->error, r, "part %zu", i + 1);
         }
+        planner->plan->kind = USER_DATA_CLOUD_CONFIG;
+        return r;
 }
 
 int boot_plan_make(const BootFacts *facts, Slice user_data, BootPlan *plan, Error *error) {
         Planner planner = {.facts = facts, .plan = plan, .error = error};
-        int r = plan_user_data(&planner, user_data);
+        int r = multipart_is(user_data) ? plan_parts(&planner, user_data) : plan_one(&planner, user_data);
 
         if (r < 0)
                 boot_plan_deinit(plan);

@@ -92,6 +92,8 @@ typedef struct Planner {
         const BootFacts *facts;
         const ConfigNode *root; /* the cloud-config's mapping; NULL: there is nothing in it */
         BootPlan *plan;
+        unsigned line;    /* of the user-data, that the part begins on; 0: not known */
+        unsigned scripts; /* so far */
         bool reload;  /* something was written that the unit manager has to read */
         bool network; /* a unit of the network is among the units: its daemon reads it when it starts */
         Error *error;

@@ -217,7 +217,8 @@ int plan_units(Planner *planner) {
 
 /* A script is kept, and run by a unit of its own that nobody waits for. bash runs it whatever its first line says. */
 int plan_script(Planner *planner, Slice script) {
-        const char *name = planner->facts->script_name;
+        _cleanup_free_ char *name = planner->scripts++ ? str_printf("%s-%u", planner->facts->script_name, planner->scripts)
+                                                       : strdup(planner->facts->script_name);
         _cleanup_free_ char *workspace = path_clean(slice_from(planner->facts->workspace));
         _cleanup_free_ char *path = str_printf("%s/scripts/%s", workspace, name);
         _cleanup_free_ char *unit = str_printf("coreos-cloudinit-%s.service", name);
@@ -226,7 +227,7 @@ int plan_script(Planner *planner, Slice script) {
         Step step = {.kind = STEP_FILE, .line = 1, .mode = 0744, .text_length = script.length};
         int r;
 
-        if (!workspace || !path || !unit_file || !note)
+        if (!name || !workspace || !path || !unit_file || !note)
                 return -ENOMEM;
         step.path = strdup(path);
         step.text = slice_dup(script);

@@ -225,16 +225,43 @@ int plan_users(Planner *planner) {
         return r;
 }
 
+/* The step of another part of the user-data, or NULL. */
+static Step *find_keys(const Planner *planner, const char *user, const char *name) {
+        for (size_t i = 0; i < planner->plan->length; i++) {
+                Step *step = &planner->plan->steps[i];
+
+                if (step->kind == STEP_KEYS && step->text && str_equals(step->user, user) &&
+                    str_equals(step->key_name, name))
+                        return step;
+        }
+        return NULL;
+}
+
+static int append_keys(Step *step, char *more) {
+        _cleanup_free_ char *text = more;
+        char *both = text ? str_printf("%s%s", step->text, text) : NULL;
+
+        if (!both)
+                return -ENOMEM;
+        free(step->text);
+        step->text = both;
+        step->text_length = strlen(both);
+        return 0;
+}
+
 int plan_core_keys(Planner *planner) {
         const ConfigEntry *entry = config_entry(planner->root, "ssh_authorized_keys");
-        _cleanup_string_list_ StringList keys = {0};
+        Step *other = find_keys(planner, PLAN_CORE_USER, key_name(planner));
         const Metadata *metadata = planner->facts->metadata;
+        _cleanup_string_list_ StringList keys = {0};
         int r = config_strings(planner->root, "ssh_authorized_keys", &keys);
 
-        for (size_t i = 0; metadata && i < metadata->keys.length && r >= 0; i++)
+        for (size_t i = 0; !other && metadata && i < metadata->keys.length && r >= 0; i++)
                 r = string_list_add(&keys, metadata->keys.items[i]);
         if (r < 0 || keys.length == 0)
                 return r;
+        if (other)
+                return append_keys(other, join_keys(&keys));
         return add_keys(planner, entry ? entry->line : 0, PLAN_CORE_USER, strdup(key_name(planner)), join_keys(&keys),
                         NULL);
 }
