@@ -107,8 +107,10 @@ static int apply_step(Apply *apply, size_t at, Buffer *result) {
         case STEP_USER:
                 return apply_user(apply, step, result);
         case STEP_KEYS:
+                if (!step->text)
+                        return error_set(apply->error, -EINVAL, "the keys were not fetched");
                 return accounts->ops->authorize(accounts, step->user, step->key_name,
-                                                (Slice){step->text ?: "", step->text_length}, apply->error);
+                                                (Slice){step->text, step->text_length}, apply->error);
         case STEP_FILE:
                 return apply_file(apply, step, &apply->owners[at]);
         case STEP_MASK:

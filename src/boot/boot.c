@@ -75,11 +75,13 @@ static int refuse(BootSession *session, const BootSettings *settings, const Erro
         return settings->ignore_failure ? EXIT_OK : EXIT_FAILED;
 }
 
-static int apply(BootSession *session, const BootSettings *settings) {
+static int apply(BootSession *session, const BootSettings *settings, Fetch *fetch) {
         ApplyCount count;
         Error error = ERROR_NONE;
 
-        if (boot_session_plan(session, settings->workspace, &error) < 0)
+        if ((settings->strict && boot_session_check_strict(session, fetch, &error) < 0) ||
+            boot_session_plan(session, settings->workspace, &error) < 0 ||
+            boot_session_fetch_keys(session, fetch, &error) < 0)
                 return refuse(session, settings, &error);
         if (session->plan.kind == USER_DATA_IGNITION) {
                 printf("Detected an Ignition config. Exiting...\n");
@@ -98,6 +100,16 @@ static int apply(BootSession *session, const BootSettings *settings) {
         return EXIT_OK;
 }
 
+static int validate_strictly(BootSession *session, const BootSettings *settings, Fetch *fetch) {
+        Error error = ERROR_NONE;
+
+        if (!settings->strict || (boot_session_check_strict(session, fetch, &error) >= 0 &&
+                                  boot_session_plan(session, settings->workspace, &error) >= 0))
+                return EXIT_OK;
+        log_error("%s", error_text(&error));
+        return EXIT_FAILED;
+}
+
 static int run_from(BootSession *session, const BootSettings *settings, const Datasource *source, Fetch *fetch) {
         Error error = ERROR_NONE;
         size_t lines = 0;
@@ -114,7 +126,7 @@ static int run_from(BootSession *session, const BootSettings *settings, const Da
                 return EXIT_FAILED;
         }
         if (settings->validate)
-                return lines > 0 ? EXIT_FAILED : EXIT_OK;
+                return lines > 0 ? EXIT_FAILED : validate_strictly(session, settings, fetch);
         if (source->kind->metadata)
                 log_info("Fetching meta-data from datasource of type \"%s\"", source->kind->name);
         if (boot_session_fetch_metadata(session, source, fetch, &error) < 0) {
@@ -122,7 +134,7 @@ static int run_from(BootSession *session, const BootSettings *settings, const Da
                 boot_session_note_refusal(session, &error);
                 return EXIT_FAILED;
         }
-        return apply(session, settings);
+        return apply(session, settings, fetch);
 }
 
 static int run(const BootSettings *settings) {
@@ -133,6 +145,7 @@ static int run(const BootSettings *settings) {
 
         session.key_name = settings->ssh_key_name;
         session.network = settings->network;
+        session.strict = settings->strict;
         if (curl_fetch_new(&fetch) < 0 || boot_session_open(settings->root, &session, &error) < 0 ||
             datasource_choose(&settings->sources, DATASOURCE_WAIT_SECONDS * USEC_PER_SEC, &source, &error) < 0) {
                 log_error("%s", error_text(&error));

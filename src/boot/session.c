@@ -76,7 +76,7 @@ int boot_session_open(const char *root, BootSession *session, Error *error) {
         uint32_t number;
         int r;
 
-        *session = (BootSession){.files.fd = -1, .key_name = session->key_name, .network = session->network};
+        *session = (BootSession){.files.fd = -1, .key_name = session->key_name, .network = session->network, .strict = session->strict};
         session->root = strdup(root);
         r = session->root ? root_files_open(root, &session->files, error) : -ENOMEM;
         root_accounts_init(&session->accounts, &session->files, session->root);
@@ -154,6 +154,35 @@ int boot_session_report(const BootSession *session, Report *report) {
         return report_check(buffer_slice(&session->user_data), report);
 }
 
+/* A cluster's URL is taken once, so that it answers matters more than what it says. */
+static int check_discovery(const BootSession *session, Fetch *fetch, Error *error) {
+        _cleanup_string_list_ StringList urls = {0};
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        int r = addresses_substitute(&session->addresses, buffer_slice(&session->user_data), &text, NULL);
+
+        if (r >= 0)
+                r = report_discovery_urls(buffer_slice(&text), &urls);
+        for (size_t i = 0; i < urls.length && r >= 0; i++) {
+                _cleanup_buffer_ Buffer body = BUFFER_INIT;
+
+                r = fetch_once(fetch, urls.items[i], NULL, CONFIG_TEXT_MAX, &body, error);
+                if (r < 0)
+                        return error_prefix(error, r,
+                                            "the discovery URL does not answer; take a new one, or name the members by "
+                                            "initial-cluster");
+        }
+        return r;
+}
+
+int boot_session_check_strict(BootSession *session, Fetch *fetch, Error *error) {
+        _cleanup_report_ Report report = {0};
+        int r = boot_session_report(session, &report);
+
+        if (r >= 0)
+                r = report_refuse(&report, error);
+        return r < 0 ? r : check_discovery(session, fetch, error);
+}
+
 int boot_session_plan(BootSession *session, const char *workspace, Error *error) {
         const BootFacts facts = {
                 .addresses = session->addresses,
@@ -165,9 +194,28 @@ int boot_session_plan(BootSession *session, const char *workspace, Error *error)
                 .key_name = session->key_name,
                 .metadata = &session->metadata,
                 .network = session->network,
+                .strict = session->strict,
         };
 
         return boot_plan_make(&facts, buffer_slice(&session->user_data), &session->plan, error);
+}
+
+int boot_session_fetch_keys(BootSession *session, Fetch *fetch, Error *error) {
+        for (size_t i = 0; i < session->plan.length; i++) {
+                Step *step = &session->plan.steps[i];
+                _cleanup_buffer_ Buffer body = BUFFER_INIT;
+                int r;
+
+                if (step->kind != STEP_KEYS || step->text)
+                        continue;
+                r = fetch_retry(fetch, step->url, NULL, METADATA_DOCUMENT_MAX, &body, error);
+                if (r >= 0)
+                        r = keys_parse_list(buffer_slice(&body), &step->text, error);
+                if (r < 0)
+                        return error_prefix(error, r, "line %u: SSH keys of the user %s", step->line, step->user);
+                step->text_length = strlen(step->text);
+        }
+        return 0;
 }
 
 /* ---- the note of what happened ---- */

@@ -23,6 +23,7 @@ typedef struct BootSession {
         char *source;     /* where the user-data came from */
         Metadata metadata;
         NetworkFormat network; /* of the meta-data; set before boot_session_plan() */
+        bool strict;           /* the same */
         Buffer user_data; /* unpacked, addresses not put in */
         Addresses addresses;
         char hostname[65];
@@ -50,8 +51,14 @@ int boot_session_fetch_metadata(BootSession *session, const Datasource *source, 
 /* What there is to say of the user-data. */
 int boot_session_report(const BootSession *session, Report *report);
 
+/* For -strict: refuses what the report only warns of, and a discovery URL that does not answer. */
+int boot_session_check_strict(BootSession *session, Fetch *fetch, Error *error);
+
 /* Makes session->plan. See boot_plan_make(). */
 int boot_session_plan(BootSession *session, const char *workspace, Error *error);
+
+/* Gets the SSH keys that the plan only has an URL of. */
+int boot_session_fetch_keys(BootSession *session, Fetch *fetch, Error *error);
 
 /* Carries the plan out with the unit manager of the machine, and notes the outcome in BOOT_STATE_PATH. */
 int boot_session_apply(BootSession *session, const ApplyEvents *events, void *userdata, ApplyCount *count,

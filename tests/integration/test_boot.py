@@ -131,11 +131,41 @@ def test_verbs(tmp_path: Path) -> None:
     assert faering("validate", str(example)).stdout == "" and faering("validate", str(example)).returncode == 0
     bad = tmp_path / "bad"
     bad.write_text("#cloud-config\nhostnam: x\n")
-    assert faering("validate", str(bad)).stdout == 'line 2: warning: unrecognized key "hostnam"\n'
+    assert faering("validate", str(bad)).stdout == 'line 2, column 1: warning: unrecognized key "hostnam"; did you mean "hostname"?\n'
     assert faering("validate", str(bad)).returncode == 1
     steps = json.loads(faering("plan", "-o", "json", "--root", str(tmp_path), str(example)).stdout)["steps"]
     assert steps[-1].items() >= {"step": "command", "unit": "fleet.service", "action": "start"}.items()
     assert faering("status", "--root", str(tmp_path)).stdout == "nothing was applied yet\n"
     assert faering("apply", "--root", str(tmp_path), str(example)).returncode == 0
     assert faering("status", "--root", str(tmp_path)).stdout.startswith("outcome  applied\n")
+    (tmp_path / "etc/motd").write_text("other\n")
+    plan = faering("plan", "--root", str(tmp_path), str(example)).stdout
+    assert plan.startswith("write /etc/motd") and "\n  - other\n  + This is " in plan and "faering-release" not in plan
+    assert (tmp_path / "etc/motd").read_text() == "other\n"
+    assert faering("apply", "--root", str(tmp_path), str(example)).returncode == 0
+    assert faering("plan", "--root", str(tmp_path), str(example)).stdout.endswith("nothing else would be changed: the machine is so already\n")
+    assert "nothing had to be changed" in faering("apply", "--root", str(tmp_path), str(example)).stdout
+    assert json.loads(faering("status", "-o", "json", "--root", str(tmp_path)).stdout)["changed"] == 0
     assert faering("plna").returncode == 2
+
+
+@pytest.mark.parametrize("text,why", [
+    ("hostname: a\nhostname: b\n", 'line 2, column 1: warning: key "hostname" stands here and again below'),
+    ("hostnam: a\n", 'did you mean "hostname"?'),
+    ("hostname: [a]\n", "write one text"),
+    ("coreos: {etcd2: {name: http://$public_ipv6:2379}}\n", "line 2: $public_ipv6 is used but not known"),
+    ("coreos: {etcd2: {discovery: 'http://127.0.0.1:1/x'}}\n", "the discovery URL does not answer"),
+])
+def test_strict(tmp_path: Path, text: str, why: str) -> None:
+    user_data = tmp_path / "user-data"
+    user_data.write_text("#cloud-config\n" + text)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("COREOS_")}
+
+    def boot(*flags: str) -> subprocess.CompletedProcess:
+        return subprocess.run([BOOT, "-from-file", user_data, "-root", tmp_path, *flags], env=env, capture_output=True, text=True,
+                              timeout=WAIT_SECONDS)
+
+    strict = boot("-strict")
+    assert strict.returncode == 1 and why in strict.stderr and "nothing was changed" in strict.stderr
+    assert not (tmp_path / "etc").exists()
+    assert boot().returncode == 0

@@ -125,13 +125,36 @@ static int plan_tree(Planner *planner, Slice text) {
         return r;
 }
 
-static int warn_of_missing(Planner *planner, unsigned missing) {
+/* The first line that has it and is no comment; 0: none has. */
+static unsigned line_of(Slice text, const char *what) {
+        Slice line;
+
+        for (unsigned number = 1; slice_split(&text, '\n', &line); number++)
+                if (line.length > 0 && memmem(line.data, line.length, what, strlen(what)) &&
+                    slice_trim(line).data[0] != '#')
+                        return number;
+        return 0;
+}
+
+/* "http://:2379" is the trap: it looks like an address, and nothing listens there. */
+static int tell_of_missing(Planner *planner, Slice text, unsigned missing) {
+        unsigned before = planner->line ? planner->line - 1 : 0;
         int r = 0;
 
-        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
-                if (missing & 1U << one)
-                        r = planner_warn(planner, "%s is used but not known, and becomes nothing: set %s",
-                                         address_name(one), address_variable(one));
+        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++) {
+                unsigned line = missing & 1U << one ? line_of(text, address_name(one)) : 0;
+
+                if (line == 0)
+                        continue;
+                line += before;
+                if (planner->facts->strict)
+                        return error_set(planner->error, -EINVAL,
+                                         "line %u: %s is used but not known, and would become nothing: set %s in the "
+                                         "environment or in /etc/environment, or take a datasource that knows it",
+                                         line, address_name(one), address_variable(one));
+                r = planner_warn(planner, "line %u: %s is used but not known, and becomes nothing: set %s", line,
+                                 address_name(one), address_variable(one));
+        }
         return r;
 }
 
@@ -176,7 +199,7 @@ static int plan_one(Planner *planner, Slice user_data) {
                 return error_set(planner->error, r, "the user-data has more than %zu bytes with its addresses put in",
                                  CONFIG_TEXT_MAX);
         if (r >= 0)
-                r = warn_of_missing(planner, missing);
+                r = tell_of_missing(planner, user_data, missing);
         if (r < 0)
                 return r;
         whole = (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)};
@@ -250,7 +273,7 @@ static void write_user(JsonWriter *json, const Step *step) {
         json_end_array(json);
 }
 
-static void write_step(JsonWriter *json, const Step *step) {
+static void write_step(JsonWriter *json, const Step *step, const bool *same) {
         static const char *const names[] = {
                 [STEP_HOSTNAME] = "hostname", [STEP_USER] = "user",       [STEP_KEYS] = "keys",
                 [STEP_FILE] = "file",         [STEP_MASK] = "mask",       [STEP_UNMASK] = "unmask",
@@ -286,17 +309,19 @@ static void write_step(JsonWriter *json, const Step *step) {
                 json_field_string(json, "action", step->action);
         if (step->kind == STEP_ENABLE)
                 json_field_bool(json, "runtime", step->runtime);
+        if (same)
+                json_field_bool(json, "same", *same);
         json_end_object(json);
 }
 
-int boot_plan_format_json(const BootPlan *plan, Buffer *to) {
+int boot_plan_format_json(const BootPlan *plan, const bool *same, Buffer *to) {
         JsonWriter json = json_writer(to);
 
         json_begin_object(&json);
         json_key(&json, "steps");
         json_begin_array(&json);
         for (size_t i = 0; i < plan->length; i++)
-                write_step(&json, &plan->steps[i]);
+                write_step(&json, &plan->steps[i], same ? &same[i] : NULL);
         json_end_array(&json);
         json_key(&json, "warnings");
         json_begin_array(&json);

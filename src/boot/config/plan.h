@@ -28,6 +28,7 @@ typedef struct BootFacts {
         const char *workspace;   /* where scripts go */
         const char *key_name;    /* of the file that SSH keys go to; NULL: PLAN_KEY_NAME */
         const Metadata *metadata; /* NULL: nothing is known; its addresses are among the others */
+        bool strict;              /* an address that is used and not known is an error */
         NetworkFormat network;    /* what metadata->network is to be read as */
 } BootFacts;
 
@@ -83,8 +84,11 @@ int boot_plan_make(const BootFacts *facts, Slice user_data, BootPlan *plan, Erro
 /* The step as one line for people, without line end: "write /etc/motd (12 bytes, mode 0644)". */
 int boot_plan_format_step(const Step *step, Buffer *to);
 
-/* The whole plan as JSON. */
-int boot_plan_format_json(const BootPlan *plan, Buffer *to);
+/* The whole plan as JSON. `same` (may be NULL) says of each step whether the machine is so already. */
+int boot_plan_format_json(const BootPlan *plan, const bool *same, Buffer *to);
+
+/* SSH keys as GitHub lists them, [{"key": "…"}, …], as lines that the caller frees. -EINVAL, -ENOMEM. */
+int keys_parse_list(Slice text, char **ret, Error *error);
 
 /* ---- for the files of the sections ---- */
 

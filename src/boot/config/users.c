@@ -3,6 +3,7 @@
  * for; of one that is there already only password and SSH keys are set.
  */
 #include <errno.h>
+#include <jansson.h>
 
 #include "boot/config/keys.h"
 #include "boot/config/plan.h"
@@ -134,6 +135,34 @@ static char *join_keys(const StringList *keys) {
                 (void)buffer_append_byte(&text, '\n');
         }
         return buffer_steal_string(&text, NULL);
+}
+
+static int collect_keys(json_t *json, StringList *keys) {
+        json_t *one;
+        size_t i;
+        int r = 0;
+
+        json_array_foreach(json, i, one) {
+                const char *key = json_string_value(json_object_get(one, "key"));
+
+                if (r >= 0 && key)
+                        r = i < METADATA_KEYS_MAX ? string_list_add(keys, key) : -EMSGSIZE;
+        }
+        return r;
+}
+
+int keys_parse_list(Slice text, char **ret, Error *error) {
+        json_t *json = json_loadb(text.data, text.length, 0, NULL);
+        _cleanup_string_list_ StringList keys = {0};
+        int r = json_is_array(json) ? collect_keys(json, &keys)
+                                    : error_set(error, -EINVAL, "what came is no JSON list of keys");
+
+        json_decref(json);
+        if (r == -EMSGSIZE)
+                return error_set(error, r, "more than %zu keys came", METADATA_KEYS_MAX);
+        if (r >= 0)
+                *ret = join_keys(&keys);
+        return r < 0 || *ret ? r : -ENOMEM;
 }
 
 /* Takes `text`, or `url` (the other NULL). */
