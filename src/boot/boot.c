@@ -31,10 +31,16 @@ static void on_step(void *userdata, const Step *step, int r, const char *result)
                 log_info("%s%s%s", line, *result ? ": " : "", result);
 }
 
-/* What is to come after this boot may come: the rest is waiting and telling. */
+/* What is to come after this may come: the rest is waiting and telling. The barrier, because a word that comes after the
+ * program's end counts for nothing. */
+static void say_ready(void) {
+        if (sd_notify(0, "READY=1") > 0)
+                (void)sd_notify_barrier(0, 5 * USEC_PER_SEC);
+}
+
 static void on_ready(void *userdata) {
         (void)userdata;
-        (void)sd_notify(0, "READY=1");
+        say_ready();
 }
 
 static void on_ended(void *userdata, const Step *step, int r, const char *result) {
@@ -158,6 +164,7 @@ int boot_main(const char *program, int argc, char **argv) {
         _cleanup_boot_settings_ BootSettings settings = {0};
         _cleanup_buffer_ Buffer help = BUFFER_INIT;
         Error error = ERROR_NONE;
+        int code;
 
         log_init(program, LOG_LEVEL_INFO);
         (void)signal(SIGPIPE, SIG_IGN);
@@ -177,5 +184,8 @@ int boot_main(const char *program, int argc, char **argv) {
                 log_error("no datasource: give -from-file FILE, or another of the -from flags that -help shows");
                 return EXIT_USAGE;
         }
-        return run(&settings);
+        code = run(&settings);
+        if (code == EXIT_OK)
+                say_ready();
+        return code;
 }
