@@ -98,9 +98,10 @@ static int ec2_get(const Datasource *source, Fetch *fetch, const char *name, Buf
         if (r < 0)
                 return r;
         *ret = buffer_slice(to);
-        ret->length = ret->length ? (size_t)((const char *)memchr(ret->data, '\n', ret->length) ?: ret->data + ret->length) -
-                                            (size_t)ret->data
-                                  : 0;
+        ret->length =
+                ret->length ? (size_t)((const char *)memchr(ret->data, '\n', ret->length) ?: ret->data + ret->length) -
+                                      (size_t)ret->data
+                            : 0;
         *ret = slice_trim(*ret);
         return 0;
 }

@@ -123,7 +123,5 @@ static int guestinfo_metadata(const Datasource *source, Fetch *fetch, Metadata *
                                  : metadata_read_vmware(guestinfo_read, NULL, metadata, error);
 }
 
-const DatasourceKind datasource_guestinfo = {.name = "vmware",
-                                             .look = guestinfo_look,
-                                             .user_data = guestinfo_user_data,
-                                             .metadata = guestinfo_metadata};
+const DatasourceKind datasource_guestinfo = {
+        .name = "vmware", .look = guestinfo_look, .user_data = guestinfo_user_data, .metadata = guestinfo_metadata};

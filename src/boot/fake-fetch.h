@@ -11,7 +11,7 @@ typedef struct FakePage {
 
 typedef struct FakeFetch {
         Fetch base;
-        FakePage *pages; /* ends with url NULL; others answer 404. Borrowed */
+        FakePage *pages;    /* ends with url NULL; others answer 404. Borrowed */
         const char *header; /* without it every page answers 403; NULL: none is needed */
         size_t gets;
         Usec paused;

@@ -51,7 +51,8 @@ static int fake_set_hostname(BootFiles *files, const char *name, Error *error) {
 }
 
 static int fake_load_module(BootFiles *files, const char *name, const StringList *options, Error *error) {
-        (void)buffer_printf(&OF_FILES(files)->journal, "module %s %s\n", name, options->length ? options->items[0] : "");
+        (void)buffer_printf(&OF_FILES(files)->journal, "module %s %s\n", name,
+                            options->length ? options->items[0] : "");
         return is(OF_FILES(files)->missing, name) ? error_set(error, -ENOENT, "no such module") : 0;
 }
 
@@ -132,7 +133,8 @@ static int fake_authorize(BootAccounts *accounts, const char *user, const char *
 }
 
 void fake_machine_init(FakeMachine *machine) {
-        static const BootFilesOps files = {fake_find_owner, fake_write, fake_mask, fake_unmask, fake_set_hostname, fake_load_module};
+        static const BootFilesOps files = {fake_find_owner, fake_write,        fake_mask,
+                                           fake_unmask,     fake_set_hostname, fake_load_module};
         static const BootAccountsOps accounts = {fake_exists, fake_create, fake_set_password, fake_authorize};
         static const UnitManagerOps units = {"fake", fake_enable, fake_reload, fake_command, fake_await, fake_free};
 

@@ -76,7 +76,8 @@ int boot_session_open(const char *root, BootSession *session, Error *error) {
         uint32_t number;
         int r;
 
-        *session = (BootSession){.files.fd = -1, .key_name = session->key_name, .network = session->network, .strict = session->strict};
+        *session = (BootSession){
+                .files.fd = -1, .key_name = session->key_name, .network = session->network, .strict = session->strict};
         session->root = strdup(root);
         r = session->root ? root_files_open(root, &session->files, error) : -ENOMEM;
         root_accounts_init(&session->accounts, &session->files, session->root);
@@ -132,8 +133,8 @@ int boot_session_fetch_metadata(BootSession *session, const Datasource *source, 
 
         for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
                 if (session->metadata.addresses.values[one])
-                        r = addresses_set(&session->addresses, one,
-                                          slice_from(session->metadata.addresses.values[one]), error);
+                        r = addresses_set(&session->addresses, one, slice_from(session->metadata.addresses.values[one]),
+                                          error);
         return r;
 }
 

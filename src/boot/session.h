@@ -20,11 +20,11 @@ typedef struct BootSession {
         RootAccounts accounts;
         char *root;
         const char *key_name; /* borrowed; NULL: PLAN_KEY_NAME */
-        char *source;     /* where the user-data came from */
+        char *source;         /* where the user-data came from */
         Metadata metadata;
         NetworkFormat network; /* of the meta-data; set before boot_session_plan() */
         bool strict;           /* the same */
-        Buffer user_data; /* unpacked, addresses not put in */
+        Buffer user_data;      /* unpacked, addresses not put in */
         Addresses addresses;
         char hostname[65];
         char script_name[24];

@@ -26,8 +26,8 @@ static int add_source(void *target, const DatasourceKind *kind, const char *loca
 }
 
 #define SOURCE(kind)                                                                                                   \
-        static int add_##kind(void *target, const char *value, Error *error) {                                        \
-                return add_source(target, &datasource_##kind, value, error);                                          \
+        static int add_##kind(void *target, const char *value, Error *error) {                                         \
+                return add_source(target, &datasource_##kind, value, error);                                           \
         }
 
 SOURCE(file)
@@ -108,16 +108,16 @@ static int take_network_format(BootSettings *settings, Error *error) {
 
         settings->network = network_format_find(name);
         if (settings->network == NETWORK_UNKNOWN)
-                return error_set(error, -EINVAL,
-                                 "Invalid option to -convert-netconf: '%s'. Supported options: 'debian, packet, vmware'",
-                                 name);
+                return error_set(
+                        error, -EINVAL,
+                        "Invalid option to -convert-netconf: '%s'. Supported options: 'debian, packet, vmware'", name);
         return 0;
 }
 
 static int check_key_name(const char *name, Error *error) {
         if (name && (!*name || *name == '.' || strchr(name, '/')))
-                return error_set(error, -EINVAL, "-ssh-key-name is \"%s\": it names a file, so no '/', and no '.' in front",
-                                 name);
+                return error_set(error, -EINVAL,
+                                 "-ssh-key-name is \"%s\": it names a file, so no '/', and no '.' in front", name);
         return 0;
 }
 
@@ -168,8 +168,8 @@ int boot_settings_parse(BootSettings *s, const char *program, int argc, char **a
                 TEXT("root", "DIR", "write everything below DIR, and start nothing (default: /)", &s->root),
                 TEXT("workspace", "DIR", "where scripts are kept (default: " BOOT_WORKSPACE ")", &s->workspace),
                 SWITCH("ignore-failure", "exit with 0 also when the user-data cannot be used", &s->ignore_failure),
-                TEXT("ssh-key-name", "NAME", "the file of ~/.ssh/authorized_keys.d that keys go to (default: "
-                                             PLAN_KEY_NAME ")",
+                TEXT("ssh-key-name", "NAME",
+                     "the file of ~/.ssh/authorized_keys.d that keys go to (default: " PLAN_KEY_NAME ")",
                      &s->ssh_key_name),
                 SWITCH("version", "print the version", &s->version),
                 SWITCH("help", "print this", &s->help),

@@ -91,8 +91,7 @@ static void test_missing_unit_is_an_error(void **state) {
         _cleanup_buffer_ Buffer result = BUFFER_INIT;
         Error error = ERROR_NONE;
 
-        assert_int_equal(manager->ops->command(manager, "faering-test-no.service", "start", &result, &error),
-                         -ENOENT);
+        assert_int_equal(manager->ops->command(manager, "faering-test-no.service", "start", &result, &error), -ENOENT);
         assert_string_equal(error.text, "Unit faering-test-no.service not found.");
         command_is(manager, GOOD, "start", 0, "done");
 }

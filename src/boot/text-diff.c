@@ -57,7 +57,7 @@ static void append_line(Buffer *to, const char *sign, Slice line) {
         (void)buffer_append_string(to, sign);
         for (size_t i = 0; i < line.length - ends; i++)
                 (void)buffer_append_byte(to, (unsigned char)line.data[i] < ' ' && line.data[i] != '\t' ? '?'
-                                                                                                   : line.data[i]);
+                                                                                                       : line.data[i]);
         (void)buffer_append_string(to, ends ? "\n" : " (no line end)\n");
 }
 

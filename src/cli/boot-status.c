@@ -8,7 +8,7 @@ static void print_units(const json_t *units) {
         json_t *unit;
         size_t i;
 
-        json_array_foreach(units, i, unit) {
+        json_array_foreach (units, i, unit) {
                 const char *name, *action, *result;
 
                 if (json_unpack(unit, "{s:s, s:s, s:s}", "unit", &name, "action", &action, "result", &result) >= 0)

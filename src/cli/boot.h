@@ -28,12 +28,17 @@ void boot_arguments_deinit(BootArguments *arguments);
 #define _cleanup_boot_arguments_ _cleanup_(boot_arguments_deinit)
 
 #define BOOT_OPTION_ROOT(arguments)                                                                                    \
-        { "root", 0, OPTION_STRING, "DIR", NULL, "the machine whose files lie below DIR (default: /)",                 \
-          &(arguments)->root, NULL }
+        {                                                                                                              \
+                "root", 0, OPTION_STRING, "DIR", NULL, "the machine whose files lie below DIR (default: /)",           \
+                        &(arguments)->root, NULL                                                                       \
+        }
 #define BOOT_OPTION_OUTPUT(arguments)                                                                                  \
         { "output", 'o', OPTION_STRING, "FORMAT", NULL, "text or json (default: text)", &(arguments)->output, NULL }
 #define BOOT_OPTION_STRICT(arguments)                                                                                  \
-        { "strict", 0, OPTION_SWITCH, NULL, NULL, "refuse what is only a warning otherwise", &(arguments)->strict, NULL }
+        {                                                                                                              \
+                "strict", 0, OPTION_SWITCH, NULL, NULL, "refuse what is only a warning otherwise",                     \
+                        &(arguments)->strict, NULL                                                                     \
+        }
 
 /* Says why on stderr; CLI_FAILED. */
 int boot_complain(const BootGroup *group, const Error *error);

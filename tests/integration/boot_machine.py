@@ -47,9 +47,13 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     order = json.load(sys.stdin)
-    keep = {name: Path("/etc", name).read_bytes() for name in ("passwd", "group")}
-    for path in ("/etc", "/run", "/var/lib"):
+    keep = {name: Path("/etc", name).read_bytes() for name in ("passwd", "group", "shadow", "gshadow", "login.defs")}
+    pam = {file.name: file.read_bytes() for file in Path("/etc/pam.d").iterdir() if file.is_file()}
+    for path in ("/etc", "/run", "/var/lib", "/home"):
         mount_own(path)
+    Path("/etc/pam.d").mkdir()
+    for name, content in pam.items():
+        Path("/etc/pam.d", name).write_bytes(content)
     for name, content in keep.items():
         Path("/etc", name).write_bytes(content)
     Path("/var/lib/faering/boot").mkdir(parents=True)

@@ -89,6 +89,51 @@ def test_host_name_and_script() -> None:
     assert machine.requests[1].startswith("/faering/v1/units/coreos-cloudinit-") and machine.requests[1].endswith("/start?wait=0")
 
 
+USERS = """#cloud-config
+ssh_authorized_keys: [ssh-rsa CORE]
+users:
+  - {name: core, shell: /bin/sh}
+  - name: elroy
+    passwd: "$6$abc$0123456789"
+    gecos: 'Elroy "E" J'
+    homedir: /home/other
+    primary-group: games
+    groups: [disk]
+    system: true
+    no-log-init: true
+    shell: /bin/sh
+    ssh-authorized-keys: [" ssh-rsa ELROY "]
+  - {name: homeless, no-create-home: true, no-user-group: true}
+write_files:
+  - {path: /home/other/tool, content: x, owner: "elroy:games", permissions: "4750"}
+"""
+
+
+def test_users() -> None:
+    machine = run_inside(USERS, show=["/etc/passwd", "/etc/shadow", "/etc/group", "/home/other/.ssh/authorized_keys", "/home/core/.ssh/authorized_keys"],
+                         command=["/bin/sh", "-c", f"{BOOT} -from-file /var/lib/faering/boot/user-data && stat -c '%a %U %G' /home/other/tool && "
+                                                   f"{BOOT} -from-file /var/lib/faering/boot/user-data"])
+    assert machine.code == 0, machine.output
+    assert 'Elroy "E" J:/home/other:/bin/sh\n' in machine.files["/etc/passwd"] and "elroy:$6$abc$0123456789:" in machine.files["/etc/shadow"]
+    assert "homeless:*:" in machine.files["/etc/shadow"] and "\nhomeless:" not in machine.files["/etc/group"]
+    assert machine.files["/home/other/.ssh/authorized_keys"] == "ssh-rsa ELROY\n"
+    assert machine.files["/home/core/.ssh/authorized_keys"] == "ssh-rsa CORE\n"
+    assert "\n4750 elroy games\n" in machine.output
+    assert "$6$" not in machine.output
+    assert machine.output.rstrip().endswith("nothing had to be changed: the machine is so already")
+
+
+def test_password_is_in_no_process_list() -> None:
+    """chpasswd is a program of the test's own here, which says with what it was called."""
+    machine = run_inside("#cloud-config\nusers: [{name: a, passwd: $6$secret}]\n", show=["/run/called"],
+                         command=["/bin/sh", "-c", "printf '#!/bin/sh\\necho \"$0 $*\" >>/run/called; cat >>/run/called\\n' >/run/fake && "
+                                                   "chmod +x /run/fake && mount --bind /run/fake /usr/sbin/chpasswd && "
+                                                   "mount --bind /run/fake /usr/sbin/useradd && "
+                                                   f"{BOOT} -from-file /var/lib/faering/boot/user-data"])
+    assert machine.code == 0, machine.output
+    assert machine.files["/run/called"] == "/usr/sbin/useradd --password * --create-home a\n/usr/sbin/chpasswd -e\na:$6$secret\n"
+
+
 def test_error_before_the_first_change_changes_nothing() -> None:
     machine = run_inside("#cloud-config\nhostname: h\nwrite_files:\n  - {path: /etc/a, content: x}\n  - {path: /etc/b, encoding: b64, content: '@'}\n",
                          show=["/etc/a"])

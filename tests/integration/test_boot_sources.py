@@ -248,3 +248,16 @@ def test_second_run_changes_nothing(cloud: Cloud, root: Path) -> None:
     second = boot(root, "-from-url", cloud.url + "cc")
     assert second.returncode == 0 and "nothing had to be changed" in second.stderr, second.stderr
     assert json.loads(text(root, "var/lib/faering/boot/state.json"))["changed"] == 0
+
+
+def test_keys_behind_an_url(cloud: Cloud, root: Path, tmp_path: Path) -> None:
+    cloud.pages["/keys"] = json.dumps([{"id": 1, "key": "ssh-rsa ONE"}, {"id": 2, "key": "ssh-rsa TWO"}])
+    (tmp_path / "user-data").write_text(f"#cloud-config\nusers: [{{name: core, coreos-ssh-import-url: '{cloud.url}keys'}}]\n")
+    done = boot(root, "-from-file", str(tmp_path / "user-data"))
+    assert done.returncode == 0, done.stderr
+    assert text(root, "home/core/.ssh/authorized_keys.d/coreos-cloudinit-core") == "ssh-rsa ONE\nssh-rsa TWO\n"
+    cloud.pages["/keys"] = "<html>"
+    (tmp_path / "user-data").write_text(f"#cloud-config\nhostname: h\nusers: [{{name: core, coreos-ssh-import-url: '{cloud.url}keys'}}]\n")
+    done = boot(root, "-from-file", str(tmp_path / "user-data"))
+    assert done.returncode == 1 and "line 3: SSH keys of the user core: what came is no JSON list of keys" in done.stderr
+    assert not (root / "etc/hostname").exists()

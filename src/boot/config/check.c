@@ -47,8 +47,8 @@ enum { KEYS_OF_TABLE_MAX = 64 };
 static int unknown_key(Report *report, const ConfigKey *keys, const ConfigEntry *entry) {
         const char *names[KEYS_OF_TABLE_MAX], *nearest;
         size_t length = 0;
-        int r = report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column,
-                           "unrecognized key \"%s\"", entry->name);
+        int r = report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column, "unrecognized key \"%s\"",
+                           entry->name);
 
         for (const ConfigKey *key = keys; key->name && length < KEYS_OF_TABLE_MAX; key++)
                 names[length++] = key->name;
@@ -272,9 +272,9 @@ static int check_parts(Slice user_data, Report *report) {
                 const MultipartPart *part = &multipart.parts[i];
                 size_t before = report->length;
 
-                r = check_one((Slice){buffer_length(&part->text) ? buffer_data(&part->text) : "",
-                                      buffer_length(&part->text)},
-                              report);
+                r = check_one(
+                        (Slice){buffer_length(&part->text) ? buffer_data(&part->text) : "", buffer_length(&part->text)},
+                        report);
                 for (size_t j = before; part->line && j < report->length; j++)
                         report->entries[j].line += part->line - 1;
         }

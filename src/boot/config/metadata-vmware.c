@@ -59,8 +59,10 @@ static int take_role_address(Guest *guest, const char *role, const char *address
         else if (str_equals(role, "private"))
                 which = ipv6 ? ADDRESS_PRIVATE_IPV6 : ADDRESS_PRIVATE_IPV4;
         else if (*role)
-                return error_set(guest->error, -EINVAL, "the role \"%s\" of an interface is unknown: public and private "
-                                                        "are known", role);
+                return error_set(guest->error, -EINVAL,
+                                 "the role \"%s\" of an interface is unknown: public and private "
+                                 "are known",
+                                 role);
         else
                 return 0;
         return metadata_set_address(guest->metadata, which, (Slice){address, length}, guest->error);
@@ -86,10 +88,10 @@ static int read_routes(Guest *guest, int interface, bool *found) {
         for (int i = 0; i < NUMBERS_MAX; i++) {
                 _cleanup_buffer_ Buffer gateway = BUFFER_INIT, destination = BUFFER_INIT;
                 int one = read_value(guest, true, str_printf("interface.%d.route.%d.gateway", interface, i), &gateway);
-                int two = one < 0 ? one
-                                  : read_value(guest, true,
-                                               str_printf("interface.%d.route.%d.destination", interface, i),
-                                               &destination);
+                int two =
+                        one < 0 ? one
+                                : read_value(guest, true, str_printf("interface.%d.route.%d.destination", interface, i),
+                                             &destination);
 
                 if (two < 0 || (one == 0 && two == 0))
                         return two;

@@ -96,10 +96,14 @@ static int add_keys(Metadata *metadata, json_t *keys, Error *error) {
         int r = 0;
 
         if (json_is_object(keys)) {
-                json_object_foreach(keys, name, key) if (r >= 0) r = metadata_add_key(metadata, string_of(key), error);
+                json_object_foreach (keys, name, key)
+                        if (r >= 0)
+                                r = metadata_add_key(metadata, string_of(key), error);
                 return r;
         }
-        json_array_foreach(keys, i, key) if (r >= 0) r = metadata_add_key(metadata, string_of(key), error);
+        json_array_foreach (keys, i, key)
+                if (r >= 0)
+                        r = metadata_add_key(metadata, string_of(key), error);
         return r;
 }
 
@@ -152,7 +156,7 @@ static int take_netblocks(const json_t *network, Metadata *metadata) {
         json_t *block;
         int r = 0;
 
-        json_array_foreach(json_object_get(network, "addresses"), i, block) {
+        json_array_foreach (json_object_get(network, "addresses"), i, block) {
                 Address address = ADDRESS_PUBLIC_IPV6;
 
                 if (json_integer_value(json_object_get(block, "address_family")) == 4)

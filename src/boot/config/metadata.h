@@ -12,9 +12,9 @@ typedef struct Metadata {
         char *hostname; /* NULL: not known */
         StringList keys;
         Addresses addresses;
-        Buffer network;       /* the network's configuration, as it came: see -convert-netconf */
+        Buffer network; /* the network's configuration, as it came: see -convert-netconf */
         bool has_network;
-        char *content_path;   /* OpenStack: where `network` is to be fetched from; NULL: nowhere */
+        char *content_path; /* OpenStack: where `network` is to be fetched from; NULL: nowhere */
 } Metadata;
 
 void metadata_deinit(Metadata *metadata);

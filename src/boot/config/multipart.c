@@ -151,10 +151,11 @@ static int decode(MultipartPart *part, Slice encoding, size_t number, Error *err
             is_encoding(encoding, "binary"))
                 return 0;
         if (!is_encoding(encoding, "base64"))
-                return error_set(error, -EINVAL,
-                                 "part %zu of the user-data has the encoding \"%.*s\": 7bit, 8bit, binary and base64 are "
-                                 "known",
-                                 number, (int)min_of(encoding.length, (size_t)64), encoding.data);
+                return error_set(
+                        error, -EINVAL,
+                        "part %zu of the user-data has the encoding \"%.*s\": 7bit, 8bit, binary and base64 are "
+                        "known",
+                        number, (int)min_of(encoding.length, (size_t)64), encoding.data);
         raw = part->text;
         part->text = BUFFER_INIT;
         part->line = 0;
@@ -181,8 +182,7 @@ static int read_part(Reader *reader, Slice boundary, MultipartPart *part, size_t
 
                 if (kind != BOUNDARY_NONE) {
                         *ret_last = kind == BOUNDARY_LAST;
-                        return buffer_failed(&part->text) < 0 ? -ENOMEM
-                                                              : decode(part, headers.encoding, number, error);
+                        return buffer_failed(&part->text) < 0 ? -ENOMEM : decode(part, headers.encoding, number, error);
                 }
                 if (!first)
                         (void)buffer_append_byte(&part->text, '\n');
@@ -214,8 +214,7 @@ int multipart_split(Slice text, Multipart *multipart, Error *error) {
         r = skip_preamble(&reader, boundary, error);
         while (r >= 0 && !last) {
                 if (multipart->length == MULTIPART_PARTS_MAX)
-                        return error_set(error, -EMSGSIZE, "the user-data has more than %d parts",
-                                         MULTIPART_PARTS_MAX);
+                        return error_set(error, -EMSGSIZE, "the user-data has more than %d parts", MULTIPART_PARTS_MAX);
                 multipart->length++;
                 r = read_part(&reader, boundary, &multipart->parts[multipart->length - 1], multipart->length, &last,
                               error);

@@ -82,8 +82,7 @@ int ip_add_cidr(StringList *list, Slice cidr, bool network, Error *error) {
 
         if (r < 0)
                 return r;
-        if (!slash ||
-            str_parse_u64((Slice){slash + 1, cidr.length - at - 1}, ip.length * 8, &prefix) < 0)
+        if (!slash || str_parse_u64((Slice){slash + 1, cidr.length - at - 1}, ip.length * 8, &prefix) < 0)
                 return error_set(error, -EINVAL, "\"%.*s\" is no ADDRESS/PREFIX", (int)min_of(cidr.length, (size_t)64),
                                  cidr.data);
         return add_prefixed(list, &ip, (unsigned)prefix, network);

@@ -148,7 +148,8 @@ static int take_method(const Reader *reader, Interface *interface) {
                 interface->dhcp = true;
         else
                 return error_set(reader->error, -EINVAL,
-                                 "the method \"%.64s\" is unknown: static, dhcp, manual and loopback are known", method);
+                                 "the method \"%.64s\" is unknown: static, dhcp, manual and loopback are known",
+                                 method);
         return r < 0 ? r : take_hardware_address(reader, interface);
 }
 
@@ -193,8 +194,8 @@ static int take_bond(const Reader *reader, Interface *interface) {
                 if (!name)
                         return -ENOMEM;
                 if (value && *value)
-                        r = string_list_take(&interface->options, str_printf("%s=%.*s", names[i],
-                                                                             (int)strcspn(value, " "), value));
+                        r = string_list_take(&interface->options,
+                                             str_printf("%s=%.*s", names[i], (int)strcspn(value, " "), value));
         }
         return r;
 }

@@ -25,8 +25,10 @@ static int take_nameservers(const json_t *dns, StringList *servers, Error *error
                 r = string_list_add(servers, "8.8.8.8");
                 return r < 0 ? r : string_list_add(servers, "8.8.4.4");
         }
-        json_array_foreach(dns, i, one) if (r >= 0)
-                r = ip_add(servers, json_is_string(one) ? slice_from(json_string_value(one)) : (Slice){"", 0}, error);
+        json_array_foreach (dns, i, one)
+                if (r >= 0)
+                        r = ip_add(servers, json_is_string(one) ? slice_from(json_string_value(one)) : (Slice){"", 0},
+                                   error);
         return r;
 }
 
@@ -45,7 +47,9 @@ static int take_blocks(const json_t *blocks, Interface *bond, Error *error) {
         json_t *block;
         int r = check_length(blocks, "addresses", error);
 
-        json_array_foreach(blocks, i, block) if (r >= 0) r = take_block(block, bond, error);
+        json_array_foreach (blocks, i, block)
+                if (r >= 0)
+                        r = take_block(block, bond, error);
         return r;
 }
 
@@ -74,7 +78,7 @@ static int take_cards(const json_t *cards, Interface *bond, Network *network, Er
         json_t *card;
         int r = check_length(cards, "interfaces", error);
 
-        json_array_foreach(cards, i, card) {
+        json_array_foreach (cards, i, card) {
                 Interface *interface;
 
                 if (r >= 0)

@@ -5,9 +5,10 @@
 #include "boot/config/plan.h"
 
 NetworkFormat network_format_find(const char *name) {
-        static const char *const names[] = {
-                [NETWORK_NONE] = "", [NETWORK_DEBIAN] = "debian", [NETWORK_PACKET] = "packet",
-                [NETWORK_VMWARE] = "vmware"};
+        static const char *const names[] = {[NETWORK_NONE] = "",
+                                            [NETWORK_DEBIAN] = "debian",
+                                            [NETWORK_PACKET] = "packet",
+                                            [NETWORK_VMWARE] = "vmware"};
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 if (str_equals(names[i], name))
@@ -16,8 +17,8 @@ NetworkFormat network_format_find(const char *name) {
 }
 
 void interface_clear(Interface *interface) {
-        StringList *lists[] = {&interface->addresses, &interface->nameservers, &interface->domains,
-                               &interface->destinations, &interface->gateways, &interface->below,
+        StringList *lists[] = {&interface->addresses,    &interface->nameservers, &interface->domains,
+                               &interface->destinations, &interface->gateways,    &interface->below,
                                &interface->options};
 
         free(interface->mac);
@@ -68,8 +69,9 @@ int network_add(Network *network, const char *name, Interface **ret, bool *ret_n
                 return 0;
         }
         if (name && !name_is_valid(name))
-                return error_set(error, -EINVAL, "\"%.64s\" cannot be the name of a network interface: at most %zu "
-                                                 "characters, no blanks, no '/'",
+                return error_set(error, -EINVAL,
+                                 "\"%.64s\" cannot be the name of a network interface: at most %zu "
+                                 "characters, no blanks, no '/'",
                                  name, NETWORK_NAME_MAX);
         if (network->length == NETWORK_INTERFACES_MAX)
                 return error_set(error, -EMSGSIZE, "more than %zu network interfaces", NETWORK_INTERFACES_MAX);
@@ -106,8 +108,9 @@ int network_sort(Network *network, Error *error) {
         for (unsigned round = 0; changed; round++) {
                 changed = false;
                 if (round > NETWORK_DEPTH_MAX)
-                        return error_set(error, -EINVAL, "network interfaces stand on each other in a circle, or more "
-                                                         "than %u deep",
+                        return error_set(error, -EINVAL,
+                                         "network interfaces stand on each other in a circle, or more "
+                                         "than %u deep",
                                          NETWORK_DEPTH_MAX);
                 for (size_t i = 0; i < network->length; i++)
                         for (size_t j = 0; j < network->length; j++) {
@@ -175,8 +178,8 @@ int network_format_network(const Network *network, const Interface *interface, B
 /* ---- the plan ---- */
 
 static int plan_unit(Planner *planner, const Interface *interface, const char *suffix, Buffer *text) {
-        _cleanup_free_ char *path = str_printf("/run/systemd/network/%02x-%s.%s", interface->depth,
-                                               sort_key(interface), suffix);
+        _cleanup_free_ char *path =
+                str_printf("/run/systemd/network/%02x-%s.%s", interface->depth, sort_key(interface), suffix);
 
         if (buffer_failed(text) < 0 || !path)
                 return -ENOMEM;
@@ -233,7 +236,8 @@ int plan_network(Planner *planner) {
         if (planner->facts->network == NETWORK_NONE)
                 return 0;
         if (!metadata || !metadata->has_network)
-                return planner_warn(planner, "the network's configuration is to be converted, but the meta-data has none");
+                return planner_warn(planner,
+                                    "the network's configuration is to be converted, but the meta-data has none");
         r = parse(planner->facts->network,
                   (Slice){buffer_length(&metadata->network) ? buffer_data(&metadata->network) : "",
                           buffer_length(&metadata->network)},

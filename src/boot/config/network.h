@@ -33,7 +33,7 @@ typedef struct Interface {
         char *name; /* NULL: found by its mac */
         char *mac;  /* of the interface, or NULL */
         bool dhcp;
-        StringList addresses;             /* "10.0.0.5/24" */
+        StringList addresses; /* "10.0.0.5/24" */
         StringList nameservers, domains;
         StringList destinations, gateways; /* of routes, side by side */
         unsigned vlan_id;

@@ -275,9 +275,9 @@ static void write_user(JsonWriter *json, const Step *step) {
 
 static void write_step(JsonWriter *json, const Step *step, const bool *same) {
         static const char *const names[] = {
-                [STEP_HOSTNAME] = "hostname", [STEP_USER] = "user",       [STEP_KEYS] = "keys",
-                [STEP_FILE] = "file",         [STEP_MASK] = "mask",       [STEP_UNMASK] = "unmask",
-                [STEP_ENABLE] = "enable",     [STEP_RELOAD] = "reload",   [STEP_COMMAND] = "command",
+                [STEP_HOSTNAME] = "hostname", [STEP_USER] = "user",     [STEP_KEYS] = "keys",
+                [STEP_FILE] = "file",         [STEP_MASK] = "mask",     [STEP_UNMASK] = "unmask",
+                [STEP_ENABLE] = "enable",     [STEP_RELOAD] = "reload", [STEP_COMMAND] = "command",
                 [STEP_MODULE] = "module",
         };
         char mode[8];

@@ -15,18 +15,18 @@
 
 #define PLAN_STEPS_MAX ((size_t)20000)
 #define PLAN_KEY_NAME "coreos-cloudinit"
-#define PLAN_CORE_USER "core" /* who gets the SSH keys of the top, and of the meta-data */
+#define PLAN_CORE_USER "core"                       /* who gets the SSH keys of the top, and of the meta-data */
 #define PLAN_CONTENT_MAX ((size_t)64 * 1024 * 1024) /* of all files together */
 
 /* What the plan may depend on besides the user-data. Borrowed. */
 typedef struct BootFacts {
         Addresses addresses;
-        const char *hostname;    /* the machine's, before */
-        Slice environment_file;  /* /etc/environment; data NULL: there is none */
-        Slice update_conf;       /* of /etc/coreos, else of /usr/share/coreos; data NULL: there is none */
-        const char *script_name; /* names a script's file and unit: new in each run */
-        const char *workspace;   /* where scripts go */
-        const char *key_name;    /* of the file that SSH keys go to; NULL: PLAN_KEY_NAME */
+        const char *hostname;     /* the machine's, before */
+        Slice environment_file;   /* /etc/environment; data NULL: there is none */
+        Slice update_conf;        /* of /etc/coreos, else of /usr/share/coreos; data NULL: there is none */
+        const char *script_name;  /* names a script's file and unit: new in each run */
+        const char *workspace;    /* where scripts go */
+        const char *key_name;     /* of the file that SSH keys go to; NULL: PLAN_KEY_NAME */
         const Metadata *metadata; /* NULL: nothing is known; its addresses are among the others */
         bool strict;              /* an address that is used and not known is an error */
         NetworkFormat network;    /* what metadata->network is to be read as */
@@ -98,8 +98,8 @@ typedef struct Planner {
         BootPlan *plan;
         unsigned line;    /* of the user-data, that the part begins on; 0: not known */
         unsigned scripts; /* so far */
-        bool reload;  /* something was written that the unit manager has to read */
-        bool network; /* a unit of the network is among the units: its daemon reads it when it starts */
+        bool reload;      /* something was written that the unit manager has to read */
+        bool network;     /* a unit of the network is among the units: its daemon reads it when it starts */
         Error *error;
 } Planner;
 

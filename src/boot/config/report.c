@@ -76,8 +76,7 @@ void report_sort(Report *report) {
         }
 }
 
-static const char *const levels[] = {
-        [REPORT_INFO] = "info", [REPORT_WARNING] = "warning", [REPORT_ERROR] = "error"};
+static const char *const levels[] = {[REPORT_INFO] = "info", [REPORT_WARNING] = "warning", [REPORT_ERROR] = "error"};
 
 static void format_ours(const ReportEntry *entry, Buffer *to) {
         if (entry->column)

@@ -25,11 +25,12 @@ static void test_openstack(void **state) {
         _cleanup_metadata_ Metadata metadata = {0};
 
         (void)state;
-        assert_int_equal(metadata_parse_openstack(
-                                 slice_from("{\"hostname\": \"a.b other\", \"public_keys\": {\"x\": \"ssh-rsa A\", \"y\": "
-                                            "\"ssh-rsa B\"}, \"network_config\": {\"content_path\": \"/content/0000\"}}"),
-                                 &metadata, NULL),
-                         0);
+        assert_int_equal(
+                metadata_parse_openstack(
+                        slice_from("{\"hostname\": \"a.b other\", \"public_keys\": {\"x\": \"ssh-rsa A\", \"y\": "
+                                   "\"ssh-rsa B\"}, \"network_config\": {\"content_path\": \"/content/0000\"}}"),
+                        &metadata, NULL),
+                0);
         assert_string_equal(metadata.hostname, "a.b");
         assert_int_equal(metadata.keys.length, 2);
         assert_string_equal(metadata.keys.items[1], "ssh-rsa B");
@@ -45,9 +46,12 @@ static void test_digitalocean(void **state) {
         (void)state;
         assert_int_equal(
                 metadata_parse_digitalocean(
-                        slice_from("{\"hostname\":\"drop\",\"public_keys\":[\"k1\",\"k2\"],\"interfaces\":{\"public\":[{"
-                                   "\"ipv4\":{\"ip_address\":\"1.2.3.4\"},\"ipv6\":{\"ip_address\":\"fe00::1\"}},{\"ipv4\":"
-                                   "{\"ip_address\":\"9.9.9.9\"}}],\"private\":[{\"ipv4\":{\"ip_address\":\"10.0.0.4\"}}]}}"),
+                        slice_from(
+                                "{\"hostname\":\"drop\",\"public_keys\":[\"k1\",\"k2\"],\"interfaces\":{\"public\":[{"
+                                "\"ipv4\":{\"ip_address\":\"1.2.3.4\"},\"ipv6\":{\"ip_address\":\"fe00::1\"}},{"
+                                "\"ipv4\":"
+                                "{\"ip_address\":\"9.9.9.9\"}}],\"private\":[{\"ipv4\":{\"ip_address\":\"10.0.0.4\"}}]}"
+                                "}"),
                         &metadata, NULL),
                 0);
         assert_string_equal(address(&metadata, ADDRESS_PUBLIC_IPV4), "1.2.3.4");
@@ -62,12 +66,11 @@ static void test_packet(void **state) {
 
         (void)state;
         assert_int_equal(
-                metadata_parse_packet(
-                        slice_from("{\"hostname\":\"p\",\"ssh_keys\":[\"k\"],\"network\":{\"addresses\":["
-                                   "{\"address\":\"1.1.1.1\",\"address_family\":4,\"public\":true},"
-                                   "{\"address\":\"10.1.1.1\",\"address_family\":4,\"public\":false},"
-                                   "{\"address\":\"2001::1\",\"address_family\":6,\"public\":true}]}}"),
-                        &metadata, NULL),
+                metadata_parse_packet(slice_from("{\"hostname\":\"p\",\"ssh_keys\":[\"k\"],\"network\":{\"addresses\":["
+                                                 "{\"address\":\"1.1.1.1\",\"address_family\":4,\"public\":true},"
+                                                 "{\"address\":\"10.1.1.1\",\"address_family\":4,\"public\":false},"
+                                                 "{\"address\":\"2001::1\",\"address_family\":6,\"public\":true}]}}"),
+                                      &metadata, NULL),
                 0);
         assert_string_equal(address(&metadata, ADDRESS_PUBLIC_IPV4), "1.1.1.1");
         assert_string_equal(address(&metadata, ADDRESS_PRIVATE_IPV4), "10.1.1.1");
@@ -88,7 +91,8 @@ static void test_address_that_is_none_does_not_count(void **state) {
 static void test_waagent(void **state) {
         static const char text[] =
                 "<?xml version='1.0'?><SharedConfig><Incarnation instance='me'/><Instances>"
-                "<Instance id='other' address='10.0.0.9'><InputEndpoints><Endpoint loadBalancedPublicAddress='9.9.9.9:22'/>"
+                "<Instance id='other' address='10.0.0.9'><InputEndpoints><Endpoint "
+                "loadBalancedPublicAddress='9.9.9.9:22'/>"
                 "</InputEndpoints></Instance>"
                 "<Instance id='me' address='10.0.0.5'><InputEndpoints><Endpoint loadBalancedPublicAddress=''/>"
                 "<Endpoint loadBalancedPublicAddress='1.2.3.4:22'/><Endpoint loadBalancedPublicAddress='5.6.7.8:22'/>"
@@ -103,24 +107,23 @@ static void test_waagent(void **state) {
 }
 
 static void test_last_url_of_the_command_line_counts(void **state) {
-        Slice found = cmdline_find_url(
-                slice_from("root=/dev/sda cloud-config-url=http://a cloud-config-url cloud_config_url=http://b?x=1 quiet\n"));
+        Slice found = cmdline_find_url(slice_from(
+                "root=/dev/sda cloud-config-url=http://a cloud-config-url cloud_config_url=http://b?x=1 quiet\n"));
 
         (void)state;
         assert_true(slice_equals(found, slice_from("http://b?x=1")));
         assert_null(cmdline_find_url(slice_from("cloud-config-urls=http://a")).data);
 }
 
-static const char ovf[] =
-        "<Environment xmlns:oe='http://schemas.dmtf.org/ovf/environment/1'><PropertySection>"
-        "<Property oe:key='guestinfo.hostname' oe:value='vm1'/>"
-        "<Property oe:key='guestinfo.dns.server.0' oe:value='8.8.8.8'/>"
-        "<Property oe:key='guestinfo.interface.0.name' oe:value='eth0'/>"
-        "<Property oe:key='guestinfo.interface.0.role' oe:value='private'/>"
-        "<Property oe:key='guestinfo.interface.0.ip.0.address' oe:value='10.0.0.2/24'/>"
-        "<Property oe:key='guestinfo.interface.1.role' oe:value='public'/>"
-        "<Property oe:key='guestinfo.interface.1.ip.0.address' oe:value='ff::1/64'/>"
-        "</PropertySection></Environment>";
+static const char ovf[] = "<Environment xmlns:oe='http://schemas.dmtf.org/ovf/environment/1'><PropertySection>"
+                          "<Property oe:key='guestinfo.hostname' oe:value='vm1'/>"
+                          "<Property oe:key='guestinfo.dns.server.0' oe:value='8.8.8.8'/>"
+                          "<Property oe:key='guestinfo.interface.0.name' oe:value='eth0'/>"
+                          "<Property oe:key='guestinfo.interface.0.role' oe:value='private'/>"
+                          "<Property oe:key='guestinfo.interface.0.ip.0.address' oe:value='10.0.0.2/24'/>"
+                          "<Property oe:key='guestinfo.interface.1.role' oe:value='public'/>"
+                          "<Property oe:key='guestinfo.interface.1.ip.0.address' oe:value='ff::1/64'/>"
+                          "</PropertySection></Environment>";
 
 static void test_ovf_environment(void **state) {
         _cleanup_string_list_ StringList properties = {0};
@@ -151,14 +154,10 @@ static void test_value_with_a_line_end_is_refused(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_openstack),
-                cmocka_unit_test(test_digitalocean),
-                cmocka_unit_test(test_packet),
-                cmocka_unit_test(test_address_that_is_none_does_not_count),
-                cmocka_unit_test(test_waagent),
-                cmocka_unit_test(test_last_url_of_the_command_line_counts),
-                cmocka_unit_test(test_ovf_environment),
-                cmocka_unit_test(test_value_with_a_line_end_is_refused),
+                cmocka_unit_test(test_openstack),       cmocka_unit_test(test_digitalocean),
+                cmocka_unit_test(test_packet),          cmocka_unit_test(test_address_that_is_none_does_not_count),
+                cmocka_unit_test(test_waagent),         cmocka_unit_test(test_last_url_of_the_command_line_counts),
+                cmocka_unit_test(test_ovf_environment), cmocka_unit_test(test_value_with_a_line_end_is_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,14 +8,15 @@
 #include "boot/config/multipart.h"
 #include "boot/config/plan.h"
 
-static const char message[] = "From: someone\r\n"
-                              "Content-Type: multipart/mixed;\r\n boundary=\"a b\"\r\n"
-                              "MIME-Version: 1.0\r\n\r\nfor old programs\r\n"
-                              "--a b\r\nContent-Type: text/cloud-config\r\n\r\n"
-                              "#cloud-config\r\nhostname: h\r\nwrite_files: [{path: /a, content: $private_ipv4}]\r\n\r\n"
-                              "--a b\r\nContent-Type: text/x-shellscript\r\nContent-Transfer-Encoding: Base64\r\n\r\n"
-                              "IyEvYmlu\r\nL3No\r\n"
-                              "--a b--\r\nepilogue\r\n";
+static const char message[] =
+        "From: someone\r\n"
+        "Content-Type: multipart/mixed;\r\n boundary=\"a b\"\r\n"
+        "MIME-Version: 1.0\r\n\r\nfor old programs\r\n"
+        "--a b\r\nContent-Type: text/cloud-config\r\n\r\n"
+        "#cloud-config\r\nhostname: h\r\nwrite_files: [{path: /a, content: $private_ipv4}]\r\n\r\n"
+        "--a b\r\nContent-Type: text/x-shellscript\r\nContent-Transfer-Encoding: Base64\r\n\r\n"
+        "IyEvYmlu\r\nL3No\r\n"
+        "--a b--\r\nepilogue\r\n";
 
 static void test_parts_are_taken_apart(void **state) {
         _cleanup_multipart_ Multipart multipart = {0};
@@ -54,7 +55,8 @@ static void test_damaged_messages_are_refused(void **state) {
         is_refused("Content-Type: multipart/mixed\n\n", "the Content-Type of the user-data names no boundary");
         is_refused(HEAD "nothing\n", "the user-data is to be of several parts, but none begins with --x");
         is_refused(HEAD "--x\n\n#cloud-config\n", "part 1 of the user-data has no end: the line --x-- is missing");
-        is_refused(HEAD "--x\nno header\n", "line 4: the headers of part 1 of the user-data do not end with an empty line");
+        is_refused(HEAD "--x\nno header\n",
+                   "line 4: the headers of part 1 of the user-data do not end with an empty line");
         is_refused(HEAD "--x\nContent-Transfer-Encoding: quoted-printable\n\n--x--\n",
                    "part 1 of the user-data has the encoding \"quoted-printable\": 7bit, 8bit, binary and base64 are "
                    "known");

@@ -75,31 +75,34 @@ static void test_debian_that_is_wrong(void **state) {
                    "line 1: eth0: the method \"ppp\" is unknown: static, dhcp, manual and loopback are known");
         is_refused(network_parse_debian, "iface eth0.x inet manual\n",
                    "line 1: eth0.x: the name of a VLAN must end with its number, as eth0.42 or vlan42");
-        is_refused(network_parse_debian, "iface ../../etc inet manual\n",
-                   "line 1: ../../etc: \"../../etc\" cannot be the name of a network interface: at most 15 characters, no "
-                   "blanks, no '/'");
+        is_refused(
+                network_parse_debian, "iface ../../etc inet manual\n",
+                "line 1: ../../etc: \"../../etc\" cannot be the name of a network interface: at most 15 characters, no "
+                "blanks, no '/'");
         is_refused(network_parse_debian, "iface a inet manual\nbond-slaves b\niface b inet manual\nbond-slaves a\n",
                    "network interfaces stand on each other in a circle, or more than 8 deep");
 }
 
 static void test_packet(void **state) {
         (void)state;
-        units_are(network_parse_packet,
-                  "{\"interfaces\":[{\"name\":\"enp1\",\"mac\":\"0C:c4:7a:00:00:01\"},{\"name\":\"enp2\"}],"
-                  "\"addresses\":[{\"address\":\"1.2.3.4\",\"netmask\":\"255.255.255.254\",\"gateway\":\"1.2.3.5\","
-                  "\"address_family\":4,\"public\":true},"
-                  "{\"address\":\"2604::2\",\"netmask\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe\",\"gateway\":\"2604::1\","
-                  "\"address_family\":6,\"public\":true},"
-                  "{\"address\":\"10.1.0.2\",\"netmask\":\"255.255.255.0\",\"gateway\":\"10.1.0.1\",\"address_family\":4,"
-                  "\"public\":false}]}",
-                  "== 00-bond0\n[NetDev]\nKind=bond\nName=bond0\nMACAddress=0c:c4:7a:00:00:01\n\n[Bond]\n"
-                  "DownDelaySec=.2\nLACPTransmitRate=fast\nMIIMonitorSec=.2\nMode=802.3ad\nUpDelaySec=.2\n"
-                  "[Match]\nName=bond0\nMACAddress=0c:c4:7a:00:00:01\n\n[Network]\nDNS=8.8.8.8\nDNS=8.8.4.4\n"
-                  "\n[Address]\nAddress=1.2.3.4/31\n\n[Address]\nAddress=2604::2/127\n\n[Address]\nAddress=10.1.0.2/24\n"
-                  "\n[Route]\nDestination=0.0.0.0/0\nGateway=1.2.3.5\n\n[Route]\nDestination=::/0\nGateway=2604::1\n"
-                  "\n[Route]\nDestination=10.0.0.0/8\nGateway=10.1.0.1\n"
-                  "== 00-enp1\n[Match]\nName=enp1\n\n[Network]\nBond=bond0\nDNS=8.8.8.8\nDNS=8.8.4.4\n"
-                  "== 01-enp2\n[Match]\nName=enp2\n\n[Network]\nBond=bond0\nDNS=8.8.8.8\nDNS=8.8.4.4\n");
+        units_are(
+                network_parse_packet,
+                "{\"interfaces\":[{\"name\":\"enp1\",\"mac\":\"0C:c4:7a:00:00:01\"},{\"name\":\"enp2\"}],"
+                "\"addresses\":[{\"address\":\"1.2.3.4\",\"netmask\":\"255.255.255.254\",\"gateway\":\"1.2.3.5\","
+                "\"address_family\":4,\"public\":true},"
+                "{\"address\":\"2604::2\",\"netmask\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe\",\"gateway\":\"2604::"
+                "1\","
+                "\"address_family\":6,\"public\":true},"
+                "{\"address\":\"10.1.0.2\",\"netmask\":\"255.255.255.0\",\"gateway\":\"10.1.0.1\",\"address_family\":4,"
+                "\"public\":false}]}",
+                "== 00-bond0\n[NetDev]\nKind=bond\nName=bond0\nMACAddress=0c:c4:7a:00:00:01\n\n[Bond]\n"
+                "DownDelaySec=.2\nLACPTransmitRate=fast\nMIIMonitorSec=.2\nMode=802.3ad\nUpDelaySec=.2\n"
+                "[Match]\nName=bond0\nMACAddress=0c:c4:7a:00:00:01\n\n[Network]\nDNS=8.8.8.8\nDNS=8.8.4.4\n"
+                "\n[Address]\nAddress=1.2.3.4/31\n\n[Address]\nAddress=2604::2/127\n\n[Address]\nAddress=10.1.0.2/24\n"
+                "\n[Route]\nDestination=0.0.0.0/0\nGateway=1.2.3.5\n\n[Route]\nDestination=::/0\nGateway=2604::1\n"
+                "\n[Route]\nDestination=10.0.0.0/8\nGateway=10.1.0.1\n"
+                "== 00-enp1\n[Match]\nName=enp1\n\n[Network]\nBond=bond0\nDNS=8.8.8.8\nDNS=8.8.4.4\n"
+                "== 01-enp2\n[Match]\nName=enp2\n\n[Network]\nBond=bond0\nDNS=8.8.8.8\nDNS=8.8.4.4\n");
         is_refused(network_parse_packet, "{\"interfaces\":[]}", "it names no interfaces");
         is_refused(network_parse_packet, "<html>", "it is no JSON object");
 }
@@ -110,7 +113,8 @@ static void test_vmware(void **state) {
                   "dns.server.0=1.1.1.1\ndns.domain.0=a.b\ndns.domain.1=c\ninterface.0.mac=00:11:22:33:44:55\n"
                   "interface.0.ip.0.address=10.0.0.2/8\ninterface.0.route.0.gateway=10.0.0.1\n"
                   "interface.0.route.0.destination=0.0.0.0/0\ninterface.1.name=eth1\ninterface.1.dhcp=yes\n",
-                  "== 00-00:11:22:33:44:55\n[Match]\nMACAddress=00:11:22:33:44:55\n\n[Network]\nDomains=a.b c\nDNS=1.1.1.1\n"
+                  "== 00-00:11:22:33:44:55\n[Match]\nMACAddress=00:11:22:33:44:55\n\n[Network]\nDomains=a.b "
+                  "c\nDNS=1.1.1.1\n"
                   "\n[Address]\nAddress=10.0.0.2/8\n\n[Route]\nDestination=0.0.0.0/0\nGateway=10.0.0.1\n"
                   "== 00-eth1\n[Match]\nName=eth1\n\n[Network]\nDHCP=true\n");
         is_refused(network_parse_vmware, "interface.0.name=e\ninterface.0.route.0.gateway=1.1.1.1\n",
@@ -120,8 +124,10 @@ static void test_vmware(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_debian_static_interface), cmocka_unit_test(test_debian_bond_and_vlan),
-                cmocka_unit_test(test_debian_that_is_wrong),    cmocka_unit_test(test_packet),
+                cmocka_unit_test(test_debian_static_interface),
+                cmocka_unit_test(test_debian_bond_and_vlan),
+                cmocka_unit_test(test_debian_that_is_wrong),
+                cmocka_unit_test(test_packet),
                 cmocka_unit_test(test_vmware),
         };
 

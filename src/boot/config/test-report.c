@@ -59,7 +59,8 @@ static void test_ours_has_columns_and_the_way_out(void **state) {
                   "line 2, column 10: warning: unrecognized key \"unit\"; did you mean \"units\"?\n"
                   "line 2, column 27: warning: unrecognized key \"naem\"; did you mean \"name\"?\n"
                   "line 2, column 37: warning: unrecognized key \"frobnicate\"; nothing comes of it: take it out\n"
-                  "line 3, column 1: warning: incorrect type for \"hostname\" (want string); write one text, in quotes if "
+                  "line 3, column 1: warning: incorrect type for \"hostname\" (want string); write one text, in quotes "
+                  "if "
                   "in doubt\n");
 }
 
@@ -77,7 +78,8 @@ static void test_strict_refuses_what_is_a_warning(void **state) {
         refuses("#cloud-config\ncoreos: {etcd2: {name: a}}\n", NULL);
         refuses("#cloud-config\nwrite_files: [{path: /usr/x}]\n", NULL);
         refuses("#cloud-config\nhostname: a\nhostname: b\nx: 1\n",
-                "line 2, column 1: warning: key \"hostname\" stands here and again below; only the last one counts; take "
+                "line 2, column 1: warning: key \"hostname\" stands here and again below; only the last one counts; "
+                "take "
                 "one of them out (and 1 more, which \"faering boot validate\" shows)");
 }
 
@@ -92,8 +94,9 @@ static void test_discovery_urls(void **state) {
         _cleanup_string_list_ StringList urls = {0};
 
         (void)state;
-        assert_int_equal(report_discovery_urls(slice_from("#cloud-config\ncoreos: {etcd2: {discovery: http://a/b}}\n"), &urls),
-                         0);
+        assert_int_equal(
+                report_discovery_urls(slice_from("#cloud-config\ncoreos: {etcd2: {discovery: http://a/b}}\n"), &urls),
+                0);
         assert_int_equal(urls.length, 1);
         assert_string_equal(urls.items[0], "http://a/b");
 }
@@ -140,8 +143,7 @@ static void test_equal_keys_are_told(void **state) {
         static const char text[] = "#cloud-config\nhostname: a\nhostname: b\n";
 
         (void)state;
-        ours_is(text,
-                  "line 2: warning: key \"hostname\" stands here and again below; only the last one counts\n");
+        ours_is(text, "line 2: warning: key \"hostname\" stands here and again below; only the last one counts\n");
         report_is(REPORT_THEIRS, text, "");
         both("#cloud-config\ncoreos:\n  update: &u {group: a}\n  locksmith: {<<: *u, group: b}\n", "");
 }

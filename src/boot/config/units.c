@@ -217,8 +217,9 @@ int plan_units(Planner *planner) {
 
 /* A script is kept, and run by a unit of its own that nobody waits for. bash runs it whatever its first line says. */
 int plan_script(Planner *planner, Slice script) {
-        _cleanup_free_ char *name = planner->scripts++ ? str_printf("%s-%u", planner->facts->script_name, planner->scripts)
-                                                       : strdup(planner->facts->script_name);
+        _cleanup_free_ char *name = planner->scripts++
+                                            ? str_printf("%s-%u", planner->facts->script_name, planner->scripts)
+                                            : strdup(planner->facts->script_name);
         _cleanup_free_ char *workspace = path_clean(slice_from(planner->facts->workspace));
         _cleanup_free_ char *path = str_printf("%s/scripts/%s", workspace, name);
         _cleanup_free_ char *unit = str_printf("coreos-cloudinit-%s.service", name);

@@ -45,10 +45,11 @@ static bool fits_field(Slice text) {
 static int check_name(Planner *planner, unsigned line, const char *what, Slice name) {
         if (!fits_field(name) || name.length > NAME_MAX_BYTES || name.data[0] == '-' || name.data[0] == '.' ||
             memchr(name.data, '/', name.length) || memchr(name.data, ' ', name.length))
-                return error_set(planner->error, -EINVAL,
-                                 "line %u: \"%.*s\" cannot be the name of a %s: no blanks, ':' or '/', no '-' or '.' in "
-                                 "front",
-                                 line, (int)min_of(name.length, (size_t)64), name.data, what);
+                return error_set(
+                        planner->error, -EINVAL,
+                        "line %u: \"%.*s\" cannot be the name of a %s: no blanks, ':' or '/', no '-' or '.' in "
+                        "front",
+                        line, (int)min_of(name.length, (size_t)64), name.data, what);
         return 0;
 }
 
@@ -68,10 +69,8 @@ typedef struct UserOption {
 } UserOption;
 
 static int add_text_options(Planner *planner, const ConfigNode *user, StringList *options) {
-        static const UserOption texts[] = {{"gecos", "--comment"},
-                                           {"homedir", "--home-dir"},
-                                           {"primary_group", "--gid"},
-                                           {"shell", "--shell"}};
+        static const UserOption texts[] = {
+                {"gecos", "--comment"}, {"homedir", "--home-dir"}, {"primary_group", "--gid"}, {"shell", "--shell"}};
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(texts) && r >= 0; i++) {
@@ -142,7 +141,7 @@ static int collect_keys(json_t *json, StringList *keys) {
         size_t i;
         int r = 0;
 
-        json_array_foreach(json, i, one) {
+        json_array_foreach (json, i, one) {
                 const char *key = json_string_value(json_object_get(one, "key"));
 
                 if (r >= 0 && key)
