@@ -4,31 +4,41 @@
 
 enum { PAUSE_FIRST_MSEC = 100, PAUSE_MAX_MSEC = 5000 };
 
-/* The scheme and the host: an URL may have a token in its path or query, and this goes to logs. */
-static Slice url_shown(const char *url) {
+int fetch_format_url(const char *url, Buffer *to) {
         const char *host = strstr(url, "://");
-        size_t length = host ? (size_t)(host - url) + 3 : 0;
+        size_t authority, path;
+        const char *at;
 
-        return (Slice){url, host ? length + strcspn(url + length, "/?#") : strcspn(url, "/?#")};
+        host = host ? host + 3 : url;
+        authority = strcspn(host, "/?#");
+        at = memrchr(host, '@', authority);
+        path = strcspn(host + authority, "?#");
+        (void)buffer_append(to, url, (size_t)(host - url));
+        if (at) {
+                authority -= (size_t)(at + 1 - host);
+                host = at + 1;
+        }
+        return buffer_append(to, host, authority + path);
 }
 
 int fetch_once(Fetch *fetch, const char *url, const char *header, size_t max, Buffer *to, Error *error) {
+        _cleanup_buffer_ Buffer shown = BUFFER_INIT;
         size_t before = buffer_length(to);
-        Slice shown = url_shown(url);
         unsigned status = 0;
         int r;
 
+        if (fetch_format_url(url, &shown) < 0 || !buffer_string(&shown))
+                return -ENOMEM;
         if (!str_starts_with(url, "http://") && !str_starts_with(url, "https://"))
-                return error_set(error, -EINVAL, "\"%.*s\" is no URL that begins with http:// or https://",
-                                 (int)min_of(shown.length, (size_t)256), shown.data);
+                return error_set(error, -EINVAL, "\"%s\" is no URL that begins with http:// or https://",
+                                 buffer_string(&shown));
         r = fetch->ops->get(fetch, url, header, max, to, &status, error);
         if (r >= 0 && status / 100 == 2)
                 return 0;
         buffer_truncate(to, before);
         if (r < 0)
                 return r;
-        return error_set(error, status / 100 == 4 ? -ENOENT : -EIO, "%.*s answered %u",
-                         (int)min_of(shown.length, (size_t)256), shown.data, status);
+        return error_set(error, status / 100 == 4 ? -ENOENT : -EIO, "%s answered %u", buffer_string(&shown), status);
 }
 
 static bool is_worth_a_retry(int r) {

@@ -78,8 +78,10 @@ int boot_session_open(const char *root, BootSession *session, Error *error) {
 
         *session = (BootSession){
                 .files.fd = -1, .key_name = session->key_name, .network = session->network, .strict = session->strict};
-        session->root = strdup(root);
-        r = session->root ? root_files_open(root, &session->files, error) : -ENOMEM;
+        r = root_files_open(root, &session->files, error);
+        session->root = r >= 0 ? realpath(root, NULL) : NULL; /* useradd wants the whole path */
+        if (r >= 0 && !session->root)
+                r = error_set_errno(error, -errno, "cannot find the root %s", root);
         root_accounts_init(&session->accounts, &session->files, session->root);
         if (r >= 0)
                 r = take_environment_file(session, error);
@@ -115,10 +117,11 @@ static int take_user_data(BootSession *session, Slice bytes, Error *error) {
 }
 
 int boot_session_fetch(BootSession *session, const Datasource *source, Fetch *fetch, Error *error) {
-        _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
+        _cleanup_buffer_ Buffer bytes = BUFFER_INIT, shown = BUFFER_INIT;
         int r;
 
-        session->source = source->location[0] ? strdup(source->location) : strdup(source->kind->name);
+        (void)fetch_format_url(source->location[0] ? source->location : source->kind->name, &shown);
+        session->source = buffer_steal_string(&shown, NULL);
         if (!session->source)
                 return -ENOMEM;
         r = source->kind->user_data(source, fetch, &bytes, error);

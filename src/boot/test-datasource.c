@@ -152,7 +152,7 @@ static void test_tries_come_to_an_end(void **state) {
         (void)state;
         fake_fetch_init(&fetch, pages);
         assert_int_equal(fetch_retry(&fetch.base, ROOT "", NULL, 10, &text, &error), -EIO);
-        assert_string_equal(error.text, "given up after 15 tries: http://m answered 500");
+        assert_string_equal(error.text, "given up after 15 tries: http://m/ answered 500");
         assert_int_equal(fetch.gets, FETCH_TRIES);
         assert_int_equal(buffer_length(&text), 0);
 }
@@ -165,8 +165,9 @@ static void test_what_is_not_there_is_not_tried_again(void **state) {
 
         (void)state;
         fake_fetch_init(&fetch, pages);
-        assert_int_equal(fetch_retry(&fetch.base, ROOT "no?token=secret", NULL, 10, &text, &error), -ENOENT);
-        assert_string_equal(error.text, "http://m answered 404");
+        assert_int_equal(fetch_retry(&fetch.base, "http://user:word@m/no?token=secret", NULL, 10, &text, &error),
+                         -ENOENT);
+        assert_string_equal(error.text, "http://m/no answered 404");
         assert_int_equal(fetch_retry(&fetch.base, ROOT "big", NULL, 10, &text, NULL), -EMSGSIZE);
         assert_int_equal(fetch.gets, 2);
         assert_int_equal(fetch_retry(&fetch.base, "file:///etc/passwd", NULL, 10, &text, NULL), -EINVAL);

@@ -241,8 +241,9 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
         case STEP_USER:
                 return buffer_printf(to, "have the user %s%s", step->user, step->text ? ", with a password" : "");
         case STEP_KEYS:
-                return buffer_printf(to, "authorize SSH keys %s for the user %s%s%s", step->key_name, step->user,
-                                     step->url ? " from " : "", step->url ?: "");
+                return buffer_printf(to, "authorize SSH keys %s for the user %s%s%.*s", step->key_name, step->user,
+                                     step->url ? " from " : "", step->url ? (int)strcspn(step->url, "?") : 0,
+                                     step->url ?: "");
         case STEP_FILE:
                 return buffer_printf(to, "write %s (%zu bytes, mode %04o%s%s)", step->path, step->text_length,
                                      step->mode, step->owner ? ", owner " : "", step->owner ?: "");
