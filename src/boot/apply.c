@@ -32,9 +32,8 @@ static bool plan_makes_user(const BootPlan *plan, const char *owner) {
 
 static int find_owner(Apply *apply, const Step *step, FileOwner *ret) {
         BootFiles *files = apply->machine->files;
-        int r = files->ops->find_owner(files, step->owner, ret, apply->error);
 
-        return r < 0 ? error_prefix(apply->error, r, "line %u: owner of %s", step->line, step->path) : 0;
+        return files->ops->find_owner(files, step->owner, ret, apply->error);
 }
 
 static int find_owners(Apply *apply) {
@@ -49,7 +48,7 @@ static int find_owners(Apply *apply) {
                 r = find_owner(apply, step, &owner->ids);
                 owner->later = r == -ENOENT && plan_makes_user(apply->plan, step->owner);
                 if (r < 0 && !owner->later)
-                        return r;
+                        return error_prefix(apply->error, r, "line %u: owner of %s", step->line, step->path);
         }
         return 0;
 }
@@ -76,8 +75,11 @@ static int apply_user(Apply *apply, const Step *step, Buffer *result) {
 
 static int apply_file(Apply *apply, const Step *step, Owner *owner) {
         BootFiles *files = apply->machine->files;
-        int r = owner->later ? find_owner(apply, step, &owner->ids) : 0;
+        int r;
 
+        if (owner->later && apply->machine->looking)
+                return 0;
+        r = owner->later ? find_owner(apply, step, &owner->ids) : 0;
         return r < 0 ? r
                      : files->ops->write(files, step->path, (Slice){step->text, step->text_length}, step->mode,
                                          owner->ids, apply->error);

@@ -139,7 +139,8 @@ void fake_machine_init(FakeMachine *machine) {
         static const UnitManagerOps units = {"fake", fake_enable, fake_reload, fake_command, fake_await, fake_free};
 
         *machine = (FakeMachine){.files = {&files}, .accounts = {&accounts}, .units = {&units}};
-        machine->machine = (BootMachine){&machine->files, &machine->accounts, &machine->units};
+        machine->machine =
+                (BootMachine){.files = &machine->files, .accounts = &machine->accounts, .units = &machine->units};
 }
 
 void fake_machine_deinit(FakeMachine *machine) {

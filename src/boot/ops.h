@@ -113,4 +113,5 @@ typedef struct BootMachine {
         BootFiles *files;
         BootAccounts *accounts;
         UnitManager *units;
+        bool looking; /* nothing is changed: users that the plan makes do not come */
 } BootMachine;

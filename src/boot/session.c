@@ -309,7 +309,8 @@ static void on_ended(void *userdata, const Step *step, int r, const char *result
 
 static int carry_out(BootSession *session, UnitManager *manager, Listener *listener, ApplyCount *count, Error *error) {
         static const ApplyEvents events = {.done = on_done, .ready = on_ready, .ended = on_ended};
-        const BootMachine machine = {&session->files.base, &session->accounts.base, manager};
+        const BootMachine machine = {
+                .files = &session->files.base, .accounts = &session->accounts.base, .units = manager};
 
         return boot_apply(&session->plan, &machine, BOOT_UNITS_WAIT, &events, listener, count, error);
 }
@@ -341,7 +342,7 @@ int boot_session_apply(BootSession *session, const ApplyEvents *events, void *us
 
 int boot_session_look(BootSession *session, const ApplyEvents *events, void *userdata, Error *error) {
         _cleanup_unit_manager_ UnitManager *manager = NULL;
-        BootMachine machine = {&session->files.base, &session->accounts.base, NULL};
+        BootMachine machine = {.files = &session->files.base, .accounts = &session->accounts.base, .looking = true};
         int r;
 
         session->files.dry = true;

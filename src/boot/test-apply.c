@@ -213,6 +213,25 @@ static void test_users_come_before_files_and_may_own_them(void **state) {
         assert_ptr_equal(strstr(buffer_string(&machine.journal), expected), buffer_string(&machine.journal));
 }
 
+/* The file's owner is not there, and will not be: nothing is made. */
+static void test_looking_does_not_ask_for_users_of_the_plan(void **state) {
+        _cleanup_fake_machine_ FakeMachine machine;
+        Error error = ERROR_NONE;
+        Seen seen;
+
+        (void)state;
+        fake_machine_init(&machine);
+        machine.machine.looking = true;
+        assert_int_equal(apply(&machine, users, &seen, NULL, &error), 0);
+        assert_null(strstr(buffer_string(&machine.journal), "write /a"));
+        fake_machine_deinit(&machine);
+        fake_machine_init(&machine);
+        machine.user = "elroy"; /* is there, so it is not made, but owns nothing that the fake knows */
+        assert_int_equal(apply(&machine, users, &seen, NULL, &error), -ENOENT);
+        assert_string_equal(error.text,
+                            "line 9: cannot write /a (1 bytes, mode 4755, owner elroy): there is no user \"elroy\"");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_steps_are_done_in_order),
@@ -224,6 +243,7 @@ int main(void) {
                 cmocka_unit_test(test_script_is_not_waited_for),
                 cmocka_unit_test(test_units_are_waited_for_only_when_all_are_asked_for),
                 cmocka_unit_test(test_users_come_before_files_and_may_own_them),
+                cmocka_unit_test(test_looking_does_not_ask_for_users_of_the_plan),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

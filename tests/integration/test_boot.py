@@ -123,6 +123,13 @@ def test_users() -> None:
     assert machine.output.rstrip().endswith("nothing had to be changed: the machine is so already")
 
 
+def test_plan_with_users_changes_nothing() -> None:
+    machine = run_inside(USERS, show=["/etc/passwd"], command=[str(CLI), "boot", "plan", "/var/lib/faering/boot/user-data"])
+    assert machine.code == 0, machine.output
+    assert "have the user elroy, with a password\n" in machine.output and "write /home/other/tool" in machine.output
+    assert "elroy" not in machine.files["/etc/passwd"] and "$6$" not in machine.output
+
+
 def test_password_is_in_no_process_list() -> None:
     """chpasswd is a program of the test's own here, which says with what it was called."""
     machine = run_inside("#cloud-config\nusers: [{name: a, passwd: $6$secret}]\n", show=["/run/called"],
