@@ -13,7 +13,8 @@ typedef struct ApplyEvents {
         void (*done)(void *userdata, const Step *step, int r, const char *result);
         /* May be NULL. Every step is done, every command asked for. */
         void (*ready)(void *userdata);
-        /* May be NULL: nobody waits for units then. A command has ended, or still goes on (UNIT_COMMAND_PENDING). */
+        /* May be NULL: nobody waits for units then. A command has ended, or still goes on (UNIT_COMMAND_PENDING);
+         * `result` then says why that is not known, if it is not. */
         void (*ended)(void *userdata, const Step *step, int r, const char *result);
 } ApplyEvents;
 

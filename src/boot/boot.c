@@ -48,9 +48,10 @@ static void on_ended(void *userdata, const Step *step, int r, const char *result
         const char *line = step_text(step, &text);
 
         (void)userdata;
-        if (r == UNIT_COMMAND_PENDING)
-                log_warning("%s: goes on after %d seconds%s%s", line, (int)(BOOT_UNITS_WAIT / USEC_PER_SEC),
-                            *result ? ": " : "", result);
+        if (r == UNIT_COMMAND_PENDING && *result)
+                log_warning("%s: it is not known how it went: %s", line, result);
+        else if (r == UNIT_COMMAND_PENDING)
+                log_warning("%s: goes on after %d seconds", line, (int)(BOOT_UNITS_WAIT / USEC_PER_SEC));
         else if (r == UNIT_COMMAND_FAILED)
                 log_warning("%s: %s", line, result);
         else

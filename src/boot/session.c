@@ -301,7 +301,7 @@ static void on_ended(void *userdata, const Step *step, int r, const char *result
         json_begin_object(&json);
         json_field_string(&json, "unit", step->unit);
         json_field_string(&json, "action", step->action);
-        json_field_string(&json, "result", r == UNIT_COMMAND_PENDING ? "goes on" : result);
+        json_field_string(&json, "result", r == UNIT_COMMAND_PENDING && !*result ? "goes on" : result);
         json_end_object(&json);
         if (listener->events->ended)
                 listener->events->ended(listener->userdata, step, r, result);

@@ -126,8 +126,8 @@ static void on_ended(void *userdata, const Step *step, int r, const char *result
 
         (void)userdata;
         (void)boot_plan_format_step(step, &text);
-        if (r == UNIT_COMMAND_PENDING)
-                result = *result ? result : "goes on; look at it later";
+        if (r == UNIT_COMMAND_PENDING && !*result)
+                result = "goes on; look at it later";
         printf("%s: %s\n", buffer_string(&text) ?: "", result);
         if (r == UNIT_COMMAND_FAILED)
                 printf("  faering boot went on: a unit that fails does not end it\n");

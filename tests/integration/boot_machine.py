@@ -22,6 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     requests: list[str] = []
     answers: dict[str, list] = {}
+    until_ready: list[str] = []  # goes on until faering-boot has said that it is ready
 
     def do_GET(self) -> None:  # noqa: N802, the name is the library's
         self.answer()
@@ -31,6 +32,11 @@ class Handler(BaseHTTPRequestHandler):
         self.answer()
 
     def answer(self) -> None:
+        if self.path in self.until_ready and "READY" not in self.requests:
+            self.answers[self.path] = [200, {"active": "activating"}]
+        elif self.path in self.until_ready:
+            self.answers.pop(self.path, None)
+            self.until_ready.remove(self.path)
         status, answer = self.answers.get(self.path, [200, {"active": "active", "sub": "running", "result": "success", "load": "loaded"}])
         body = json.dumps(answer).encode()
         self.send_response(status)
@@ -43,6 +49,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_arguments: object) -> None:
         pass
+
+
+def hear_ready(notify: socket.socket) -> None:
+    """A word on $NOTIFY_SOCKET; what comes with it (the barrier) is closed by not being taken."""
+    while True:
+        if b"READY=1" in notify.recv(4096).split(b"\n"):
+            Handler.requests.append("READY")
 
 
 def main() -> None:
@@ -63,7 +76,14 @@ def main() -> None:
         Handler.answers = order["answers"]
         server = UnixStreamServer("/run/faering/init.sock", Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    done = subprocess.run(order["command"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=WAIT_SECONDS)
+    env = dict(os.environ)
+    if order["until_ready"]:
+        Handler.until_ready = order["until_ready"]
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify.bind("/run/notify")
+        threading.Thread(target=hear_ready, args=[notify], daemon=True).start()
+        env["NOTIFY_SOCKET"] = "/run/notify"
+    done = subprocess.run(order["command"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=WAIT_SECONDS)
     files = {path: Path(path).read_text() for path in order["show"] if Path(path).exists()}
     json.dump({"code": done.returncode, "output": done.stdout, "requests": Handler.requests, "files": files,
                "hostname": socket.gethostname()}, sys.stdout)

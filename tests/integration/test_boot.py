@@ -25,8 +25,8 @@ class Machine:
 
 
 def run_inside(user_data: str, *, answers: dict[str, tuple[int, object]] | None = None, init: bool = True, env: dict[str, str] | None = None,
-               command: list[str] | None = None, show: list[str] | None = None) -> Machine:
-    order = {"user_data": user_data, "answers": answers or {}, "init": init, "show": show or [],
+               command: list[str] | None = None, show: list[str] | None = None, until_ready: list[str] | None = None) -> Machine:
+    order = {"user_data": user_data, "answers": answers or {}, "init": init, "show": show or [], "until_ready": until_ready or [],
              "command": command or [str(BOOT), "-from-file", "/var/lib/faering/boot/user-data"]}
     clean = {key: value for key, value in os.environ.items() if not key.startswith("COREOS_")}
     done = subprocess.run(["unshare", "--mount", "--uts", "--propagation", "private", sys.executable,
@@ -78,6 +78,15 @@ def test_unit_that_fails_does_not_end_it() -> None:
     assert machine.code == 0, machine.output
     assert "start bad.service: failed: exit-code" in machine.output
     assert machine.requests == ["/faering/v1/units/bad.service/start?wait=0", "/faering/v1/units/b%40x.service/reload?wait=0"]
+
+
+def test_unit_that_waits_for_the_boot_does_not_hold_it_up() -> None:
+    machine = run_inside("#cloud-config\ncoreos:\n  units:\n    - {name: slow.service, command: start}\n    - {name: b.service, command: start}\n",
+                         until_ready=["/faering/v1/units/slow.service"], show=["/var/lib/faering/boot/state.json"])
+    assert machine.code == 0, machine.output
+    assert machine.requests[:3] == ["/faering/v1/units/slow.service/start?wait=0", "/faering/v1/units/b.service/start?wait=0", "READY"]
+    assert json.loads(machine.files["/var/lib/faering/boot/state.json"])["units"] == [
+        {"unit": "slow.service", "action": "start", "result": "done"}, {"unit": "b.service", "action": "start", "result": "done"}]
 
 
 def test_host_name_and_script() -> None:
@@ -186,7 +195,7 @@ def test_verbs(tmp_path: Path) -> None:
     assert faering("validate", str(bad)).stdout == 'line 2, column 1: warning: unrecognized key "hostnam"; did you mean "hostname"?\n'
     assert faering("validate", str(bad)).returncode == 1
     steps = json.loads(faering("plan", "-o", "json", "--root", str(tmp_path), str(example)).stdout)["steps"]
-    assert steps[-1].items() >= {"step": "command", "unit": "fleet.service", "action": "start"}.items()
+    assert {**steps[-1], "line": 0, "same": False} == {"step": "command", "line": 0, "unit": "fleet.service", "action": "start", "same": False}
     assert faering("status", "--root", str(tmp_path)).stdout == "nothing was applied yet\n"
     assert faering("apply", "--root", str(tmp_path), str(example)).returncode == 0
     assert faering("status", "--root", str(tmp_path)).stdout.startswith("outcome  applied\n")
