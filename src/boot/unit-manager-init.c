@@ -138,18 +138,22 @@ static int judge_state(const Answer *answer, const char *unit, Buffer *result, E
         return 0;
 }
 
-static void on_again(uv_timer_t *timer) {
-        uv_close((uv_handle_t *)timer, NULL);
+static void on_passed(uv_timer_t *timer) {
+        *(bool *)timer->data = true;
 }
 
+/* The loop has a connection that is kept, too: only the timer says when it is over. */
 static void let_pass(uv_loop_t *loop, uint64_t msec) {
+        bool passed = false;
         uv_timer_t timer;
 
         (void)uv_timer_init(loop, &timer);
-        (void)uv_timer_start(&timer, on_again, msec, 0);
-        while (uv_is_active((uv_handle_t *)&timer) || uv_is_closing((uv_handle_t *)&timer))
-                if (uv_run(loop, UV_RUN_ONCE) == 0)
-                        break;
+        timer.data = &passed;
+        (void)uv_timer_start(&timer, on_passed, msec, 0);
+        while (!passed)
+                (void)uv_run(loop, UV_RUN_ONCE);
+        uv_close((uv_handle_t *)&timer, NULL);
+        (void)uv_run(loop, UV_RUN_NOWAIT); /* `timer` is the loop's no more after that */
 }
 
 static int init_await(UnitManager *base, const char *unit, Usec *left, Buffer *result, Error *error) {

@@ -22,7 +22,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     requests: list[str] = []
     answers: dict[str, list] = {}
-    until_ready: list[str] = []  # goes on until faering-boot has said that it is ready
+    asked: dict[str, int] = {}
+    until_ready: list[str] = []  # goes on until faering-boot has said that it is ready, and was asked a few times more
 
     def do_GET(self) -> None:  # noqa: N802, the name is the library's
         self.answer()
@@ -32,7 +33,8 @@ class Handler(BaseHTTPRequestHandler):
         self.answer()
 
     def answer(self) -> None:
-        if self.path in self.until_ready and "READY" not in self.requests:
+        asked = self.asked[self.path] = self.asked.get(self.path, 0) + 1
+        if self.path in self.until_ready and ("READY" not in self.requests or asked < 4):
             self.answers[self.path] = [200, {"active": "activating"}]
         elif self.path in self.until_ready:
             self.answers.pop(self.path, None)
