@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <limits.h>
 #include <linux/openat2.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "boot/run-program.h"
 
 #define TEMPORARY_NAME ".faering-boot.new~"
 
@@ -18,6 +19,10 @@ static int open_below(int root, const char *path, int flags) {
         long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 
         return fd < 0 ? -errno : (int)fd;
+}
+
+int root_files_open_below(const RootFiles *files, const char *path, int flags) {
+        return open_below(files->fd, path, flags);
 }
 
 int root_files_read(const RootFiles *files, const char *path, size_t max, Buffer *to, Error *error) {
@@ -87,6 +92,57 @@ static int open_parent(int root, const char *path, int *ret_fd, const char **ret
         return 0;
 }
 
+/* The same, but nothing is made. -ENOENT: it is not there. */
+static int find_parent(int root, const char *path, int *ret_fd, const char **ret_name) {
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *folder = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+        int fd = folder ? open_below(root, folder, O_PATH | O_DIRECTORY) : -ENOMEM;
+
+        if (fd < 0)
+                return fd;
+        *ret_fd = fd;
+        *ret_name = slash + 1;
+        return 0;
+}
+
+/* ---- what is there already ---- */
+
+static bool has_owner(const struct stat *status, FileOwner owner) {
+        return status->st_uid == (owner.user == BOOT_FILE_KEEP ? geteuid() : owner.user) &&
+               status->st_gid == (owner.group == (gid_t)BOOT_FILE_KEEP ? getegid() : owner.group);
+}
+
+static bool has_text(int fd, Slice text) {
+        char piece[4096];
+
+        while (text.length > 0) {
+                ssize_t n = read(fd, piece, min_of(sizeof(piece), text.length));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0 || memcmp(piece, text.data, (size_t)n) != 0)
+                        return false;
+                text.data += n;
+                text.length -= (size_t)n;
+        }
+        return read(fd, piece, 1) == 0;
+}
+
+bool root_files_is_same(int folder, const char *name, Slice text, mode_t mode, FileOwner owner) {
+        _cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        struct stat status;
+
+        return fd >= 0 && fstat(fd, &status) >= 0 && S_ISREG(status.st_mode) && (status.st_mode & 07777) == mode &&
+               (size_t)status.st_size == text.length && has_owner(&status, owner) && has_text(fd, text);
+}
+
+static bool is_link_to(int folder, const char *name, const char *target) {
+        char have[4096];
+        ssize_t n = readlinkat(folder, name, have, sizeof(have));
+
+        return n >= 0 && slice_equals((Slice){have, (size_t)n}, slice_from(target));
+}
+
 /* ---- writing ---- */
 
 static int write_all(int fd, Slice text) {
@@ -115,32 +171,49 @@ static int fill(int fd, Slice text, mode_t mode, FileOwner owner) {
         return r;
 }
 
-static int files_write(BootFiles *base, const char *path, Slice text, mode_t mode, FileOwner owner, Error *error) {
-        RootFiles *files = container_of(base, RootFiles, base);
-        _cleanup_close_ int folder = -1, fd = -1;
-        const char *name;
-        int r = open_parent(files->fd, path, &folder, &name, error);
+int root_files_fill(int folder, const char *name, Slice text, mode_t mode, FileOwner owner) {
+        _cleanup_close_ int fd = -1;
+        int r;
 
-        if (r < 0)
-                return r;
         (void)unlinkat(folder, TEMPORARY_NAME, 0); /* of a run that was cut off */
         fd = openat(folder, TEMPORARY_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
-                return error_set_errno(error, -errno, "cannot make a file beside %s", path);
+                return -errno;
         r = fill(fd, text, mode, owner);
         if (r >= 0 && renameat(folder, TEMPORARY_NAME, folder, name) < 0)
                 r = -errno;
-        if (r >= 0)
+        if (r < 0)
+                (void)unlinkat(folder, TEMPORARY_NAME, 0);
+        return r;
+}
+
+static int files_write(BootFiles *base, const char *path, Slice text, mode_t mode, FileOwner owner, Error *error) {
+        RootFiles *files = container_of(base, RootFiles, base);
+        _cleanup_close_ int have = -1, folder = -1;
+        const char *name;
+        int r;
+
+        if (find_parent(files->fd, path, &have, &name) >= 0 && root_files_is_same(have, name, text, mode, owner))
+                return BOOT_SAME;
+        if (files->dry)
                 return 0;
-        (void)unlinkat(folder, TEMPORARY_NAME, 0);
-        return error_set_errno(error, r, "cannot write %s", path);
+        r = open_parent(files->fd, path, &folder, &name, error);
+        if (r < 0)
+                return r;
+        r = root_files_fill(folder, name, text, mode, owner);
+        return r < 0 ? error_set_errno(error, r, "cannot write %s", path) : 0;
 }
 
 int root_files_link(const RootFiles *files, const char *path, const char *target, Error *error) {
-        _cleanup_close_ int folder = -1;
+        _cleanup_close_ int have = -1, folder = -1;
         const char *name;
-        int r = open_parent(files->fd, path, &folder, &name, error);
+        int r;
 
+        if (find_parent(files->fd, path, &have, &name) >= 0 && is_link_to(have, name, target))
+                return BOOT_SAME;
+        if (files->dry)
+                return 0;
+        r = open_parent(files->fd, path, &folder, &name, error);
         if (r < 0)
                 return r;
         (void)unlinkat(folder, TEMPORARY_NAME, 0);
@@ -161,115 +234,67 @@ static int files_mask(BootFiles *base, const char *path, Error *error) {
 }
 
 static bool is_mask(int folder, const char *name, const struct stat *status) {
-        char target[16] = "";
-
-        if (S_ISREG(status->st_mode))
-                return status->st_size == 0;
-        return S_ISLNK(status->st_mode) && readlinkat(folder, name, target, sizeof(target) - 1) > 0 &&
-               str_equals(target, "/dev/null");
+        return S_ISREG(status->st_mode) ? status->st_size == 0
+                                        : S_ISLNK(status->st_mode) && is_link_to(folder, name, "/dev/null");
 }
 
 static int files_unmask(BootFiles *base, const char *path, Error *error) {
         RootFiles *files = container_of(base, RootFiles, base);
-        _cleanup_free_ char *above = strndup(path, (size_t)(strrchr(path, '/') - path));
-        const char *name = strrchr(path, '/') + 1;
         _cleanup_close_ int folder = -1;
         struct stat status;
+        const char *name;
+        int r = find_parent(files->fd, path, &folder, &name);
 
-        if (!above)
-                return -ENOMEM;
-        folder = open_below(files->fd, *above ? above : "/", O_PATH | O_DIRECTORY);
-        if (folder == -ENOENT)
-                return 0;
-        if (folder < 0)
-                return error_set_errno(error, folder, "cannot open %s", above);
+        if (r == -ENOENT)
+                return BOOT_SAME;
+        if (r < 0)
+                return error_set_errno(error, r, "cannot open the folder of %s", path);
         if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? 0 : error_set_errno(error, -errno, "cannot look at %s", path);
+                return errno == ENOENT ? BOOT_SAME : error_set_errno(error, -errno, "cannot look at %s", path);
         if (!is_mask(folder, name, &status))
                 return BOOT_NOT_MASKED;
+        if (files->dry)
+                return 0;
         return unlinkat(folder, name, 0) < 0 ? error_set_errno(error, -errno, "cannot remove %s", path) : 0;
 }
 
 /* ---- names ---- */
 
-static FILE *open_stream(const RootFiles *files, const char *path) {
-        int fd = open_below(files->fd, path, O_RDONLY);
-        FILE *stream = fd < 0 ? NULL : fdopen(fd, "re");
-
-        if (fd >= 0 && !stream)
-                (void)close(fd);
-        return stream;
-}
-
-/* The user by the root's own /etc/passwd: its numbers are what counts there. */
-static int find_user(const RootFiles *files, const char *name, FileOwner *ret) {
-        FILE *stream = open_stream(files, "/etc/passwd");
-        struct passwd *one = NULL;
-        uint64_t number;
-
-        while (stream && (one = fgetpwent(stream)))
-                if (str_equals(one->pw_name, name)) {
-                        *ret = (FileOwner){one->pw_uid, (gid_t)BOOT_FILE_KEEP};
-                        break;
-                }
-        if (stream)
-                (void)fclose(stream);
-        if (one)
-                return 0;
-        if (str_parse_u64(slice_from(name), UINT32_MAX - 1, &number) < 0)
-                return -ENOENT;
-        *ret = (FileOwner){(uid_t)number, (gid_t)BOOT_FILE_KEEP};
-        return 0;
-}
-
-static int find_group(const RootFiles *files, const char *name, gid_t *ret) {
-        FILE *stream = open_stream(files, "/etc/group");
-        struct group *one = NULL;
-        uint64_t number;
-
-        while (stream && (one = fgetgrent(stream)))
-                if (str_equals(one->gr_name, name)) {
-                        *ret = one->gr_gid;
-                        break;
-                }
-        if (stream)
-                (void)fclose(stream);
-        if (one)
-                return 0;
-        if (str_parse_u64(slice_from(name), UINT32_MAX - 1, &number) < 0)
-                return -ENOENT;
-        *ret = (gid_t)number;
-        return 0;
-}
-
 static int files_find_owner(BootFiles *base, const char *owner, FileOwner *ret, Error *error) {
-        const RootFiles *files = container_of(base, RootFiles, base);
-        const char *colon = strchr(owner, ':');
-        _cleanup_free_ char *user = strndup(owner, colon ? (size_t)(colon - owner) : strlen(owner));
-        FileOwner found = {BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP};
-
-        if (!user)
-                return -ENOMEM;
-        if (*user && find_user(files, user, &found) < 0)
-                return error_set(error, -ENOENT, "there is no user \"%s\" in /etc/passwd", user);
-        if (colon && colon[1] && find_group(files, colon + 1, &found.group) < 0)
-                return error_set(error, -ENOENT, "there is no group \"%s\" in /etc/group", colon + 1);
-        *ret = found;
-        return 0;
+        return root_files_find_owner(container_of(base, RootFiles, base), owner, ret, error);
 }
 
 static int files_set_hostname(BootFiles *base, const char *name, Error *error) {
         const RootFiles *files = container_of(base, RootFiles, base);
         _cleanup_free_ char *line = str_printf("%s\n", name);
+        char now[HOST_NAME_MAX + 1] = "";
+        bool named;
         int r;
 
         if (!line)
                 return -ENOMEM;
+        named = !files->is_machine || (gethostname(now, sizeof(now)) == 0 && str_equals(now, name));
         r = files_write(base, "/etc/hostname", slice_from(line), 0644,
                         (FileOwner){BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP}, error);
-        if (r < 0 || !files->is_machine)
+        if (r < 0 || named)
                 return r;
-        return sethostname(name, strlen(name)) < 0 ? error_set_errno(error, -errno, "cannot set the host name") : 0;
+        if (!files->dry && sethostname(name, strlen(name)) < 0)
+                return error_set_errno(error, -errno, "cannot set the host name");
+        return 0;
+}
+
+static int files_load_module(BootFiles *base, const char *name, const StringList *options, Error *error) {
+        const RootFiles *files = container_of(base, RootFiles, base);
+        _cleanup_string_list_ StringList argv = {0};
+        int r = string_list_add(&argv, "modprobe");
+
+        if (!files->is_machine || files->dry)
+                return r < 0 ? r : BOOT_SAME;
+        if (r >= 0)
+                r = string_list_add(&argv, name);
+        for (size_t i = 0; i < options->length && r >= 0; i++)
+                r = string_list_add(&argv, options->items[i]);
+        return r < 0 ? r : run_program((const char *const *)argv.items, (Slice){"", 0}, error);
 }
 
 /* ---- the root ---- */
@@ -280,6 +305,7 @@ static const BootFilesOps root_files_ops = {
         .mask = files_mask,
         .unmask = files_unmask,
         .set_hostname = files_set_hostname,
+        .load_module = files_load_module,
 };
 
 int root_files_open(const char *root, RootFiles *ret, Error *error) {

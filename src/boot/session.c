@@ -76,8 +76,13 @@ int boot_session_open(const char *root, BootSession *session, Error *error) {
         uint32_t number;
         int r;
 
-        *session = (BootSession){.files.fd = -1};
+        *session = (BootSession){
+                .files.fd = -1, .key_name = session->key_name, .network = session->network, .strict = session->strict};
         r = root_files_open(root, &session->files, error);
+        session->root = r >= 0 ? realpath(root, NULL) : NULL; /* useradd wants the whole path */
+        if (r >= 0 && !session->root)
+                r = error_set_errno(error, -errno, "cannot find the root %s", root);
+        root_accounts_init(&session->accounts, &session->files, session->root);
         if (r >= 0)
                 r = take_environment_file(session, error);
         if (r >= 0)
@@ -93,7 +98,9 @@ int boot_session_open(const char *root, BootSession *session, Error *error) {
 
 void boot_session_close(BootSession *session) {
         root_files_close(&session->files);
+        free(session->root);
         free(session->source);
+        metadata_deinit(&session->metadata);
         buffer_deinit(&session->user_data);
         buffer_deinit(&session->environment);
         buffer_deinit(&session->update_conf);
@@ -102,6 +109,37 @@ void boot_session_close(BootSession *session) {
 }
 
 /* ---- the steps of a run ---- */
+
+static int take_user_data(BootSession *session, Slice bytes, Error *error) {
+        if (!gzip_is(bytes))
+                return buffer_append(&session->user_data, bytes.data, bytes.length);
+        return gzip_decode(bytes, CONFIG_TEXT_MAX, &session->user_data, error);
+}
+
+int boot_session_fetch(BootSession *session, const Datasource *source, Fetch *fetch, Error *error) {
+        _cleanup_buffer_ Buffer bytes = BUFFER_INIT, shown = BUFFER_INIT;
+        int r;
+
+        (void)fetch_format_url(source->location[0] ? source->location : source->kind->name, &shown);
+        session->source = buffer_steal_string(&shown, NULL);
+        if (!session->source)
+                return -ENOMEM;
+        r = source->kind->user_data(source, fetch, &bytes, error);
+        if (r >= 0)
+                r = take_user_data(session, buffer_slice(&bytes), error);
+        return r < 0 ? error_prefix(error, r, "user-data of %s", source->kind->name) : 0;
+}
+
+/* What the meta-data says of addresses counts more than the environment. */
+int boot_session_fetch_metadata(BootSession *session, const Datasource *source, Fetch *fetch, Error *error) {
+        int r = source->kind->metadata ? source->kind->metadata(source, fetch, &session->metadata, error) : 0;
+
+        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
+                if (session->metadata.addresses.values[one])
+                        r = addresses_set(&session->addresses, one, slice_from(session->metadata.addresses.values[one]),
+                                          error);
+        return r;
+}
 
 int boot_session_read(BootSession *session, const char *file, Error *error) {
         _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
@@ -112,14 +150,41 @@ int boot_session_read(BootSession *session, const char *file, Error *error) {
         session->source = strdup(file);
         if (!session->source)
                 return -ENOMEM;
-        if (!gzip_is(buffer_slice(&bytes)))
-                return buffer_append(&session->user_data, buffer_slice(&bytes).data, buffer_length(&bytes));
-        r = gzip_decode(buffer_slice(&bytes), CONFIG_TEXT_MAX, &session->user_data, error);
+        r = take_user_data(session, buffer_slice(&bytes), error);
         return r < 0 ? error_prefix(error, r, "user-data %s", file) : 0;
 }
 
 int boot_session_report(const BootSession *session, Report *report) {
         return report_check(buffer_slice(&session->user_data), report);
+}
+
+/* A cluster's URL is taken once, so that it answers matters more than what it says. */
+static int check_discovery(const BootSession *session, Fetch *fetch, Error *error) {
+        _cleanup_string_list_ StringList urls = {0};
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        int r = addresses_substitute(&session->addresses, buffer_slice(&session->user_data), &text, NULL);
+
+        if (r >= 0)
+                r = report_discovery_urls(buffer_slice(&text), &urls);
+        for (size_t i = 0; i < urls.length && r >= 0; i++) {
+                _cleanup_buffer_ Buffer body = BUFFER_INIT;
+
+                r = fetch_once(fetch, urls.items[i], NULL, CONFIG_TEXT_MAX, &body, error);
+                if (r < 0)
+                        return error_prefix(error, r,
+                                            "the discovery URL does not answer; take a new one, or name the members by "
+                                            "initial-cluster");
+        }
+        return r;
+}
+
+int boot_session_check_strict(BootSession *session, Fetch *fetch, Error *error) {
+        _cleanup_report_ Report report = {0};
+        int r = boot_session_report(session, &report);
+
+        if (r >= 0)
+                r = report_refuse(&report, error);
+        return r < 0 ? r : check_discovery(session, fetch, error);
 }
 
 int boot_session_plan(BootSession *session, const char *workspace, Error *error) {
@@ -130,15 +195,44 @@ int boot_session_plan(BootSession *session, const char *workspace, Error *error)
                 .update_conf = session->has_update_conf ? buffer_slice(&session->update_conf) : (Slice){NULL, 0},
                 .script_name = session->script_name,
                 .workspace = workspace,
+                .key_name = session->key_name,
+                .metadata = &session->metadata,
+                .network = session->network,
+                .strict = session->strict,
         };
 
         return boot_plan_make(&facts, buffer_slice(&session->user_data), &session->plan, error);
 }
 
+int boot_session_fetch_keys(BootSession *session, Fetch *fetch, Error *error) {
+        for (size_t i = 0; i < session->plan.length; i++) {
+                Step *step = &session->plan.steps[i];
+                _cleanup_buffer_ Buffer body = BUFFER_INIT;
+                int r;
+
+                if (step->kind != STEP_KEYS || step->text)
+                        continue;
+                r = fetch_retry(fetch, step->url, NULL, METADATA_DOCUMENT_MAX, &body, error);
+                if (r >= 0)
+                        r = keys_parse_list(buffer_slice(&body), &step->text, error);
+                if (r < 0)
+                        return error_prefix(error, r, "line %u: SSH keys of the user %s", step->line, step->user);
+                step->text_length = strlen(step->text);
+        }
+        return 0;
+}
+
 /* ---- the note of what happened ---- */
 
-static int write_state(BootSession *session, const char *outcome, const char *manager, size_t done, const char *why,
-                       Error *error) {
+typedef struct Outcome {
+        const char *text; /* "applied" and so on */
+        const char *manager;
+        ApplyCount count;
+        const char *why;
+        Buffer units; /* JSON of what became of the units */
+} Outcome;
+
+static int write_state(BootSession *session, Outcome *outcome, Error *error) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         JsonWriter json = json_writer(&text);
         time_t now = time(NULL);
@@ -151,34 +245,111 @@ static int write_state(BootSession *session, const char *outcome, const char *ma
         json_field_u64(&json, "version", 1);
         json_field_string(&json, "when", when);
         json_field_string(&json, "source", session->source ?: "");
-        json_field_string(&json, "outcome", outcome);
-        json_field_string(&json, "unitManager", manager);
+        json_field_string(&json, "outcome", outcome->text);
+        json_field_string(&json, "unitManager", outcome->manager);
         json_field_u64(&json, "steps", session->plan.length);
-        json_field_u64(&json, "done", done);
-        json_field_string(&json, "error", why);
+        json_field_u64(&json, "done", outcome->count.done);
+        json_field_u64(&json, "changed", outcome->count.changed);
+        json_field_string(&json, "error", outcome->why);
+        json_key(&json, "units");
+        (void)buffer_printf(&text, "[%s]", buffer_length(&outcome->units) ? buffer_string(&outcome->units) : "");
         json_end_object(&json);
         (void)buffer_append_byte(&text, '\n');
-        if (buffer_failed(&text) < 0)
+        if (buffer_failed(&text) < 0 || buffer_failed(&outcome->units) < 0)
                 return -ENOMEM;
+        if (buffer_length(&text) > BOOT_STATE_MAX)
+                return error_set(error, -EMSGSIZE, "the note of the run has more than %zu bytes", BOOT_STATE_MAX);
         return session->files.base.ops->write(&session->files.base, BOOT_STATE_PATH, buffer_slice(&text), 0644,
                                               (FileOwner){BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP}, error);
 }
 
 /* The reason counts more than that it could not be noted, so a failure to note it is not told. */
 void boot_session_note_refusal(BootSession *session, const Error *why) {
-        (void)write_state(session, "refused", "", 0, why->text, NULL);
+        Outcome outcome = {.text = "refused", .manager = "", .why = why->text};
+
+        (void)write_state(session, &outcome, NULL);
 }
 
-int boot_session_apply(BootSession *session, const ApplyEvents *events, void *userdata, Error *error) {
+/* ---- carrying out ---- */
+
+/* Hands events on, and gathers what the note says of units. */
+typedef struct Listener {
+        const ApplyEvents *events;
+        void *userdata;
+        Buffer *units;
+} Listener;
+
+static void on_done(void *userdata, const Step *step, int r, const char *result) {
+        const Listener *listener = userdata;
+
+        listener->events->done(listener->userdata, step, r, result);
+}
+
+static void on_ready(void *userdata) {
+        const Listener *listener = userdata;
+
+        if (listener->events->ready)
+                listener->events->ready(listener->userdata);
+}
+
+static void on_ended(void *userdata, const Step *step, int r, const char *result) {
+        const Listener *listener = userdata;
+        JsonWriter json = json_writer(listener->units);
+
+        if (buffer_length(listener->units) > 0)
+                (void)buffer_append_byte(listener->units, ',');
+        json_begin_object(&json);
+        json_field_string(&json, "unit", step->unit);
+        json_field_string(&json, "action", step->action);
+        json_field_string(&json, "result", r == UNIT_COMMAND_PENDING && !*result ? "goes on" : result);
+        json_end_object(&json);
+        if (listener->events->ended)
+                listener->events->ended(listener->userdata, step, r, result);
+}
+
+static int carry_out(BootSession *session, UnitManager *manager, Listener *listener, ApplyCount *count, Error *error) {
+        static const ApplyEvents events = {.done = on_done, .ready = on_ready, .ended = on_ended};
+        const BootMachine machine = {
+                .files = &session->files.base, .accounts = &session->accounts.base, .units = manager};
+
+        return boot_apply(&session->plan, &machine, BOOT_UNITS_WAIT, &events, listener, count, error);
+}
+
+int boot_session_apply(BootSession *session, const ApplyEvents *events, void *userdata, ApplyCount *count,
+                       Error *error) {
         _cleanup_unit_manager_ UnitManager *manager = NULL;
-        size_t done = 0;
+        Outcome outcome = {.text = "applied", .manager = "", .why = ""};
+        Listener listener = {events, userdata, &outcome.units};
         int r = unit_manager_choose(&session->files, &manager, error);
 
         if (r >= 0)
-                r = boot_apply(&session->plan, &session->files.base, manager, events, userdata, &done, error);
+                r = carry_out(session, manager, &listener, &outcome.count, error);
+        if (manager)
+                outcome.manager = manager->ops->name;
+        *count = outcome.count;
         if (r < 0) {
-                (void)write_state(session, "failed", manager ? manager->ops->name : "", done, error->text, NULL);
-                return error_prefix(error, r, "%zu of %zu steps are done, the rest is not", done, session->plan.length);
+                outcome.text = "failed";
+                outcome.why = error->text;
+                (void)write_state(session, &outcome, NULL);
+                r = error_prefix(error, r, "%zu of %zu steps are done, the rest is not", count->done,
+                                 session->plan.length);
+        } else {
+                r = write_state(session, &outcome, error);
         }
-        return write_state(session, "applied", manager->ops->name, done, "", error);
+        buffer_deinit(&outcome.units);
+        return r;
+}
+
+int boot_session_look(BootSession *session, const ApplyEvents *events, void *userdata, Error *error) {
+        _cleanup_unit_manager_ UnitManager *manager = NULL;
+        BootMachine machine = {.files = &session->files.base, .accounts = &session->accounts.base, .looking = true};
+        int r;
+
+        session->files.dry = true;
+        r = unit_manager_choose(&session->files, &manager, error);
+        machine.units = manager;
+        if (r >= 0)
+                r = boot_apply(&session->plan, &machine, 0, events, userdata, NULL, error);
+        session->files.dry = false;
+        return r;
 }

@@ -19,27 +19,49 @@ static const char config[] = "#cloud-config\n"
                              "    - {name: b.service, command: restart, enable: true}\n";
 
 typedef struct Seen {
-        size_t steps, failed;
+        size_t steps, ready, ended, failed, pending;
 } Seen;
 
 static void on_done(void *userdata, const Step *step, int r, const char *result) {
         Seen *seen = userdata;
 
+        (void)step;
+        (void)result;
+        assert_true(r >= 0);
+        assert_int_equal(seen->ready, 0);
         seen->steps++;
-        if (step->kind == STEP_COMMAND && r == UNIT_COMMAND_FAILED) {
+}
+
+static void on_ready(void *userdata) {
+        ((Seen *)userdata)->ready++;
+}
+
+static void on_ended(void *userdata, const Step *step, int r, const char *result) {
+        Seen *seen = userdata;
+
+        assert_int_equal(step->kind, STEP_COMMAND);
+        assert_int_equal(seen->ready, 1);
+        seen->ended++;
+        seen->pending += r == UNIT_COMMAND_PENDING;
+        if (r == UNIT_COMMAND_FAILED) {
                 assert_string_equal(result, "failed: exit-code");
                 seen->failed++;
         }
 }
 
 static int apply(FakeMachine *machine, const char *user_data, Seen *seen, size_t *ret_done, Error *error) {
-        static const ApplyEvents events = {.done = on_done};
+        static const ApplyEvents events = {.done = on_done, .ready = on_ready, .ended = on_ended};
         const BootFacts facts = {.hostname = "before", .script_name = "7", .workspace = "/w"};
         _cleanup_boot_plan_ BootPlan plan = {0};
+        ApplyCount count;
+        int r;
 
         assert_int_equal(boot_plan_make(&facts, slice_from(user_data), &plan, NULL), 0);
         *seen = (Seen){0};
-        return boot_apply(&plan, &machine->files, &machine->units, &events, seen, ret_done, error);
+        r = boot_apply(&plan, &machine->machine, 1000, &events, seen, &count, error);
+        if (ret_done)
+                *ret_done = count.done;
+        return r;
 }
 
 static void test_steps_are_done_in_order(void **state) {
@@ -62,7 +84,9 @@ static void test_steps_are_done_in_order(void **state) {
                                                              "unmask /run/systemd/system/locksmithd.service\n"
                                                              "reload\n"
                                                              "start a.service\n"
-                                                             "restart b.service\n");
+                                                             "restart b.service\n"
+                                                             "await a.service 1000\n"
+                                                             "await b.service 1000\n");
 }
 
 static void test_unknown_owner_changes_nothing(void **state) {
@@ -142,7 +166,70 @@ static void test_script_is_not_waited_for(void **state) {
         (void)state;
         fake_machine_init(&machine);
         assert_int_equal(apply(&machine, "#!/bin/sh\n", &seen, NULL, NULL), 0);
-        assert_non_null(strstr(buffer_string(&machine.journal), "reload\nstart coreos-cloudinit-7.service nowait\n"));
+        assert_non_null(strstr(buffer_string(&machine.journal), "reload\nstart coreos-cloudinit-7.service\n"));
+        assert_int_equal(seen.ended, 0);
+}
+
+static void test_units_are_waited_for_only_when_all_are_asked_for(void **state) {
+        _cleanup_fake_machine_ FakeMachine machine;
+        Seen seen;
+
+        (void)state;
+        fake_machine_init(&machine);
+        machine.slow = "a.service";
+        assert_int_equal(apply(&machine, config, &seen, NULL, NULL), 0);
+        assert_int_equal(seen.pending, 1);
+        assert_int_equal(seen.ended, 2);
+        assert_non_null(strstr(buffer_string(&machine.journal),
+                               "restart b.service\nawait a.service 1000\nawait b.service 0\n"));
+}
+
+static const char users[] = "#cloud-config\n"
+                            "ssh_authorized_keys: [' ssh-rsa A a ', ssh-rsa B b]\n"
+                            "users:\n"
+                            "  - {name: elroy, passwd: $6$x, gecos: 'Elroy \"E\" J', homedir: /h, primary-group: g,\n"
+                            "     groups: [docker, sudo], system: true, no-user-group: true, no-log-init: true,\n"
+                            "     shell: /bin/sh, no-create-home: true, ssh-authorized-keys: [ssh-rsa C c]}\n"
+                            "  - {name: there, passwd: $6$y, gecos: other}\n"
+                            "write_files:\n"
+                            "  - {path: /a, content: x, owner: elroy, permissions: '4755'}\n";
+
+static const char expected[] = "useradd elroy --comment Elroy \"E\" J --home-dir /h --gid g --shell /bin/sh --groups "
+                               "docker,sudo --no-create-home --no-user-group --system --no-log-init\n"
+                               "password elroy $6$x\n"
+                               "keys elroy coreos-cloudinit ssh-rsa C c\n"
+                               "password there $6$y\n"
+                               "keys core coreos-cloudinit ssh-rsa A a\nssh-rsa B b\n"
+                               "write /a 4755 1001:-1 x\n";
+
+static void test_users_come_before_files_and_may_own_them(void **state) {
+        _cleanup_fake_machine_ FakeMachine machine;
+        Seen seen;
+
+        (void)state;
+        fake_machine_init(&machine);
+        machine.user = "there";
+        assert_int_equal(apply(&machine, users, &seen, NULL, NULL), 0);
+        assert_ptr_equal(strstr(buffer_string(&machine.journal), expected), buffer_string(&machine.journal));
+}
+
+/* The file's owner is not there, and will not be: nothing is made. */
+static void test_looking_does_not_ask_for_users_of_the_plan(void **state) {
+        _cleanup_fake_machine_ FakeMachine machine;
+        Error error = ERROR_NONE;
+        Seen seen;
+
+        (void)state;
+        fake_machine_init(&machine);
+        machine.machine.looking = true;
+        assert_int_equal(apply(&machine, users, &seen, NULL, &error), 0);
+        assert_null(strstr(buffer_string(&machine.journal), "write /a"));
+        fake_machine_deinit(&machine);
+        fake_machine_init(&machine);
+        machine.user = "elroy"; /* is there, so it is not made, but owns nothing that the fake knows */
+        assert_int_equal(apply(&machine, users, &seen, NULL, &error), -ENOENT);
+        assert_string_equal(error.text,
+                            "line 9: cannot write /a (1 bytes, mode 4755, owner elroy): there is no user \"elroy\"");
 }
 
 int main(void) {
@@ -154,6 +241,9 @@ int main(void) {
                 cmocka_unit_test(test_failed_job_is_no_error),
                 cmocka_unit_test(test_real_file_is_not_unmasked_and_no_error),
                 cmocka_unit_test(test_script_is_not_waited_for),
+                cmocka_unit_test(test_units_are_waited_for_only_when_all_are_asked_for),
+                cmocka_unit_test(test_users_come_before_files_and_may_own_them),
+                cmocka_unit_test(test_looking_does_not_ask_for_users_of_the_plan),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

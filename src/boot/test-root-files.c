@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "boot/root-files.h"
+#include "boot/accounts.h"
 #include "host/file.h"
 
 static const FileOwner keep = {BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP};
@@ -125,8 +125,9 @@ static void test_masks_come_and_go(void **state) {
         Fixture *fixture = *state;
         BootFiles *files = &fixture->files.base;
 
-        assert_int_equal(files->ops->unmask(files, "/run/systemd/system/a.service", NULL), 0);
+        assert_int_equal(files->ops->unmask(files, "/run/systemd/system/a.service", NULL), BOOT_SAME);
         assert_int_equal(files->ops->mask(files, "/run/systemd/system/a.service", NULL), 0);
+        assert_int_equal(files->ops->mask(files, "/run/systemd/system/a.service", NULL), BOOT_SAME);
         assert_true(is_there(fixture, "/root/run/systemd/system/a.service"));
         assert_int_equal(files->ops->unmask(files, "/run/systemd/system/a.service", NULL), 0);
         assert_false(is_there(fixture, "/root/run/systemd/system/a.service"));
@@ -136,6 +137,72 @@ static void test_masks_come_and_go(void **state) {
         assert_int_equal(files->ops->unmask(files, "/run/systemd/system/a.service", NULL), BOOT_NOT_MASKED);
         assert_int_equal(files->ops->mask(files, "/run/systemd/system/a.service", NULL), 0);
         assert_int_equal(files->ops->unmask(files, "/run/systemd/system/a.service", NULL), 0);
+}
+
+static void test_what_is_so_already_is_left_alone(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(put(fixture, "/a/b", "x", 0644), 0);
+        assert_int_equal(put(fixture, "/a/b", "x", 0644), BOOT_SAME);
+        assert_int_equal(put(fixture, "/a/b", "x", 04755), 0);
+        assert_int_equal(put(fixture, "/a/b", "xy", 04755), 0);
+        assert_int_equal(put(fixture, "/a/b", "xy", 04755), BOOT_SAME);
+        assert_int_equal(symlinkat("b", fixture->files.fd, "a-link"), 0);
+        assert_int_equal(put(fixture, "/a-link", "xy", 0644), 0);
+}
+
+static void test_looking_changes_nothing(void **state) {
+        Fixture *fixture = *state;
+        BootFiles *files = &fixture->files.base;
+
+        assert_int_equal(put(fixture, "/have", "x", 0644), 0);
+        fixture->files.dry = true;
+        assert_int_equal(put(fixture, "/have", "x", 0644), BOOT_SAME);
+        assert_int_equal(put(fixture, "/new/b", "x", 0644), 0);
+        assert_int_equal(files->ops->mask(files, "/new/c", NULL), 0);
+        assert_int_equal(files->ops->set_hostname(files, "h", NULL), 0);
+        assert_false(is_there(fixture, "/root/new"));
+        assert_false(is_there(fixture, "/root/etc"));
+}
+
+/* ---- SSH keys ---- */
+
+static int authorize(Fixture *fixture, const char *name, const char *keys) {
+        char home[] = "/home/u";
+        const RootUser user = {getuid(), getgid(), home};
+
+        return authorized_keys_write(&fixture->files, &user, name, slice_from(keys), NULL);
+}
+
+static void keys_are(Fixture *fixture, const char *path, const char *expected) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        assert_int_equal(root_files_read(&fixture->files, path, 1000, &text, NULL), 0);
+        assert_string_equal(buffer_string(&text), expected);
+}
+
+static void test_keys_of_several_names_make_one_file(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(put(fixture, "/home/u/.ssh/authorized_keys", "old", 0600), 0);
+        assert_int_equal(authorize(fixture, "b", "two\n"), 0);
+        assert_int_equal(authorize(fixture, "a", "one\n"), 0);
+        assert_int_equal(authorize(fixture, "a", "one\n"), BOOT_SAME);
+        keys_are(fixture, "/home/u/.ssh/authorized_keys", "one\ntwo\nold\n");
+        keys_are(fixture, "/home/u/.ssh/authorized_keys.d/b", "two\n");
+        assert_int_equal(authorize(fixture, "b", "three\n"), 0);
+        keys_are(fixture, "/home/u/.ssh/authorized_keys", "one\nthree\nold\n");
+}
+
+/* The home's owner may put a link there, and whoever follows it writes elsewhere as root. */
+static void test_links_in_the_home_are_not_followed(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(put(fixture, "/home/u/x", "", 0600), 0);
+        assert_int_equal(put(fixture, "/root/.ssh/x", "", 0600), 0);
+        assert_int_equal(symlinkat("/root/.ssh", fixture->files.fd, "home/u/.ssh"), 0);
+        assert_true(authorize(fixture, "a", "one\n") < 0);
+        assert_false(is_there(fixture, "/root/root/.ssh/authorized_keys.d"));
 }
 
 static void test_owners_are_those_of_the_root(void **state) {
@@ -196,6 +263,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_links_do_not_lead_out_of_the_root, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_link_in_the_place_of_the_file_gives_way, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_folder_in_the_place_of_the_file_is_refused, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_what_is_so_already_is_left_alone, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_looking_changes_nothing, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_keys_of_several_names_make_one_file, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_links_in_the_home_are_not_followed, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_masks_come_and_go, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_owners_are_those_of_the_root, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_enabling_makes_the_links_of_install, set_up, tear_down),

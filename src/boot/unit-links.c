@@ -35,6 +35,7 @@ static const LinkKind kinds[] = {{"WantedBy", ".wants"}, {"RequiredBy", ".requir
 static int make_links(const RootFiles *files, const LinkKind *kind, const char *value, const char *unit,
                       const char *target, const char *folder, Error *error) {
         Slice rest = slice_from(value), name;
+        int same = BOOT_SAME;
 
         while (slice_split(&rest, ' ', &name)) {
                 _cleanup_free_ char *path = NULL;
@@ -52,8 +53,9 @@ static int make_links(const RootFiles *files, const LinkKind *kind, const char *
                 r = path ? root_files_link(files, path, target, error) : -ENOMEM;
                 if (r < 0)
                         return r;
+                same = min_of(same, r);
         }
-        return 0;
+        return same;
 }
 
 int root_files_enable(const RootFiles *files, const char *unit, bool runtime, Error *error) {
@@ -62,7 +64,7 @@ int root_files_enable(const RootFiles *files, const char *unit, bool runtime, Er
                             *path = NULL;
         _cleanup_unitfile_ UnitFile file = {0};
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        int r;
+        int r, same = BOOT_SAME;
 
         r = find_unit_file(files, unit, template ?: unit, &path, &text, error);
         if (r >= 0)
@@ -77,6 +79,7 @@ int root_files_enable(const RootFiles *files, const char *unit, bool runtime, Er
                                 return -ENOMEM;
                         r = make_links(files, &kinds[i], buffer_string(&value), unit, path,
                                        runtime ? "/run/systemd/system" : "/etc/systemd/system", error);
+                        same = min_of(same, r);
                 }
-        return r;
+        return r < 0 ? r : same;
 }

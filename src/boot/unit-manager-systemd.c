@@ -1,4 +1,4 @@
-/* Unit operations on systemd: blocking D-Bus calls, and for a command the wait for its job's end. */
+/* Unit operations on systemd: blocking D-Bus calls. A command leaves a job, whose end systemd tells by a signal. */
 #include <errno.h>
 #include <systemd/sd-bus.h>
 
@@ -8,11 +8,18 @@
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
 
+#define JOBS_MAX ((size_t)20000)
+
+typedef struct Job {
+        char *unit, *path;
+        char *result; /* what it ended with; NULL: it goes on */
+} Job;
+
 typedef struct SystemdUnitManager {
         UnitManager base;
         sd_bus *bus;
-        char *job;    /* the job that is waited for; NULL: none */
-        char *result; /* what it ended with */
+        Job *jobs;
+        size_t length, capacity;
 } SystemdUnitManager;
 
 typedef struct Method {
@@ -41,7 +48,7 @@ static int bus_failed(int r, sd_bus_error *bus_error, Error *error) {
 }
 
 /* A signal that comes while a method call waits for its answer is queued by sd-bus, and delivered by sd_bus_process():
- * when the job's path is known. */
+ * when all jobs' paths are known. */
 static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *bus_error) {
         SystemdUnitManager *manager = userdata;
         const char *path, *unit, *result;
@@ -50,18 +57,28 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         (void)bus_error;
         if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0)
                 return 0;
-        if (manager->job && str_equals(path, manager->job) && !manager->result)
-                manager->result = strdup(result);
+        for (size_t i = 0; i < manager->length; i++)
+                if (str_equals(path, manager->jobs[i].path) && !manager->jobs[i].result)
+                        manager->jobs[i].result = strdup(result);
         return 0;
 }
 
 static int systemd_enable(UnitManager *base, const char *unit, bool runtime, Error *error) {
         SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
         sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+        sd_bus_message *reply = NULL;
         int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "EnableUnitFiles",
-                                   &bus_error, NULL, "asbb", 1, unit, (int)runtime, 1);
+                                   &bus_error, &reply, "asbb", 1, unit, (int)runtime, 1);
 
-        return r < 0 ? bus_failed(r, &bus_error, error) : 0;
+        if (r < 0)
+                return bus_failed(r, &bus_error, error);
+        r = sd_bus_message_skip(reply, "b"); /* then the list of what it changed */
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(sss)");
+        if (r >= 0)
+                r = sd_bus_message_at_end(reply, false);
+        sd_bus_message_unref(reply);
+        return r > 0 ? BOOT_SAME : r;
 }
 
 static int systemd_reload(UnitManager *base, Error *error) {
@@ -73,69 +90,87 @@ static int systemd_reload(UnitManager *base, Error *error) {
         return r < 0 ? bus_failed(r, &bus_error, error) : 0;
 }
 
-/* Until the job's end has been told. How long that may take is the unit's matter. */
-static int await_job(SystemdUnitManager *manager, Error *error) {
-        while (!manager->result) {
-                int r = sd_bus_process(manager->bus, NULL);
+static int add_job(SystemdUnitManager *manager, const char *unit, const char *path) {
+        Job job = {.unit = strdup(unit), .path = strdup(path)};
 
-                if (r == 0)
-                        r = sd_bus_wait(manager->bus, UINT64_MAX);
-                if (r < 0)
-                        return error_set_errno(error, r, "the connection to systemd broke off");
+        if (manager->length == manager->capacity && manager->length < JOBS_MAX) {
+                size_t wanted = manager->capacity ? manager->capacity * 2 : 8;
+                Job *more = reallocarray(manager->jobs, wanted, sizeof(*more));
+
+                manager->jobs = more ?: manager->jobs;
+                manager->capacity = more ? wanted : manager->capacity;
         }
+        if (!job.unit || !job.path || manager->length == manager->capacity) {
+                free(job.unit);
+                free(job.path);
+                return -ENOMEM;
+        }
+        manager->jobs[manager->length++] = job;
         return 0;
 }
 
-static int ask_for_job(SystemdUnitManager *manager, const char *method, const char *unit, Error *error) {
+static int systemd_command(UnitManager *base, const char *unit, const char *action, Buffer *result, Error *error) {
+        SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
         sd_bus_error bus_error = SD_BUS_ERROR_NULL;
         sd_bus_message *reply = NULL;
-        const char *path;
-        int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, method, &bus_error,
-                                   &reply, "ss", unit, "replace");
-
-        if (r < 0)
-                return bus_failed(r, &bus_error, error);
-        r = sd_bus_message_read(reply, "o", &path);
-        if (r >= 0) {
-                manager->job = strdup(path);
-                r = manager->job ? 0 : -ENOMEM;
-        }
-        sd_bus_message_unref(reply);
-        return r;
-}
-
-static void forget_job(SystemdUnitManager *manager) {
-        free(manager->job);
-        free(manager->result);
-        manager->job = manager->result = NULL;
-}
-
-static int systemd_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result,
-                           Error *error) {
-        SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
-        const char *method = NULL;
+        const char *method = NULL, *path;
         int r;
 
+        (void)result;
         for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
                 if (str_equals(methods[i].action, action))
                         method = methods[i].name;
         if (!method)
                 return error_set(error, -EINVAL, "systemd has no command \"%s\"", action);
-        r = ask_for_job(manager, method, unit, error);
-        if (r >= 0 && wait)
-                r = await_job(manager, error);
-        if (r >= 0) {
-                (void)buffer_append_string(result, manager->result ?: "asked for");
-                r = !manager->result || str_equals(manager->result, "done") ? 0 : UNIT_COMMAND_FAILED;
-        }
-        forget_job(manager);
+        r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, method, &bus_error, &reply,
+                               "ss", unit, "replace");
+        if (r < 0)
+                return bus_failed(r, &bus_error, error);
+        r = sd_bus_message_read(reply, "o", &path);
+        if (r >= 0)
+                r = add_job(manager, unit, path);
+        sd_bus_message_unref(reply);
         return r;
+}
+
+/* The last one of the unit. */
+static const Job *find_job(const SystemdUnitManager *manager, const char *unit) {
+        for (size_t i = manager->length; i-- > 0;)
+                if (str_equals(manager->jobs[i].unit, unit))
+                        return &manager->jobs[i];
+        return NULL;
+}
+
+static int systemd_await(UnitManager *base, const char *unit, Usec *left, Buffer *result, Error *error) {
+        SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
+        const Job *job = find_job(manager, unit);
+        Usec begin = clock_monotonic(), spent = 0;
+
+        while (job && !job->result && spent < *left) {
+                int r = sd_bus_process(manager->bus, NULL);
+
+                if (r == 0)
+                        r = sd_bus_wait(manager->bus, *left - spent);
+                if (r < 0 && r != -EINTR)
+                        return error_set_errno(error, r, "the connection to systemd broke off");
+                spent = clock_monotonic() - begin;
+        }
+        *left -= min_of(*left, spent);
+        if (!job || !job->result)
+                return UNIT_COMMAND_PENDING;
+        (void)buffer_append_string(result, job->result);
+        return str_equals(job->result, "done") ? 0 : UNIT_COMMAND_FAILED;
 }
 
 static void systemd_free(UnitManager *base) {
         SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
 
-        forget_job(manager);
+        for (size_t i = 0; i < manager->length; i++) {
+                free(manager->jobs[i].unit);
+                free(manager->jobs[i].path);
+                free(manager->jobs[i].result);
+        }
+        free(manager->jobs);
         (void)sd_bus_flush_close_unref(manager->bus);
         free(manager);
 }
@@ -145,6 +180,7 @@ static const UnitManagerOps systemd_ops = {
         .enable = systemd_enable,
         .reload = systemd_reload,
         .command = systemd_command,
+        .await = systemd_await,
         .free = systemd_free,
 };
 

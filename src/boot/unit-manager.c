@@ -10,7 +10,10 @@ typedef struct OfflineUnitManager {
 } OfflineUnitManager;
 
 static int offline_enable(UnitManager *base, const char *unit, bool runtime, Error *error) {
-        return root_files_enable(container_of(base, OfflineUnitManager, base)->files, unit, runtime, error);
+        const RootFiles *files = container_of(base, OfflineUnitManager, base)->files;
+        int r = root_files_enable(files, unit, runtime, error);
+
+        return files->dry && r == -ENOENT ? 0 : r; /* the plan writes it */
 }
 
 static int offline_reload(UnitManager *base, Error *error) {
@@ -19,14 +22,21 @@ static int offline_reload(UnitManager *base, Error *error) {
         return 0;
 }
 
-static int offline_command(UnitManager *base, const char *unit, const char *action, bool wait, Buffer *result,
-                           Error *error) {
+static int offline_command(UnitManager *base, const char *unit, const char *action, Buffer *result, Error *error) {
         (void)base;
         (void)unit;
         (void)action;
-        (void)wait;
         (void)error;
         (void)buffer_append_string(result, "left out, no unit manager runs there");
+        return UNIT_COMMAND_SKIPPED;
+}
+
+static int offline_await(UnitManager *base, const char *unit, Usec *left, Buffer *result, Error *error) {
+        (void)base;
+        (void)unit;
+        (void)left;
+        (void)result;
+        (void)error;
         return UNIT_COMMAND_SKIPPED;
 }
 
@@ -39,6 +49,7 @@ static const UnitManagerOps offline_ops = {
         .enable = offline_enable,
         .reload = offline_reload,
         .command = offline_command,
+        .await = offline_await,
         .free = offline_free,
 };
 
@@ -53,7 +64,7 @@ int offline_unit_manager_new(const RootFiles *files, UnitManager **ret) {
 }
 
 int unit_manager_choose(const RootFiles *files, UnitManager **ret, Error *error) {
-        if (!files->is_machine)
+        if (!files->is_machine || files->dry)
                 return offline_unit_manager_new(files, ret);
         if (access(INIT_SOCKET, F_OK) == 0)
                 return init_unit_manager_new(files, INIT_SOCKET, ret, error);

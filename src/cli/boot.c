@@ -4,7 +4,7 @@
 
 const Verb boot_verbs[] = {
         {"validate", "FILE", "what is wrong with a cloud-config, line by line", boot_verb_validate},
-        {"plan", "FILE", "what applying it would do here, one line a step", boot_verb_plan},
+        {"plan", "FILE", "what applying it would change here, files as diffs", boot_verb_plan},
         {"apply", "FILE", "apply it", boot_verb_apply},
         {"status", "", "what was applied last, and how it went", boot_verb_status},
         {0},

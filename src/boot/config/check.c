@@ -5,8 +5,10 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include "base/suggest.h"
 #include "boot/config/content.h"
 #include "boot/config/keys.h"
+#include "boot/config/multipart.h"
 #include "boot/config/report.h"
 #include "boot/config/user-data.h"
 
@@ -18,9 +20,43 @@ typedef struct Place {
 
 static int check_map(Report *report, const ConfigKey *keys, const ConfigNode *map);
 
+/* How a value of the type is written. */
+static const char *type_example(KeyType type) {
+        static const char *const examples[] = {
+                [KEY_STRING] = "write one text, in quotes if in doubt",
+                [KEY_INT] = "write a whole number, without quotes",
+                [KEY_FLOAT] = "write a number, without quotes",
+                [KEY_BOOL] = "write true or false, without quotes",
+                [KEY_STRINGS] = "write a list, as [a, b]",
+                [KEY_SECTION] = "write keys and values below it, each on a line of its own, set in by two blanks",
+                [KEY_SECTIONS] = "write a list below it, each element with \"- \" in front of its first key",
+        };
+
+        return examples[type];
+}
+
 static int wrong_type(Report *report, const Place *place, KeyType type) {
-        return report_add(report, REPORT_WARNING, REPORT_BOTH, place->line, place->column,
-                          "incorrect type for \"%s\" (want %s)", place->name, config_key_type_name(type));
+        int r = report_add(report, REPORT_WARNING, REPORT_BOTH, place->line, place->column,
+                           "incorrect type for \"%s\" (want %s)", place->name, config_key_type_name(type));
+
+        return r < 0 ? r : report_hint(report, "%s", type_example(type));
+}
+
+enum { KEYS_OF_TABLE_MAX = 64 };
+
+static int unknown_key(Report *report, const ConfigKey *keys, const ConfigEntry *entry) {
+        const char *names[KEYS_OF_TABLE_MAX], *nearest;
+        size_t length = 0;
+        int r = report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column, "unrecognized key \"%s\"",
+                           entry->name);
+
+        for (const ConfigKey *key = keys; key->name && length < KEYS_OF_TABLE_MAX; key++)
+                names[length++] = key->name;
+        nearest = suggest_nearest(entry->name, names, length);
+        if (r < 0)
+                return r;
+        return nearest ? report_hint(report, "did you mean \"%s\"?", nearest)
+                       : report_hint(report, "nothing comes of it: take it out");
 }
 
 static int check_elements(Report *report, const ConfigKey *key, const ConfigNode *sequence) {
@@ -65,18 +101,16 @@ static int check_entry(Report *report, const ConfigKey *keys, const ConfigEntry 
 
         if (entry->hidden && entry->merged)
                 return 0;
-        if (entry->hidden)
-                return report_add(report, REPORT_WARNING, REPORT_OURS, entry->line, entry->column,
-                                  "key \"%s\" stands here and again below; only the last one counts", entry->name);
+        if (entry->hidden) {
+                r = report_add(report, REPORT_WARNING, REPORT_OURS, entry->line, entry->column,
+                               "key \"%s\" stands here and again below; only the last one counts", entry->name);
+                return r < 0 ? r : report_hint(report, "take one of them out");
+        }
         if (!key)
-                return report_add(report, REPORT_WARNING, REPORT_BOTH, entry->line, entry->column,
-                                  "unrecognized key \"%s\"", entry->name);
+                return unknown_key(report, keys, entry);
         if (key->deprecated)
                 r = report_add(report, REPORT_WARNING, key->shipped_here ? REPORT_THEIRS : REPORT_BOTH, entry->line,
                                entry->column, "deprecated key \"%s\" (%s)", key->name, key->deprecated);
-        if (r >= 0 && key->not_carried_out)
-                r = report_add(report, REPORT_WARNING, REPORT_OURS, entry->line, entry->column,
-                               "\"%s\" is not carried out by this version", key->name);
         return r < 0 ? r : check_value(report, key, entry);
 }
 
@@ -211,23 +245,62 @@ static int check_cloud_config(Slice text, Report *report) {
         return r < 0 ? report_yaml_problem(report, &problem, &why) : report_check_tree(&tree, report);
 }
 
-int report_check(Slice user_data, Report *report) {
-        int r = 0;
-
+static int check_one(Slice user_data, Report *report) {
         switch (user_data_kind(user_data)) {
         case USER_DATA_CLOUD_CONFIG:
-                r = check_cloud_config(user_data, report);
-                break;
+                return check_cloud_config(user_data, report);
         case USER_DATA_UNKNOWN:
-                r = report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1,
-                               "must be \"#cloud-config\" or begin with \"#!\"");
-                break;
+                return report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1,
+                                  "must be \"#cloud-config\" or begin with \"#!\"");
         case USER_DATA_EMPTY:
         case USER_DATA_SCRIPT:
         case USER_DATA_IGNITION:
         default:
-                break;
+                return 0;
         }
+}
+
+/* coreos-cloudinit 1.14 knows no parts, so its voice says of them what ours does. */
+static int check_parts(Slice user_data, Report *report) {
+        _cleanup_multipart_ Multipart multipart = {0};
+        Error why = ERROR_NONE;
+        int r = multipart_split(user_data, &multipart, &why);
+
+        if (r < 0 && r != -ENOMEM)
+                return report_add(report, REPORT_ERROR, REPORT_BOTH, 1, 1, "%s", why.text);
+        for (size_t i = 0; i < multipart.length && r >= 0; i++) {
+                const MultipartPart *part = &multipart.parts[i];
+                size_t before = report->length;
+
+                r = check_one(
+                        (Slice){buffer_length(&part->text) ? buffer_data(&part->text) : "", buffer_length(&part->text)},
+                        report);
+                for (size_t j = before; part->line && j < report->length; j++)
+                        report->entries[j].line += part->line - 1;
+        }
+        return r;
+}
+
+int report_check(Slice user_data, Report *report) {
+        int r = multipart_is(user_data) ? check_parts(user_data, report) : check_one(user_data, report);
+
         report_sort(report);
+        return r;
+}
+
+int report_discovery_urls(Slice user_data, StringList *urls) {
+        static const char *const sections[] = {"etcd", "etcd2"};
+        _cleanup_config_tree_ ConfigTree tree = {0};
+        int r = user_data_kind(user_data) == USER_DATA_CLOUD_CONFIG ? config_tree_parse(user_data, &tree, NULL, NULL)
+                                                                    : 0;
+
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        for (size_t i = 0; i < ARRAY_SIZE(sections) && r >= 0; i++) {
+                Slice url = config_string(config_child(config_child(tree.root, "coreos"), sections[i]), "discovery");
+
+                if (url.length > 0)
+                        r = string_list_add_slice(urls, url);
+        }
         return r;
 }

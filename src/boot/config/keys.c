@@ -8,28 +8,6 @@
 
 enum { PATTERN_VALUE_MAX = 256 }; /* longer ones match no pattern */
 
-static const char import_deprecated[] =
-        "trying to fetch from a remote endpoint introduces too many intermittent errors";
-
-static const ConfigKey user_keys[] = {
-        {"name", .type = KEY_STRING},
-        {"passwd", .type = KEY_STRING},
-        {"ssh_authorized_keys", .type = KEY_STRINGS},
-        {"coreos_ssh_import_github", KEY_STRING, .deprecated = import_deprecated},
-        {"coreos_ssh_import_github_users", KEY_STRINGS, .deprecated = import_deprecated},
-        {"coreos_ssh_import_url", KEY_STRING, .deprecated = import_deprecated},
-        {"gecos", .type = KEY_STRING},
-        {"homedir", .type = KEY_STRING},
-        {"no_create_home", .type = KEY_BOOL},
-        {"primary_group", .type = KEY_STRING},
-        {"groups", .type = KEY_STRINGS},
-        {"no_user_group", .type = KEY_BOOL},
-        {"system", .type = KEY_BOOL},
-        {"no_log_init", .type = KEY_BOOL},
-        {"shell", .type = KEY_STRING},
-        {0},
-};
-
 static const ConfigKey coreos_keys[] = {
         {"etcd", KEY_SECTION, .keys = etcd_keys, .deprecated = "etcd is no longer shipped in Container Linux"},
         {"etcd2", KEY_SECTION, .keys = etcd2_keys, .deprecated = "etcd2 is no longer shipped in Container Linux",
@@ -45,11 +23,11 @@ static const ConfigKey coreos_keys[] = {
 };
 
 const ConfigKey cloud_config_keys[] = {
-        {"ssh_authorized_keys", KEY_STRINGS, .not_carried_out = true},
+        {"ssh_authorized_keys", .type = KEY_STRINGS},
         {"coreos", KEY_SECTION, .keys = coreos_keys},
         {"write_files", KEY_SECTIONS, .keys = write_files_keys},
         {"hostname", .type = KEY_STRING},
-        {"users", KEY_SECTIONS, .keys = user_keys, .not_carried_out = true},
+        {"users", KEY_SECTIONS, .keys = user_keys},
         {"manage_etc_hosts", .type = KEY_STRING},
         {0},
 };
@@ -110,6 +88,18 @@ Slice config_string(const ConfigNode *map, const char *name) {
         const ConfigNode *node = config_child(map, name);
 
         return node && config_key_fits(KEY_STRING, node) ? node->text : (Slice){"", 0};
+}
+
+int config_strings(const ConfigNode *map, const char *name, StringList *list) {
+        const ConfigNode *node = config_child(map, name);
+        int r = 0;
+
+        if (!node || !config_key_fits(KEY_STRINGS, node))
+                return 0;
+        for (size_t i = 0; i < node->length && r >= 0; i++)
+                if (config_key_fits(KEY_STRING, node->entries[i].value))
+                        r = string_list_add_slice(list, node->entries[i].value->text);
+        return r;
 }
 
 bool config_bool(const ConfigNode *map, const char *name) {

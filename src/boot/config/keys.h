@@ -24,7 +24,6 @@ struct ConfigKey {
         const char *pattern;    /* POSIX extended: what the value must match unless it is empty */
         const ConfigKey *keys;  /* of KEY_SECTION and KEY_SECTIONS */
         bool shipped_here;      /* coreos-cloudinit calls it deprecated, but here it is part of the system */
-        bool not_carried_out;   /* known, but this version does nothing with it */
 };
 
 extern const ConfigKey cloud_config_keys[]; /* the top */
@@ -36,6 +35,7 @@ extern const ConfigKey locksmith_keys[];
 extern const ConfigKey oem_keys[];
 extern const ConfigKey update_keys[];
 extern const ConfigKey unit_keys[];
+extern const ConfigKey user_keys[];
 extern const ConfigKey write_files_keys[];
 
 /* The row of `name`, or NULL. */
@@ -56,6 +56,9 @@ bool config_key_matches(const ConfigKey *key, Slice value);
  */
 Slice config_string(const ConfigNode *map, const char *name);
 bool config_bool(const ConfigNode *map, const char *name);
+
+/* The strings of a sequence, added to `list`. -ENOMEM. */
+int config_strings(const ConfigNode *map, const char *name, StringList *list);
 
 /* "VARIABLE=value" for each key of the section that has a value which is not empty, 0 or false. -ENOMEM. */
 int config_variables(const ConfigKey *keys, const ConfigNode *section, StringList *list);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/json-write.h"
-#include "boot/config/keys.h"
+#include "boot/config/multipart.h"
 
 static void step_deinit(Step *step) {
         free(step->path);
@@ -13,6 +13,10 @@ static void step_deinit(Step *step) {
         free(step->owner);
         free(step->unit);
         free(step->action);
+        free(step->user);
+        free(step->key_name);
+        free(step->url);
+        string_list_deinit(&step->options);
 }
 
 void boot_plan_deinit(BootPlan *plan) {
@@ -81,39 +85,33 @@ int planner_warn(Planner *planner, const char *format, ...) {
 
 /* ---- making ---- */
 
-/* Known keys that nothing here does anything with: a person must hear of it. */
-static int warn_of_idle_keys(Planner *planner, const ConfigKey *keys, const ConfigNode *map) {
-        for (const ConfigKey *key = keys; key->name; key++) {
-                const ConfigEntry *entry = config_entry(map, key->name);
-                int r = 0;
-
-                if (entry && key->not_carried_out)
-                        r = planner_warn(planner, "line %u: \"%s\" is not carried out by this version", entry->line,
-                                         key->name);
-                else if (entry && key->type == KEY_SECTION && key->keys)
-                        r = warn_of_idle_keys(planner, key->keys, entry->value);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 static int plan_cloud_config(Planner *planner) {
         static int (*const sections[])(Planner *) = {
-                plan_hostname, plan_write_files,      plan_oem,   plan_update, plan_etc_hosts,
-                plan_flannel,  plan_environment_file, plan_units,
+                plan_hostname, plan_users,     plan_core_keys, plan_write_files,      plan_oem,
+                plan_update,   plan_etc_hosts, plan_flannel,   plan_environment_file, plan_units,
         };
-        int r = warn_of_idle_keys(planner, cloud_config_keys, planner->root);
+        int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(sections) && r >= 0; i++)
                 r = sections[i](planner);
         return r;
 }
 
+/* Empty lines in front, so that the lines of a part are those of the whole. */
+static int pad_lines(const Planner *planner, Slice text, Buffer *to) {
+        for (unsigned line = 1; line < planner->line; line++)
+                (void)buffer_append_byte(to, '\n');
+        return buffer_append(to, text.data, text.length);
+}
+
 static int plan_tree(Planner *planner, Slice text) {
         _cleanup_config_tree_ ConfigTree tree = {0};
-        int r = config_tree_parse(text, &tree, NULL, planner->error);
+        _cleanup_buffer_ Buffer padded = BUFFER_INIT;
+        int r = pad_lines(planner, text, &padded);
 
+        if (r >= 0)
+                r = config_tree_parse((Slice){buffer_data(&padded), buffer_length(&padded)}, &tree, NULL,
+                                      planner->error);
         if (r < 0)
                 return r == -ENOMEM ? r : error_prefix(planner->error, r, "the cloud-config is not YAML");
         if (tree.root && tree.root->kind == CONFIG_MAP)
@@ -121,42 +119,63 @@ static int plan_tree(Planner *planner, Slice text) {
         else if (tree.root && !(tree.root->kind == CONFIG_SCALAR && tree.root->type == SCALAR_NULL))
                 return error_set(planner->error, -EINVAL, "line %u: the cloud-config is no mapping of keys to values",
                                  tree.root->line);
+        planner->reload = planner->network = false;
         r = plan_cloud_config(planner);
         planner->root = NULL;
         return r;
 }
 
-static int warn_of_missing(Planner *planner, unsigned missing) {
+/* The first line that has it and is no comment; 0: none has. */
+static unsigned line_of(Slice text, const char *what) {
+        Slice line;
+
+        for (unsigned number = 1; slice_split(&text, '\n', &line); number++)
+                if (line.length > 0 && memmem(line.data, line.length, what, strlen(what)) &&
+                    slice_trim(line).data[0] != '#')
+                        return number;
+        return 0;
+}
+
+/* "http://:2379" is the trap: it looks like an address, and nothing listens there. */
+static int tell_of_missing(Planner *planner, Slice text, unsigned missing) {
+        unsigned before = planner->line ? planner->line - 1 : 0;
         int r = 0;
 
-        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++)
-                if (missing & 1U << one)
-                        r = planner_warn(planner, "%s is used but not known, and becomes nothing: set %s",
-                                         address_name(one), address_variable(one));
+        for (Address one = 0; one < ADDRESSES_COUNT && r >= 0; one++) {
+                unsigned line = missing & 1U << one ? line_of(text, address_name(one)) : 0;
+
+                if (line == 0)
+                        continue;
+                line += before;
+                if (planner->facts->strict)
+                        return error_set(planner->error, -EINVAL,
+                                         "line %u: %s is used but not known, and would become nothing: set %s in the "
+                                         "environment or in /etc/environment, or take a datasource that knows it",
+                                         line, address_name(one), address_variable(one));
+                r = planner_warn(planner, "line %u: %s is used but not known, and becomes nothing: set %s", line,
+                                 address_name(one), address_variable(one));
+        }
         return r;
 }
 
-static int plan_user_data(Planner *planner, Slice user_data) {
-        _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        unsigned missing;
-        int r = addresses_substitute(&planner->facts->addresses, user_data, &text, &missing);
-        Slice whole;
+/* A script comes alone, but what the meta-data says counts beside it. */
+static int plan_script_user_data(Planner *planner, Slice script) {
+        static int (*const sections[])(Planner *) = {plan_hostname, plan_core_keys, plan_environment_file};
+        int r = 0;
 
-        if (r == -EMSGSIZE)
-                return error_set(planner->error, r, "the user-data has more than %zu bytes with its addresses put in",
-                                 CONFIG_TEXT_MAX);
+        for (size_t i = 0; i < ARRAY_SIZE(sections) && r >= 0; i++)
+                r = sections[i](planner);
         if (r >= 0)
-                r = warn_of_missing(planner, missing);
-        if (r < 0)
-                return r;
-        whole = (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)};
-        planner->plan->kind = user_data_kind(whole);
-        switch (planner->plan->kind) {
+                r = plan_network(planner);
+        return r < 0 ? r : plan_script(planner, script);
+}
+
+static int plan_kind(Planner *planner, Slice text, UserDataKind kind) {
+        switch (kind) {
         case USER_DATA_CLOUD_CONFIG:
-                return plan_tree(planner, whole);
+                return plan_tree(planner, text);
         case USER_DATA_SCRIPT:
-                r = plan_environment_file(planner);
-                return r < 0 ? r : plan_script(planner, whole);
+                return plan_script_user_data(planner, text);
         case USER_DATA_EMPTY:
                 return plan_cloud_config(planner);
         case USER_DATA_IGNITION:
@@ -169,9 +188,44 @@ static int plan_user_data(Planner *planner, Slice user_data) {
         }
 }
 
+/* One cloud-config, or one script. */
+static int plan_one(Planner *planner, Slice user_data) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        unsigned missing;
+        int r = addresses_substitute(&planner->facts->addresses, user_data, &text, &missing);
+        Slice whole;
+
+        if (r == -EMSGSIZE)
+                return error_set(planner->error, r, "the user-data has more than %zu bytes with its addresses put in",
+                                 CONFIG_TEXT_MAX);
+        if (r >= 0)
+                r = tell_of_missing(planner, user_data, missing);
+        if (r < 0)
+                return r;
+        whole = (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)};
+        planner->plan->kind = user_data_kind(whole);
+        return plan_kind(planner, whole, planner->plan->kind);
+}
+
+static int plan_parts(Planner *planner, Slice user_data) {
+        _cleanup_multipart_ Multipart multipart = {0};
+        int r = multipart_split(user_data, &multipart, planner->error);
+
+        for (size_t i = 0; i < multipart.length && r >= 0; i++) {
+                const Buffer *part = &multipart.parts[i].text;
+
+                planner->line = multipart.parts[i].line;
+                r = plan_one(planner, (Slice){buffer_length(part) ? buffer_data(part) : "", buffer_length(part)});
+                if (r < 0 && r != -ENOMEM && !(planner->error && str_starts_with(planner->error->text, "line ")))
+                        return error_prefix(planner->error, r, "part %zu", i + 1);
+        }
+        planner->plan->kind = USER_DATA_CLOUD_CONFIG;
+        return r;
+}
+
 int boot_plan_make(const BootFacts *facts, Slice user_data, BootPlan *plan, Error *error) {
         Planner planner = {.facts = facts, .plan = plan, .error = error};
-        int r = plan_user_data(&planner, user_data);
+        int r = multipart_is(user_data) ? plan_parts(&planner, user_data) : plan_one(&planner, user_data);
 
         if (r < 0)
                 boot_plan_deinit(plan);
@@ -184,6 +238,12 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
         switch (step->kind) {
         case STEP_HOSTNAME:
                 return buffer_printf(to, "set the host name to %s", step->text);
+        case STEP_USER:
+                return buffer_printf(to, "have the user %s%s", step->user, step->text ? ", with a password" : "");
+        case STEP_KEYS:
+                return buffer_printf(to, "authorize SSH keys %s for the user %s%s%.*s", step->key_name, step->user,
+                                     step->url ? " from " : "", step->url ? (int)strcspn(step->url, "?") : 0,
+                                     step->url ?: "");
         case STEP_FILE:
                 return buffer_printf(to, "write %s (%zu bytes, mode %04o%s%s)", step->path, step->text_length,
                                      step->mode, step->owner ? ", owner " : "", step->owner ?: "");
@@ -193,6 +253,8 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
                 return buffer_printf(to, "unmask %s", step->path);
         case STEP_ENABLE:
                 return buffer_printf(to, "enable %s%s", step->unit, step->runtime ? " until the next boot" : "");
+        case STEP_MODULE:
+                return buffer_printf(to, "load the kernel's module %s", step->unit);
         case STEP_RELOAD:
                 return buffer_append_string(to, "read the unit files anew");
         case STEP_COMMAND:
@@ -202,11 +264,22 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
         }
 }
 
-static void write_step(JsonWriter *json, const Step *step) {
+/* Without the hash: a plan is shown, sent around and kept. */
+static void write_user(JsonWriter *json, const Step *step) {
+        json_field_bool(json, "password", step->text);
+        json_key(json, "options");
+        json_begin_array(json);
+        for (size_t i = 0; i < step->options.length; i++)
+                json_write_string(json, slice_from(step->options.items[i]));
+        json_end_array(json);
+}
+
+static void write_step(JsonWriter *json, const Step *step, const bool *same) {
         static const char *const names[] = {
-                [STEP_HOSTNAME] = "hostname", [STEP_FILE] = "file",     [STEP_MASK] = "mask",
-                [STEP_UNMASK] = "unmask",     [STEP_ENABLE] = "enable", [STEP_RELOAD] = "reload",
-                [STEP_COMMAND] = "command",
+                [STEP_HOSTNAME] = "hostname", [STEP_USER] = "user",     [STEP_KEYS] = "keys",
+                [STEP_FILE] = "file",         [STEP_MASK] = "mask",     [STEP_UNMASK] = "unmask",
+                [STEP_ENABLE] = "enable",     [STEP_RELOAD] = "reload", [STEP_COMMAND] = "command",
+                [STEP_MODULE] = "module",
         };
         char mode[8];
 
@@ -217,7 +290,15 @@ static void write_step(JsonWriter *json, const Step *step) {
                 json_field_u64(json, "line", step->line);
         if (step->path)
                 json_field_string(json, "path", step->path);
-        if (step->text)
+        if (step->user)
+                json_field_string(json, "user", step->user);
+        if (step->kind == STEP_USER)
+                write_user(json, step);
+        if (step->key_name)
+                json_field_string(json, "keyName", step->key_name);
+        if (step->url)
+                json_field_string(json, "url", step->url);
+        if (step->text && step->kind != STEP_USER)
                 json_field_slice(json, "content", (Slice){step->text, step->text_length});
         if (step->kind == STEP_FILE)
                 json_field_string(json, "mode", mode);
@@ -229,17 +310,19 @@ static void write_step(JsonWriter *json, const Step *step) {
                 json_field_string(json, "action", step->action);
         if (step->kind == STEP_ENABLE)
                 json_field_bool(json, "runtime", step->runtime);
+        if (same)
+                json_field_bool(json, "same", *same);
         json_end_object(json);
 }
 
-int boot_plan_format_json(const BootPlan *plan, Buffer *to) {
+int boot_plan_format_json(const BootPlan *plan, const bool *same, Buffer *to) {
         JsonWriter json = json_writer(to);
 
         json_begin_object(&json);
         json_key(&json, "steps");
         json_begin_array(&json);
         for (size_t i = 0; i < plan->length; i++)
-                write_step(&json, &plan->steps[i]);
+                write_step(&json, &plan->steps[i], same ? &same[i] : NULL);
         json_end_array(&json);
         json_key(&json, "warnings");
         json_begin_array(&json);

@@ -5,8 +5,10 @@
 #include <stdio.h>
 
 void report_deinit(Report *report) {
-        for (size_t i = 0; i < report->length; i++)
+        for (size_t i = 0; i < report->length; i++) {
                 free(report->entries[i].text);
+                free(report->entries[i].hint);
+        }
         free(report->entries);
         *report = (Report){0};
 }
@@ -40,6 +42,24 @@ int report_add(Report *report, ReportLevel level, ReportWho who, size_t line, si
         return 0;
 }
 
+int report_hint(Report *report, const char *format, ...) {
+        ReportEntry *entry = &report->entries[report->length - 1];
+        va_list args;
+        char *text;
+        int r;
+
+        if (report->more) /* the entry that it is for was left out */
+                return 0;
+        va_start(args, format);
+        r = vasprintf(&text, format, args);
+        va_end(args);
+        if (r < 0)
+                return -ENOMEM;
+        free(entry->hint);
+        entry->hint = text;
+        return 0;
+}
+
 static bool stands_before(const ReportEntry *a, const ReportEntry *b) {
         return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
@@ -56,9 +76,39 @@ void report_sort(Report *report) {
         }
 }
 
+static const char *const levels[] = {[REPORT_INFO] = "info", [REPORT_WARNING] = "warning", [REPORT_ERROR] = "error"};
+
+static void format_ours(const ReportEntry *entry, Buffer *to) {
+        if (entry->column)
+                (void)buffer_printf(to, "line %zu, column %zu: ", entry->line, entry->column);
+        else
+                (void)buffer_printf(to, "line %zu: ", entry->line);
+        (void)buffer_printf(to, "%s: %s%s%s", levels[entry->level], entry->text, entry->hint ? "; " : "",
+                            entry->hint ?: "");
+}
+
+int report_refuse(const Report *report, Error *error) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        size_t others = 0;
+
+        for (size_t i = 0; i < report->length; i++) {
+                const ReportEntry *entry = &report->entries[i];
+
+                if (entry->who == REPORT_THEIRS || entry->level == REPORT_INFO)
+                        continue;
+                if (buffer_length(&text) > 0)
+                        others++;
+                else
+                        format_ours(entry, &text);
+        }
+        if (buffer_length(&text) == 0)
+                return 0;
+        if (others > 0)
+                (void)buffer_printf(&text, " (and %zu more, which \"faering boot validate\" shows)", others);
+        return error_set(error, -EINVAL, "%s", buffer_string(&text) ?: "");
+}
+
 int report_format(const Report *report, ReportWho who, Buffer *to, size_t *ret_lines) {
-        static const char *const levels[] = {
-                [REPORT_INFO] = "info", [REPORT_WARNING] = "warning", [REPORT_ERROR] = "error"};
         size_t lines = 0;
 
         for (size_t i = 0; i < report->length; i++) {
@@ -66,7 +116,11 @@ int report_format(const Report *report, ReportWho who, Buffer *to, size_t *ret_l
 
                 if (entry->who != REPORT_BOTH && entry->who != who)
                         continue;
-                (void)buffer_printf(to, "line %zu: %s: %s\n", entry->line, levels[entry->level], entry->text);
+                if (who == REPORT_OURS)
+                        format_ours(entry, to);
+                else
+                        (void)buffer_printf(to, "line %zu: %s: %s", entry->line, levels[entry->level], entry->text);
+                (void)buffer_append_byte(to, '\n');
                 lines++;
         }
         if (report->more)

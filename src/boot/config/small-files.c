@@ -21,19 +21,44 @@ static bool hostname_is_valid(Slice name) {
         return true;
 }
 
+/* Another part of the user-data has named the machine. */
+static bool is_named(const BootPlan *plan) {
+        for (size_t i = 0; i < plan->length; i++)
+                if (plan->steps[i].kind == STEP_HOSTNAME)
+                        return true;
+        return false;
+}
+
+static Slice wanted_hostname(const Planner *planner) {
+        Slice name = config_string(planner->root, "hostname");
+        const Metadata *metadata = planner->facts->metadata;
+
+        return name.length == 0 && metadata && metadata->hostname && !is_named(planner->plan)
+                       ? slice_from(metadata->hostname)
+                       : name;
+}
+
 int plan_hostname(Planner *planner) {
         const ConfigEntry *entry = config_entry(planner->root, "hostname");
-        Slice name = config_string(planner->root, "hostname");
+        const Metadata *metadata = planner->facts->metadata;
+        Slice name = wanted_hostname(planner);
         Step step = {.kind = STEP_HOSTNAME};
+        int r = 0;
 
         if (name.length == 0)
                 return 0;
         if (!hostname_is_valid(name))
                 return error_set(planner->error, -EINVAL,
-                                 "line %u: hostname \"%s\" cannot be a host name: letters, digits, '-' and '.', at "
+                                 "line %u: hostname \"%.*s\" cannot be a host name: letters, digits, '-' and '.', at "
                                  "most %d",
-                                 entry->line, name.data, HOSTNAME_MAX);
-        step.line = entry->line;
+                                 entry ? entry->line : 0, (int)min_of(name.length, (size_t)128), name.data,
+                                 HOSTNAME_MAX);
+        if (metadata && metadata->hostname && !slice_equals(name, slice_from(metadata->hostname)))
+                r = planner_warn(planner, "line %u: hostname %s counts, and not %s of the meta-data", entry->line,
+                                 name.data, metadata->hostname);
+        if (r < 0)
+                return r;
+        step.line = entry ? entry->line : 0;
         step.text = slice_dup(name);
         step.text_length = name.length;
         return planner_add(planner, step, step.text);
@@ -41,7 +66,8 @@ int plan_hostname(Planner *planner) {
 
 int plan_etc_hosts(Planner *planner) {
         const ConfigEntry *entry = config_entry(planner->root, "manage_etc_hosts");
-        Slice value = config_string(planner->root, "manage_etc_hosts"), name = config_string(planner->root, "hostname");
+        Slice value = config_string(planner->root, "manage_etc_hosts");
+        const char *name = planner->facts->hostname;
 
         if (value.length == 0)
                 return 0;
@@ -49,8 +75,10 @@ int plan_etc_hosts(Planner *planner) {
                 return error_set(planner->error, -EINVAL,
                                  "line %u: manage_etc_hosts is \"%s\": only \"localhost\" is known", entry->line,
                                  value.data);
-        return planner_add_file(planner, entry->line, "/etc/hosts",
-                                str_printf("127.0.0.1 %s\n", name.length ? name.data : planner->facts->hostname));
+        for (size_t i = 0; i < planner->plan->length; i++)
+                if (planner->plan->steps[i].kind == STEP_HOSTNAME)
+                        name = planner->plan->steps[i].text;
+        return planner_add_file(planner, entry->line, "/etc/hosts", str_printf("127.0.0.1 %s\n", name));
 }
 
 /* As Go's %q does for printable text. */

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,9 +17,88 @@ static void report_is(ReportWho who, const char *user_data, const char *expected
         assert_string_equal(buffer_string(&text), expected);
 }
 
+/* Our report without columns and hints, which are theirs not. */
+static void strip(const char *text, Buffer *to) {
+        for (const char *at = text; *at;) {
+                size_t length = strcspn(at, "\n");
+                const char *column = strstr(at, ", column "), *colon = strchr(at, ':'), *hint = NULL;
+
+                for (const char *one = at; (one = strstr(one, "; ")) && one < at + length; one++)
+                        hint = one;
+                if (column && colon && column < colon) {
+                        (void)buffer_append(to, at, (size_t)(column - at));
+                        length -= (size_t)(colon - at);
+                        at = colon;
+                }
+                (void)buffer_append(to, at, hint ? (size_t)(hint - at) : length);
+                at += length;
+                if (*at == '\n')
+                        (void)buffer_append(to, at++, 1);
+        }
+}
+
+static void ours_is(const char *user_data, const char *expected) {
+        _cleanup_report_ Report report = {0};
+        _cleanup_buffer_ Buffer text = BUFFER_INIT, stripped = BUFFER_INIT;
+        size_t lines;
+
+        assert_int_equal(report_check(slice_from(user_data), &report), 0);
+        assert_int_equal(report_format(&report, REPORT_OURS, &text, &lines), 0);
+        strip(buffer_string(&text), &stripped);
+        assert_string_equal(buffer_string(&stripped), expected);
+}
+
 static void both(const char *user_data, const char *expected) {
         report_is(REPORT_THEIRS, user_data, expected);
-        report_is(REPORT_OURS, user_data, expected);
+        ours_is(user_data, expected);
+}
+
+static void test_ours_has_columns_and_the_way_out(void **state) {
+        (void)state;
+        report_is(REPORT_OURS, "#cloud-config\ncoreos: {unit: x, etcd2: {naem: a}, frobnicate: 1}\nhostname: [x]\n",
+                  "line 2, column 10: warning: unrecognized key \"unit\"; did you mean \"units\"?\n"
+                  "line 2, column 27: warning: unrecognized key \"naem\"; did you mean \"name\"?\n"
+                  "line 2, column 37: warning: unrecognized key \"frobnicate\"; nothing comes of it: take it out\n"
+                  "line 3, column 1: warning: incorrect type for \"hostname\" (want string); write one text, in quotes "
+                  "if "
+                  "in doubt\n");
+}
+
+static void refuses(const char *user_data, const char *expected) {
+        _cleanup_report_ Report report = {0};
+        Error error = ERROR_NONE;
+
+        assert_int_equal(report_check(slice_from(user_data), &report), 0);
+        assert_int_equal(report_refuse(&report, &error), expected ? -EINVAL : 0);
+        assert_string_equal(error.text, expected ?: "");
+}
+
+static void test_strict_refuses_what_is_a_warning(void **state) {
+        (void)state;
+        refuses("#cloud-config\ncoreos: {etcd2: {name: a}}\n", NULL);
+        refuses("#cloud-config\nwrite_files: [{path: /usr/x}]\n", NULL);
+        refuses("#cloud-config\nhostname: a\nhostname: b\nx: 1\n",
+                "line 2, column 1: warning: key \"hostname\" stands here and again below; only the last one counts; "
+                "take "
+                "one of them out (and 1 more, which \"faering boot validate\" shows)");
+}
+
+static void test_parts_are_checked_each(void **state) {
+        (void)state;
+        both("Content-Type: multipart/mixed; boundary=x\n\n--x\n\n#cloud-config\nhostnam: a\n--x\n\nhello\n--x--\n",
+             "line 6: warning: unrecognized key \"hostnam\"\n"
+             "line 9: error: must be \"#cloud-config\" or begin with \"#!\"\n");
+}
+
+static void test_discovery_urls(void **state) {
+        _cleanup_string_list_ StringList urls = {0};
+
+        (void)state;
+        assert_int_equal(
+                report_discovery_urls(slice_from("#cloud-config\ncoreos: {etcd2: {discovery: http://a/b}}\n"), &urls),
+                0);
+        assert_int_equal(urls.length, 1);
+        assert_string_equal(urls.items[0], "http://a/b");
 }
 
 static void test_keys_and_types(void **state) {
@@ -53,25 +133,17 @@ static void test_what_is_part_of_this_system_is_not_deprecated(void **state) {
         static const char text[] = "#cloud-config\ncoreos:\n  etcd2: {name: a}\n  fleet: {metadata: a=b}\n";
 
         (void)state;
-        report_is(REPORT_OURS, text, "");
+        ours_is(text, "");
         report_is(REPORT_THEIRS, text,
                   "line 3: warning: deprecated key \"etcd2\" (etcd2 is no longer shipped in Container Linux)\n"
                   "line 4: warning: deprecated key \"fleet\" (fleet is no longer shipped in Container Linux)\n");
-}
-
-static void test_what_is_not_carried_out_is_told(void **state) {
-        (void)state;
-        report_is(REPORT_OURS, "#cloud-config\nusers: []\n",
-                  "line 2: warning: \"users\" is not carried out by this version\n");
-        report_is(REPORT_THEIRS, "#cloud-config\nusers: []\n", "");
 }
 
 static void test_equal_keys_are_told(void **state) {
         static const char text[] = "#cloud-config\nhostname: a\nhostname: b\n";
 
         (void)state;
-        report_is(REPORT_OURS, text,
-                  "line 2: warning: key \"hostname\" stands here and again below; only the last one counts\n");
+        ours_is(text, "line 2: warning: key \"hostname\" stands here and again below; only the last one counts\n");
         report_is(REPORT_THEIRS, text, "");
         both("#cloud-config\ncoreos:\n  update: &u {group: a}\n  locksmith: {<<: *u, group: b}\n", "");
 }
@@ -80,7 +152,7 @@ static void test_yaml_errors_have_the_line_that_each_program_says(void **state) 
         static const char text[] = "#cloud-config\ncoreos:\n\tupdate: x\n";
 
         (void)state;
-        report_is(REPORT_OURS, text, "line 3: error: found character that cannot start any token\n");
+        ours_is(text, "line 3: error: found character that cannot start any token\n");
         report_is(REPORT_THEIRS, text,
                   "line 0: warning: incorrect type for \"\" (want struct)\n"
                   "line 2: error: found character that cannot start any token\n");
@@ -90,7 +162,7 @@ static void test_read_only_usr_is_their_rule(void **state) {
         static const char text[] = "#cloud-config\nwrite_files:\n  - path: /usr/bin/x\n";
 
         (void)state;
-        report_is(REPORT_OURS, text, "");
+        ours_is(text, "");
         report_is(REPORT_THEIRS, text, "line 3: error: file cannot be written to a read-only filesystem\n");
 }
 
@@ -121,8 +193,11 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_keys_and_types),
                 cmocka_unit_test(test_values),
+                cmocka_unit_test(test_ours_has_columns_and_the_way_out),
+                cmocka_unit_test(test_strict_refuses_what_is_a_warning),
+                cmocka_unit_test(test_parts_are_checked_each),
+                cmocka_unit_test(test_discovery_urls),
                 cmocka_unit_test(test_what_is_part_of_this_system_is_not_deprecated),
-                cmocka_unit_test(test_what_is_not_carried_out_is_told),
                 cmocka_unit_test(test_equal_keys_are_told),
                 cmocka_unit_test(test_yaml_errors_have_the_line_that_each_program_says),
                 cmocka_unit_test(test_read_only_usr_is_their_rule),

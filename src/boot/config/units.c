@@ -168,8 +168,11 @@ static int plan_unit_command(Planner *planner, const ConfigNode *unit, const cha
         return plan_command(planner, unit->line, name, command.data, true);
 }
 
+/* Of the unit files, and of the network's by its daemon. */
 static int add_reload(Planner *planner) {
-        return planner->reload ? planner_add(planner, (Step){.kind = STEP_RELOAD}, true) : 0;
+        int r = planner->reload ? planner_add(planner, (Step){.kind = STEP_RELOAD}, true) : 0;
+
+        return r < 0 || !planner->network ? r : plan_command(planner, 0, NETWORK_SERVICE, "restart", true);
 }
 
 /* ---- all of it ---- */
@@ -204,9 +207,9 @@ int plan_units(Planner *planner) {
         if (r >= 0)
                 r = plan_update_units(planner);
         if (r >= 0)
+                r = plan_network(planner);
+        if (r >= 0)
                 r = add_reload(planner);
-        if (r >= 0 && planner->network)
-                r = plan_command(planner, 0, NETWORK_SERVICE, "restart", true);
         if (r >= 0)
                 r = for_each_unit(planner, plan_unit_command);
         return r < 0 ? r : plan_update_commands(planner);
@@ -214,7 +217,9 @@ int plan_units(Planner *planner) {
 
 /* A script is kept, and run by a unit of its own that nobody waits for. bash runs it whatever its first line says. */
 int plan_script(Planner *planner, Slice script) {
-        const char *name = planner->facts->script_name;
+        _cleanup_free_ char *name = planner->scripts++
+                                            ? str_printf("%s-%u", planner->facts->script_name, planner->scripts)
+                                            : strdup(planner->facts->script_name);
         _cleanup_free_ char *workspace = path_clean(slice_from(planner->facts->workspace));
         _cleanup_free_ char *path = str_printf("%s/scripts/%s", workspace, name);
         _cleanup_free_ char *unit = str_printf("coreos-cloudinit-%s.service", name);
@@ -223,7 +228,7 @@ int plan_script(Planner *planner, Slice script) {
         Step step = {.kind = STEP_FILE, .line = 1, .mode = 0744, .text_length = script.length};
         int r;
 
-        if (!workspace || !path || !unit_file || !note)
+        if (!name || !workspace || !path || !unit_file || !note)
                 return -ENOMEM;
         step.path = strdup(path);
         step.text = slice_dup(script);

@@ -14,20 +14,16 @@ const ConfigKey write_files_keys[] = {
         {0},
 };
 
-/* What a Go program makes of set-user-ID, set-group-ID and sticky bits when it reads a number as a mode: nothing. */
+/* Set-user-ID, set-group-ID and sticky bits count too: coreos-cloudinit loses them, and leaves a program that cannot do
+ * what it was written for. */
 static int read_mode(Planner *planner, const ConfigNode *file, const char *path, mode_t *ret) {
         Slice text = config_string(file, "permissions");
         int r = permissions_parse(text, ret);
 
-        if (r < 0)
-                return error_set(planner->error, r,
+        return r < 0 ? error_set(planner->error, r,
                                  "line %u: permissions \"%s\" of %s are no octal number such as \"0644\"", file->line,
-                                 text.data, path);
-        if (*ret & 07000)
-                r = planner_warn(planner, "line %u: of the permissions of %s only %04o count", file->line, path,
-                                 *ret & 0777U);
-        *ret &= 0777;
-        return r;
+                                 text.data, path)
+                     : 0;
 }
 
 static int read_content(Planner *planner, const ConfigNode *file, const char *path, Buffer *content) {

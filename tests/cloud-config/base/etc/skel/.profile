@@ -1,0 +1,1 @@
+# of every new home
