@@ -15,7 +15,8 @@ WAIT_SECONDS = 30
 class Machine:
     """One fleet daemon, on the store member of the same number."""
 
-    def __init__(self, folder: Path, number: int, store_url: str, ttl: int, supervisor: str = "embedded"):
+    def __init__(self, folder: Path, number: int, store_url: str, ttl: int, supervisor: str = "embedded",
+                 metadata: str | None = None, extra: tuple[str, ...] = ()):
         self.id = f"{number}{number}{number}{number}{os.getpid() % 10000:04d}" + "f1ee7" + "0" * 18 + f"{number}"
         self.address = f"10.77.0.{number}"
         self.socket = folder / f"fleet{number}.sock"
@@ -24,7 +25,8 @@ class Machine:
         self.command = [
             str(BUILD / "src/fleet/faering-fleet"), "--config", "/dev/null", "--state-dir", str(folder / f"fleet{number}"),
             "--listen", f"unix://{self.socket}", "--supervisor", supervisor, "--etcd_servers", store_url,
-            "--public_ip", self.address, "--metadata", f"number={number}", "--agent_ttl", f"{ttl}s", "--machine-id", self.id,
+            "--public_ip", self.address, "--metadata", metadata or f"number={number}", "--agent_ttl", f"{ttl}s", "--machine-id", self.id,
+            *(option.format(address=self.address) for option in extra),
         ]
 
     def start(self) -> None:
@@ -82,9 +84,12 @@ def wait_for(what: str, get, accept=bool, seconds: float = WAIT_SECONDS):
 class Fleet:
     """A context of three store members and as many fleet daemons, which ends them all with their units."""
 
-    def __init__(self, folder: Path, count: int = 3, ttl: int = 3, supervisor: str = "embedded"):
+    def __init__(self, folder: Path, count: int = 3, ttl: int = 3, supervisor: str = "embedded", metadata: list[str] | None = None,
+                 extra: tuple[str, ...] = ()):
+        """`extra`: options of every daemon; "{address}" in them is its machine's."""
         self.store = Cluster(folder, 3)
-        self.machines = [Machine(folder, i + 1, self.store.stores[i % 3].url, ttl, supervisor) for i in range(count)]
+        self.machines = [Machine(folder, i + 1, self.store.stores[i % 3].url, ttl, supervisor, metadata[i] if metadata else None, extra)
+                         for i in range(count)]
 
     def __enter__(self) -> "Fleet":
         self.store.__enter__()

@@ -98,8 +98,9 @@ typedef struct UnitWrite {
         FleetApi *api;
         HttpRequest *request; /* NULL: the client is gone */
         char *name;
-        char *text, *hash;    /* of a unit that is made */
+        char *text, *hash; /* of a unit that is made */
         UnitState desired;
+        unsigned status; /* of the answer, when the mirror has what was written */
         bool create;
 } UnitWrite;
 
@@ -152,10 +153,27 @@ static void write_fail_memory(UnitWrite *write) {
                 fleet_fail(request, 500, "out of memory");
 }
 
+static void on_mirrored(void *userdata, int r) {
+        UnitWrite *write = userdata;
+
+        (void)r; /* at the registry's end the request is gone long since */
+        write_end(write, write->status, NULL);
+}
+
+/* The store has taken it; the answer waits until a reading would show it. */
+static void write_succeed(UnitWrite *write, unsigned status, const StoreReply *reply) {
+        write->status = status;
+        if (registry_reach(write->api->registry, reply->node ? reply->node->modified : 0, on_mirrored, write) < 0)
+                write_fail_memory(write);
+}
+
 static void on_desired_set(void *userdata, const StoreReply *reply) {
         UnitWrite *write = userdata;
 
-        write_end(write, reply->r < 0 ? 0 : write->create ? 201 : 204, reply);
+        if (reply->r < 0)
+                write_end(write, 0, reply);
+        else
+                write_succeed(write, write->create ? 201 : 204, reply);
 }
 
 static void set_desired(UnitWrite *write) {
@@ -185,7 +203,7 @@ static int read_options(json_t *options, UnitFile *file, Error *error) {
         json_t *option;
         size_t i;
 
-        json_array_foreach(options, i, option) {
+        json_array_foreach (options, i, option) {
                 const char *section = json_string_value(json_object_get(option, "section"));
                 const char *name = json_string_value(json_object_get(option, "name"));
                 const char *value = json_string_value(json_object_get(option, "value"));
@@ -273,7 +291,8 @@ static void put_unit_body(FleetApi *api, HttpRequest *request, const char *name,
         Error error = ERROR_NONE;
 
         if (own && *own && !str_equals(own, name)) {
-                (void)error_set(&error, -EINVAL, "name in URL \"%s\" differs from unit name in request body \"%s\"", name, own);
+                (void)error_set(&error, -EINVAL, "name in URL \"%s\" differs from unit name in request body \"%s\"",
+                                name, own);
                 fleet_fail(request, 400, error.text);
         } else if (wanted && *wanted && unit_state_from_string(wanted, &desired, &error) < 0) {
                 fleet_fail(request, 400, error.text);
@@ -304,19 +323,27 @@ static void put_unit(FleetApi *api, HttpRequest *request, const char *name) {
                 fleet_fail(request, 415, "only acceptable Content-Type is application/json");
                 return;
         }
-        body = json_loadb(text.data, text.length, 0, &problem);
-        if (!json_is_object(body)) {
-                _cleanup_free_ char *message = str_printf("unable to decode body: %s", body ? "not an object" : problem.text);
-
-                fleet_fail(request, 400, message ?: "");
-        } else {
+        body = json_loadb(text.data, text.length, JSON_DISABLE_EOF_CHECK, &problem);
+        if (json_is_object(body))
                 put_unit_body(api, request, name, body);
-        }
+        else
+                fleet_fail_json(request, "unable to decode body: ", text, body ? "not an object" : problem.text);
         json_decref(body);
 }
 
 static void on_destroyed(void *userdata, const StoreReply *reply) {
-        write_end(userdata, reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND ? 0 : 204, reply);
+        UnitWrite *write = userdata;
+        HttpRequest *request = write->request;
+
+        if (reply->r >= 0) {
+                write_succeed(write, 204, reply);
+        } else if (reply->code != STORE_KEY_NOT_FOUND) {
+                write_end(write, 0, reply);
+        } else { /* somebody else was faster */
+                write_free(write);
+                if (request)
+                        fleet_fail(request, 404, "unit does not exist");
+        }
 }
 
 static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {

@@ -1,5 +1,6 @@
 #pragma once
 /* What the registry's files share. */
+#include "base/list.h"
 #include "fleet/registry/registry.h"
 
 struct Registry {
@@ -16,6 +17,7 @@ struct Registry {
         StoreCall *call;     /* load or watch under way */
         uint64_t next_index; /* of the watch */
         unsigned failures;
+        List reaches;        /* RegistryReach: waiting for next_index to pass theirs */
         bool loaded, unreachable;
 };
 

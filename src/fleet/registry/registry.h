@@ -87,6 +87,12 @@ RegistryUnit *registry_unit(const Registry *registry, const char *name);
 const RegistryState *registry_state(const Registry *registry, const char *machine, const char *unit);
 const char *registry_leader(const Registry *registry); /* machine ID or NULL */
 
+/* Calls `reached` once the mirror has the write of that index (a reply's node->modified; 0: at once): who asks next finds what
+ * was written. May call it within. `reached` comes exactly once: at the latest, with r == -ECANCELED, when the registry is
+ * freed. -ENOMEM. */
+typedef void (*RegistryReached)(void *userdata, int r);
+int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, void *userdata);
+
 /* A unit that can be worked with: its text is known. */
 static inline bool registry_unit_is_complete(const RegistryUnit *unit) {
         return unit->hash && unit->text;
