@@ -146,8 +146,16 @@ static void patch_go_on(Patch *patch) {
                 fleet_fail(patch->request, 500, "out of memory");
                 patch->request = NULL;
         }
-        if (!patch->request || registry_reach(patch->api->registry, patch->written, on_patch_mirrored, patch) < 0)
+        if (patch->request) {
+                HttpRequest *request = patch->request;
+
+                if (registry_reach(patch->api->registry, patch->written, on_patch_mirrored, patch) >= 0)
+                        return;
                 patch_free(patch);
+                fleet_fail(request, 500, "out of memory");
+                return;
+        }
+        patch_free(patch);
 }
 
 static void patch_machines(FleetApi *api, HttpRequest *request) {

@@ -43,6 +43,11 @@ int registry_create_unit(Registry *registry, const char *name, const char *hash,
                          (StoreRequest){.verb = STORE_SET, .value = hash, .exist = STORE_EXIST_MUST_NOT}, done, userdata);
 }
 
+int registry_replace_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata) {
+        return write_key(registry, key_of(registry, "job", name, "object"),
+                         (StoreRequest){.verb = STORE_SET, .value = hash, .exist = STORE_EXIST_MUST}, done, userdata);
+}
+
 int registry_set_desired(Registry *registry, const char *name, UnitState desired, RegistryDone done, void *userdata) {
         return write_key(registry, key_of(registry, "job", name, "target-state"),
                          (StoreRequest){.verb = STORE_SET, .value = unit_state_to_string(desired)}, done, userdata);

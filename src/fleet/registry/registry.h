@@ -108,6 +108,8 @@ typedef StoreReplied RegistryDone;
 
 int registry_put_text(Registry *registry, const char *hash, const char *text, RegistryDone done, void *userdata);
 int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
+/* In place of another text. */
+int registry_replace_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
 int registry_set_desired(Registry *registry, const char *name, UnitState desired, RegistryDone done, void *userdata);
 int registry_destroy_unit(Registry *registry, const char *name, RegistryDone done, void *userdata);
 int registry_place(Registry *registry, const char *name, const char *machine, const char *reason, RegistryDone done, void *userdata);
