@@ -28,6 +28,10 @@ typedef struct Journal {
 static void on_journal_body(HttpCall *call, Slice bytes) {
         Journal *journal = http_call_userdata(call);
 
+        if (http_call_status(call) != 200) {
+                (void)buffer_append(&journal->line, bytes.data, bytes.length);
+                return;
+        }
         for (size_t i = 0; i < bytes.length; i++) {
                 json_t *line;
 
@@ -55,38 +59,67 @@ static void on_journal_done(HttpCall *call, int r, const Error *error) {
 
 static const HttpCallOps journal_ops = {.body = on_journal_body, .done = on_journal_done};
 
-static int print_journal(FleetGroup *group, const char *name, uint64_t lines, bool follow) {
-        _cleanup_free_ char *base = fleet_unit_target("/faering/v1/logs", name), *target = NULL;
-        Journal journal = {.name = name};
-        HttpCallSpec spec = {.url = &group->endpoint};
-        int r;
+/* "…/logs/NAME?lines=N&follow=true&machine=ID" */
+static char *journal_target(const char *name, const FleetJournal *what) {
+        _cleanup_free_ char *base = fleet_unit_target("/faering/v1/logs", name);
+        _cleanup_buffer_ Buffer target = BUFFER_INIT;
 
-        if (base)
-                target = str_printf("%s?lines=%" PRIu64 "%s", base, lines, follow ? "&follow=true" : "");
+        if (!base)
+                return NULL;
+        (void)buffer_printf(&target, "%s?lines=%" PRIu64 "%s", base, what->lines, what->follow ? "&follow=true" : "");
+        if (what->machine) {
+                (void)buffer_append_string(&target, "&machine=");
+                (void)url_encode(&target, URL_SEGMENT, slice_from(what->machine));
+        }
+        return buffer_steal_string(&target, NULL);
+}
+
+static void complain_journal(FleetGroup *group, const char *name, Journal *journal) {
+        json_t *body = json_loadb(buffer_data(&journal->line), buffer_length(&journal->line), 0, NULL);
+        const char *message = cli_text(json_object_get(body, "error"), "message");
+
+        fleet_complain(group, "cannot read what %s wrote: %s", name,
+                       journal->error.text[0] ? journal->error.text
+                       : *message             ? message
+                                              : "there is nothing of it");
+        json_decref(body);
+}
+
+int fleet_print_journal(FleetGroup *group, const char *name, const FleetJournal *what) {
+        _cleanup_free_ char *target = journal_target(name, what);
+        Journal journal = {.name = name};
+        HttpCallSpec spec = {.url = &group->endpoint, .target = target};
+        int code = CLI_OK, r;
+
         if (!target)
                 return CLI_FAILED;
-        spec.target = target;
         r = http_client_call(group->http, &spec, &journal_ops, &journal, NULL);
         while (r >= 0 && !journal.done)
                 (void)uv_run(&group->loop, UV_RUN_ONCE);
-        buffer_deinit(&journal.line);
         if (r < 0 || journal.r < 0 || journal.status != 200) {
-                fleet_complain(group, "cannot read what %s wrote: %s", name,
-                               journal.error.text[0] ? journal.error.text : "this machine has nothing of it");
-                return CLI_FAILED;
+                complain_journal(group, name, &journal);
+                code = CLI_FAILED;
         }
-        return CLI_OK;
+        buffer_deinit(&journal.line);
+        return code;
 }
 
 int fleet_verb_journal(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
         _cleanup_free_ char *name = NULL;
-        uint64_t lines = 10;
-        bool follow = false;
+        _cleanup_free_ char *output = NULL, *machine = NULL;
+        FleetJournal what = {.lines = FLEET_JOURNAL_LINES};
+        uint64_t unused = 0;
+        bool unused_switch = false;
         const Option options[] = {
-                {"lines", 'n', OPTION_U64, "N", NULL, "how many old lines (default: 10)", &lines, NULL},
-                {"follow", 'f', OPTION_SWITCH, NULL, NULL, "go on with new ones until interrupted", &follow, NULL},
+                {"lines", 'n', OPTION_U64, "N", NULL, "how many old lines (default: 10)", &what.lines, NULL},
+                {"follow", 'f', OPTION_SWITCH, NULL, NULL, "go on with new ones until interrupted", &what.follow, NULL},
+                {"f", 0, OPTION_SWITCH, NULL, NULL, NULL, &what.follow, NULL},
+                {"machine", 'm', OPTION_STRING, "ID", NULL, "of a global unit: which machine's", &machine, NULL},
+                {"output", 'o', OPTION_STRING, NULL, NULL, NULL, &output, NULL},
+                {"ssh-port", 0, OPTION_U64, NULL, NULL, NULL, &unused, NULL},
+                {"sudo", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused_switch, NULL},
                 {0},
         };
         json_t *unit = NULL;
@@ -96,6 +129,12 @@ int fleet_verb_journal(void *userdata, int argc, char **argv) {
                 code = fleet_show_unit(group, arguments.items[0], "does not exist.", &name, &unit);
         if (code != 0)
                 return code < 0 ? CLI_OK : code;
+        what.machine = machine;
+        if (!machine && fleet_unit_is_global(unit)) {
+                fleet_complain(group, "Unable to retrieve journal of global unit %s. --machine says of which machine",
+                               name);
+                code = CLI_FAILED;
+        }
         json_decref(unit);
-        return print_journal(group, name, lines, follow);
+        return code != 0 ? code : fleet_print_journal(group, name, &what);
 }

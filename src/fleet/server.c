@@ -27,6 +27,7 @@ struct FleetServer {
         Presence *presence;
         Supervisor *supervisor;
         HttpServer *http;
+        HttpClient *others;   /* asks other machines' daemons */
         FleetApi api;
         uv_timer_t retry;     /* the registry's */
         void (*retry_expired)(void *registry);
@@ -209,10 +210,14 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         int r;
 
         server->supervisor = supervisor;
+        server->others = http_client_new(server->loop, NULL);
+        if (!server->others)
+                return error_set(error, -ENOMEM, "no memory for the API");
         server->api = (FleetApi){
                 .registry = server->registry,
                 .machine = server->settings->machine.id,
                 .supervisor = supervisor,
+                .http = server->others,
                 .picture = api_picture,
                 .registered = api_registered,
                 .userdata = server,
@@ -221,6 +226,8 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         if (!server->http)
                 return error_set(error, -ENOMEM, "no memory for the API");
         r = http_server_listen(server->http, &server->settings->listen_url, SOCKET_MODE, NULL, NULL, error);
+        if (r >= 0 && *server->settings->serve_logs)
+                r = http_server_listen(server->http, &server->settings->logs_url, 0, (void *)(uintptr_t)fleet_api_reading_only, NULL, error);
         if (r < 0)
                 return r;
         (void)uv_check_start(&server->check, on_check);
@@ -251,6 +258,8 @@ static void server_close(FleetServer *server) {
         server->closing = true;
         if (server->http)
                 http_server_close(server->http, NULL, NULL);
+        if (server->others) /* after the server: its requests end their calls themselves */
+                http_client_close(server->others);
         if (server->supervisor)
                 server->supervisor->ops->close(server->supervisor, on_supervisor_closed, server);
         server_close_handle((uv_handle_t *)&server->retry);

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from stores import BUILD, Cluster
+from stores import BUILD, Cluster, free_ports
 
 WAIT_SECONDS = 30
 
@@ -26,7 +26,7 @@ class Machine:
             str(BUILD / "src/fleet/faering-fleet"), "--config", "/dev/null", "--state-dir", str(folder / f"fleet{number}"),
             "--listen", f"unix://{self.socket}", "--supervisor", supervisor, "--etcd_servers", store_url,
             "--public_ip", self.address, "--metadata", metadata or f"number={number}", "--agent_ttl", f"{ttl}s", "--machine-id", self.id,
-            *(option.format(address=self.address) for option in extra),
+            *(option.format(port=free_ports(1)[0]) for option in extra),
         ]
 
     def start(self) -> None:
@@ -96,7 +96,7 @@ class Fleet:
 
     def __init__(self, folder: Path, count: int = 3, ttl: int = 3, supervisor: str = "embedded", metadata: list[str] | None = None,
                  extra: tuple[str, ...] = ()):
-        """`extra`: options of every daemon; "{address}" in them is its machine's."""
+        """`extra`: options of every daemon; "{port}" in them is a free port."""
         self.store = Cluster(folder, 3)
         self.machines = [Machine(folder, i + 1, self.store.stores[i % 3].url, ttl, supervisor, metadata[i] if metadata else None, extra)
                          for i in range(count)]

@@ -158,19 +158,27 @@ const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *
 
 /* ---- routing ---- */
 
+const char fleet_api_reading_only[] = "reading only";
+
 typedef struct Route {
         const char *prefix;
         const char *resource;
         void (*handle)(FleetApi *api, HttpRequest *request, const char *path);
+        bool reads; /* served to other machines, for GET */
 } Route;
 
 static const Route routes[] = {
-        {"/fleet/v1", "units", fleet_units_handle},       {"/fleet/v1", "machines", fleet_machines_handle},
-        {"/fleet/v1", "state", fleet_states_handle},      {"/fleet/v1", "discovery", fleet_discovery_handle},
-        {"/v1-alpha", "units", fleet_units_handle},       {"/v1-alpha", "machines", fleet_machines_handle},
-        {"/v1-alpha", "state", fleet_states_handle},      {"/v1-alpha", "discovery", fleet_discovery_handle},
-        {"/faering/v1", "explain", fleet_explain_handle}, {"/faering/v1", "logs", fleet_logs_handle},
-        {"/faering/v1", "status", fleet_status_handle},
+        {"/fleet/v1", "units", fleet_units_handle, false},
+        {"/fleet/v1", "machines", fleet_machines_handle, false},
+        {"/fleet/v1", "state", fleet_states_handle, true},
+        {"/fleet/v1", "discovery", fleet_discovery_handle, false},
+        {"/v1-alpha", "units", fleet_units_handle, false},
+        {"/v1-alpha", "machines", fleet_machines_handle, false},
+        {"/v1-alpha", "state", fleet_states_handle, false},
+        {"/v1-alpha", "discovery", fleet_discovery_handle, false},
+        {"/faering/v1", "explain", fleet_explain_handle, false},
+        {"/faering/v1", "logs", fleet_logs_handle, true},
+        {"/faering/v1", "status", fleet_status_handle, false},
 };
 
 static bool route_matches(const Route *route, const char *path, const char **ret_rest) {
@@ -184,6 +192,10 @@ static bool route_matches(const Route *route, const char *path, const char **ret
                 return false;
         *ret_rest = path;
         return true;
+}
+
+static bool route_is_open(const Route *route, HttpRequest *request) {
+        return !http_request_listener_data(request) || (route->reads && http_request_method(request) == HTTP_METHOD_GET);
 }
 
 void fleet_api_handle(void *userdata, HttpRequest *request) {
@@ -204,6 +216,8 @@ void fleet_api_handle(void *userdata, HttpRequest *request) {
                 if (route_matches(&routes[i], path, &rest)) {
                         if (rest[0] == '/' && (rest[1] == '\0' || strchr(rest + 1, '/')))
                                 fleet_fail(request, 404, "");
+                        else if (!route_is_open(&routes[i], request))
+                                fleet_fail(request, 403, "this address serves only logs and states; the API is on the machine itself");
                         else
                                 routes[i].handle(api, request, rest[0] ? rest + 1 : rest);
                         return;
