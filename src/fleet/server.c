@@ -12,6 +12,8 @@
 
 enum {
         LEASE_SEC_MAX = 10,
+        TEXT_AGE_TTLS = 4,
+        TEXT_AGE_SEC_MIN = 10,
         LEAVE_MSEC = 60000,   /* longest wait for units to end, as fleet's */
         SOCKET_MODE = 0660,
 };
@@ -176,6 +178,7 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         const EngineConfig engine = {
                 .machine = settings->machine.id,
                 .lease_ttl = min_of(settings->agent_ttl, LEASE_SEC_MAX * USEC_PER_SEC),
+                .text_age = max_of(TEXT_AGE_TTLS * settings->agent_ttl, TEXT_AGE_SEC_MIN * USEC_PER_SEC),
                 .disabled = settings->disable_engine,
         };
         int r;

@@ -25,6 +25,9 @@ struct Registry {
 typedef struct RegistryText {
         char *hash;
         char *text;
+        uint64_t index;    /* of its last write */
+        Usec unused_since; /* 0: a unit has it, or nobody has looked */
+        bool used;         /* of the sweep under way */
 } RegistryText;
 
 /* mirror.c: carries a node of the store, or its going, over into the mirror. `quiet`: no events. -ENOMEM. */

@@ -107,6 +107,14 @@ void metadata_pairs_free(MetadataPair *pairs, size_t count);
 typedef StoreReplied RegistryDone;
 
 int registry_put_text(Registry *registry, const char *hash, const char *text, RegistryDone done, void *userdata);
+
+/* Removes the text unless it was written again since `index`. */
+int registry_remove_text(Registry *registry, const char *hash, uint64_t index, RegistryDone done, void *userdata);
+
+/* Removes texts that no unit has had for `age`, counted from the first sweep that saw them so; at most `most`. A unit that is
+ * being made has its text first and its name after: `age` must be far longer than that takes. Returns how many. */
+size_t registry_sweep_texts(Registry *registry, Usec now, Usec age, size_t most);
+
 int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
 /* In place of another text. */
 int registry_replace_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
