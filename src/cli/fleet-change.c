@@ -1,211 +1,239 @@
-/* load, start, stop, unload, destroy: what is wanted changes, and is waited for. */
+/* load, start, stop, unload, restart, destroy: what is wanted changes, and is waited for. */
 #include <errno.h>
-#include <unistd.h>
 
 #include "cli/fleet.h"
-#include "fleet/unit/unit.h"
-
-enum { LOOK_MSEC = 100, ACTIVE_MSEC = 2000 };
-
-static bool unit_is_there(json_t *unit, const char *desired) {
-        const char *current = json_string_value(json_object_get(unit, "currentState"));
-
-        /* global units have no state of their own: their being wanted is all there is to wait for */
-        return !current || str_equals(current, desired);
-}
-
-/* "loaded on 12345678.../1.2.3.4" */
-static int print_reached(FleetGroup *group, const char *name, json_t *unit, const char *desired) {
-        const char *machine = cli_text(unit, "machineID");
-        _cleanup_buffer_ Buffer where = BUFFER_INIT;
-        json_t *machines;
-        int code;
-
-        if (!json_object_get(unit, "currentState")) {
-                printf("Triggered global unit %s %s\n", name, str_equals(desired, "launched") ? "start" : "load");
-                return CLI_OK;
-        }
-        if (!*machine) {
-                printf("Unit %s %s\n", name, desired);
-                return CLI_OK;
-        }
-        code = fleet_list(group, "machines", "machines", &machines);
-        if (code != 0)
-                return code;
-        fleet_format_machine(machines, machine, false, &where);
-        printf("Unit %s %s on %.*s\n", name, desired, (int)buffer_length(&where), buffer_data(&where));
-        json_decref(machines);
-        return CLI_OK;
-}
-
-/* Looks again and again: the API has no other way to wait. */
-static int wait_for(FleetGroup *group, const char *name, const char *desired, const FleetWaiting *waiting) {
-        for (uint64_t attempt = 0;; attempt++) {
-                json_t *unit = NULL;
-                int code = fleet_get_unit(group, name, &unit);
-
-                if (code != 0)
-                        return code;
-                if (!unit) {
-                        cli_complain(group->program, "unit %s is gone", name);
-                        return CLI_FAILED;
-                }
-                if (unit_is_there(unit, desired)) {
-                        code = print_reached(group, name, unit, desired);
-                        json_decref(unit);
-                        return code;
-                }
-                json_decref(unit);
-                if (waiting->attempts && attempt + 1 >= waiting->attempts) {
-                        cli_complain(group->program, "unit %s is not %s yet; \"%s explain %s\" says why", name, desired, group->program, name);
-                        return CLI_FAILED;
-                }
-                (void)usleep(LOOK_MSEC * 1000);
-        }
-}
-
-/* A unit that was started should be active soon; a failure is better told now than never. */
-static int check_active(FleetGroup *group, const char *name) {
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
-
-        for (int waited = 0; target; waited += LOOK_MSEC) {
-                _cleanup_cli_answer_ CliAnswer answer = {0};
-                int code = fleet_request(group, "GET", target, NULL, &answer);
-                const char *active = cli_text(answer.json, "systemdActiveState");
-
-                if (code != 0 || str_equals(active, "active"))
-                        return code;
-                if (str_equals(active, "failed") || waited >= ACTIVE_MSEC) {
-                        cli_complain(group->program, "unit %s is %s; \"%s status %s\" says more", name, *active ? active : "not there yet",
-                                     group->program, name);
-                        return str_equals(active, "activating") || str_equals(cli_text(answer.json, "systemdSubState"), "dead") ? CLI_OK
-                                                                                                                                  : CLI_FAILED;
-                }
-                (void)usleep(LOOK_MSEC * 1000);
-        }
-        return CLI_FAILED;
-}
-
-int fleet_change(FleetGroup *group, const StringList *names, const char *desired, const FleetWaiting *waiting) {
-        int code = 0;
-
-        for (size_t i = 0; code == 0 && i < names->length; i++)
-                code = fleet_set_desired(group, names->items[i], desired);
-        if (waiting->no_block)
-                return code;
-        for (size_t i = 0; code == 0 && i < names->length; i++)
-                code = wait_for(group, names->items[i], desired, waiting);
-        return code;
-}
-
-/* The units that are to be changed, by names that need not be files. Exit code 1 when one is not known. */
-static int known_names(FleetGroup *group, const StringList *arguments, StringList *names) {
-        int result = 0;
-
-        for (size_t i = 0; i < arguments->length; i++) {
-                Error error = ERROR_NONE;
-                json_t *unit = NULL;
-                char *name;
-                int code;
-
-                if (unit_name_mangle(arguments->items[i], &name, &error) < 0) {
-                        cli_complain(group->program, "%s", error.text);
-                        return CLI_USAGE;
-                }
-                code = fleet_get_unit(group, name, &unit);
-                if (code != 0 || !unit) {
-                        if (code == 0)
-                                cli_complain(group->program, "unit %s does not exist", name);
-                        free(name);
-                        result = CLI_FAILED;
-                        if (code != 0)
-                                return code;
-                        continue;
-                }
-                json_decref(unit);
-                if (string_list_take(names, name) < 0)
-                        return CLI_FAILED;
-        }
-        return result;
-}
 
 typedef struct ChangeVerb {
         const char *name;
         const char *desired;
         bool submits;
+        const char *what; /* in front of a refusal */
         const char *done; /* printed on stderr at the end, or NULL */
 } ChangeVerb;
 
-static int run_change(FleetGroup *group, const ChangeVerb *change, int argc, char **argv) {
-        const Verb *verb = verb_find(fleet_verbs, change->name, false);
-        _cleanup_string_list_ StringList arguments = {0}, names = {0};
-        FleetWaiting waiting = {0};
-        const Option options[] = {FLEET_WAITING_OPTIONS(waiting), {0}};
-        int code, missing = 0;
+static const ChangeVerb change_load = {"load", "loaded", true, "Error loading units", NULL};
+static const ChangeVerb change_start = {"start", "launched", true, "Error starting units", NULL};
+static const ChangeVerb change_stop = {"stop", "loaded", false, "Error stopping units", "Successfully stopped units"};
+static const ChangeVerb change_unload = {"unload", "inactive", false, "Error unloading units",
+                                         "Successfully unloaded units"};
 
-        if (verb_parse(verb, group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
-                return code;
-        if (arguments.length == 0) {
-                cli_complain(group->program, "%s needs at least one unit", change->name);
+/* The units that are to be changed, by names that need not be files: of each its state as it is, in `units`. Exit code 1 when
+ * one is not known; those that are known are there all the same. */
+static int known_units(FleetGroup *group, const StringList *arguments, StringList *names, json_t *units) {
+        _cleanup_buffer_ Buffer unknown = BUFFER_INIT;
+
+        for (size_t i = 0; i < arguments->length; i++) {
+                _cleanup_free_ char *name = NULL;
+                Error error = ERROR_NONE;
+                json_t *unit = NULL;
+                int code;
+
+                if (unit_name_mangle(arguments->items[i], &name, &error) < 0) {
+                        fleet_complain(group, "%s", error.text);
+                        return CLI_USAGE;
+                }
+                code = fleet_get_unit(group, name, &unit);
+                if (code != 0)
+                        return code;
+                if (!unit)
+                        (void)buffer_printf(&unknown, " %s", name);
+                else if (string_list_add(names, name) < 0 || json_array_append_new(units, unit) < 0)
+                        return CLI_FAILED;
+        }
+        if (buffer_length(&unknown) == 0)
+                return 0;
+        fleet_complain(group, "Units not found in registry:%s", buffer_string(&unknown) ?: "");
+        return CLI_FAILED;
+}
+
+static int parse_change(FleetGroup *group, const char *name, const Option *options, int argc, char **argv,
+                        StringList *arguments) {
+        int code;
+
+        if (verb_parse(verb_find(fleet_verbs, name, false), group->program, options, OPTIONS_GNU, argc, argv, arguments,
+                       &code) < 0)
+                return code == CLI_OK ? -1 : code;
+        if (arguments->length == 0) {
+                fleet_complain(group, "%s needs at least one unit", name);
                 return CLI_USAGE;
         }
-        if (change->submits)
-                code = fleet_submit_units(group, &arguments, &names);
-        else
-                code = missing = known_names(group, &arguments, &names);
-        if (code != 0 && !(missing && names.length > 0))
-                return code;
-        code = fleet_change(group, &names, change->desired, &waiting);
-        for (size_t i = 0; code == 0 && !waiting.no_block && str_equals(change->name, "start") && i < names.length; i++)
-                code = check_active(group, names.items[i]);
-        if (code == 0 && change->done && names.length > 0) {
-                (void)fprintf(stderr, "%s [", change->done);
-                for (size_t i = 0; i < names.length; i++)
-                        (void)fprintf(stderr, "%s%s", i ? " " : "", names.items[i]);
-                (void)fprintf(stderr, "].\n");
+        return 0;
+}
+
+/* What need not be asked for. */
+static bool has_reached(json_t *unit, const char *desired) {
+        const char *current = json_string_value(json_object_get(unit, "currentState"));
+
+        return current && str_equals(current, desired) && str_equals(cli_text(unit, "desiredState"), desired);
+}
+
+/* Asks for `desired` of each unit that has not reached it, then waits for these; their names remain in `names`. */
+static int change_units(FleetGroup *group, const ChangeVerb *change, StringList *names, const FleetWaiting *waiting) {
+        _cleanup_string_list_ StringList changed = {0};
+        int code = 0;
+
+        for (size_t i = 0; code == 0 && i < names->length; i++) {
+                json_t *unit = NULL;
+
+                code = fleet_get_unit(group, names->items[i], &unit);
+                if (code == 0 && !(unit && has_reached(unit, change->desired))) {
+                        code = fleet_set_desired(group, change->what, names->items[i], change->desired);
+                        if (code == 0 && string_list_add(&changed, names->items[i]) < 0)
+                                code = CLI_FAILED;
+                        if (code == 0 && waiting->no_block)
+                                printf("Triggered %sunit %s %s\n", unit && fleet_unit_is_global(unit) ? "global " : "",
+                                       names->items[i], change->name);
+                }
+                json_decref(unit);
         }
-        return code ?: missing;
+        for (size_t i = 0; code == 0 && !waiting->no_block && i < changed.length; i++)
+                code = fleet_wait_state(group, changed.items[i], change->desired, change->name, waiting);
+        string_list_deinit(names);
+        *names = changed;
+        changed = (StringList){0};
+        return code;
+}
+
+static void print_done(const char *done, const StringList *names, json_t *units) {
+        bool first = true;
+
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "%s [", done);
+        for (size_t i = 0; i < names->length; i++)
+                if (!fleet_unit_is_global(json_array_get(units, i))) {
+                        (void)fprintf(stderr, "%s%s", first ? "" : " ", names->items[i]);
+                        first = false;
+                }
+        (void)fprintf(stderr, "].\n");
+}
+
+/* load and start. */
+static int run_submitting(FleetGroup *group, const ChangeVerb *change, int argc, char **argv) {
+        _cleanup_string_list_ StringList arguments = {0}, names = {0};
+        FleetWaiting waiting = {0};
+        bool replace = false, unused = false;
+        const Option options[] = {FLEET_WAITING_OPTIONS(waiting),
+                                  {"replace", 0, OPTION_SWITCH, NULL, NULL,
+                                   "put the files in place of what the cluster has", &replace, NULL},
+                                  {"sign", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused, NULL},
+                                  {0}};
+        int code = parse_change(group, change->name, options, argc, argv, &arguments);
+
+        if (code == 0)
+                code = fleet_submit_units(group, change->name, replace, &arguments, &names);
+        if (code == 0)
+                code = change_units(group, change, &names, &waiting);
+        if (waiting.no_block || change != &change_start)
+                return code < 0 ? CLI_OK : code;
+        for (size_t i = 0; code == 0 && i < names.length; i++)
+                code = fleet_wait_active(group, names.items[i]);
+        return code < 0 ? CLI_OK : code;
+}
+
+/* As fleetctl: a unit that is on no machine and wanted on none cannot be stopped. */
+static int check_stoppable(FleetGroup *group, const char *verb, json_t *units) {
+        json_t *unit;
+        size_t i;
+
+        json_array_foreach (units, i, unit)
+                if (str_equals(cli_text(unit, "desiredState"), "inactive")) {
+                        fleet_complain(group, "Unable to %s unit %s in state inactive", verb, cli_text(unit, "name"));
+                        return CLI_FAILED;
+                }
+        return 0;
+}
+
+/* stop and unload. */
+static int run_known(FleetGroup *group, const ChangeVerb *change, int argc, char **argv) {
+        _cleanup_string_list_ StringList arguments = {0}, names = {0}, asked = {0};
+        FleetWaiting waiting = {0};
+        const Option options[] = {FLEET_WAITING_OPTIONS(waiting), {0}};
+        json_t *units = json_array();
+        int code = parse_change(group, change->name, options, argc, argv, &arguments), missing = 0;
+
+        if (code == 0)
+                code = missing = known_units(group, &arguments, &names, units);
+        if (missing && names.length > 0)
+                code = 0;
+        if (code == 0 && change == &change_stop)
+                code = check_stoppable(group, change->name, units);
+        for (size_t i = 0; code == 0 && i < names.length; i++)
+                if (string_list_add(&asked, names.items[i]) < 0)
+                        code = CLI_FAILED;
+        if (code == 0)
+                code = change_units(group, change, &asked, &waiting);
+        if (code == 0)
+                print_done(change->done, &names, units);
+        json_decref(units);
+        return code < 0 ? CLI_OK : code ?: missing;
 }
 
 int fleet_verb_load(void *group, int argc, char **argv) {
-        return run_change(group, &(ChangeVerb){"load", "loaded", true, NULL}, argc, argv);
+        return run_submitting(group, &change_load, argc, argv);
 }
 
 int fleet_verb_start(void *group, int argc, char **argv) {
-        return run_change(group, &(ChangeVerb){"start", "launched", true, NULL}, argc, argv);
+        return run_submitting(group, &change_start, argc, argv);
 }
 
 int fleet_verb_stop(void *group, int argc, char **argv) {
-        return run_change(group, &(ChangeVerb){"stop", "loaded", false, "Successfully stopped units"}, argc, argv);
+        return run_known(group, &change_stop, argc, argv);
 }
 
 int fleet_verb_unload(void *group, int argc, char **argv) {
-        return run_change(group, &(ChangeVerb){"unload", "inactive", false, "Successfully unloaded units"}, argc, argv);
+        return run_known(group, &change_unload, argc, argv);
 }
 
-/* Gone from the registry, and from the machine where it ran. */
-static int wait_destroyed(FleetGroup *group, const char *name, const FleetWaiting *waiting) {
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
+/* ---- restart ---- */
 
-        for (uint64_t attempt = 0; target; attempt++) {
-                _cleanup_cli_answer_ CliAnswer answer = {0};
-                json_t *unit = NULL;
-                int code = fleet_get_unit(group, name, &unit);
+/* Old fleet waited for "launched", which still held, and so restarted nothing: here the unit must have stopped first. */
+static int restart_one(FleetGroup *group, json_t *unit, const FleetWaiting *waiting) {
+        const char *name = cli_text(unit, "name");
+        int code = fleet_set_desired(group, "Error restarting units", name, "loaded");
 
+        if (code == 0 && fleet_unit_is_global(unit))
+                code = fleet_wait_stopped(group, name, waiting);
+        else if (code == 0)
+                code = fleet_wait_state(group, name, "loaded", "stop", waiting);
+        if (code == 0)
+                code = fleet_set_desired(group, "Error restarting units", name, "launched");
+        if (code == 0)
+                code = fleet_wait_state(group, name, "launched", "start", waiting);
+        return code != 0 || fleet_unit_is_global(unit) ? code : fleet_wait_active(group, name);
+}
+
+int fleet_verb_restart(void *userdata, int argc, char **argv) {
+        FleetGroup *group = userdata;
+        _cleanup_string_list_ StringList arguments = {0}, names = {0};
+        FleetWaiting waiting = {0};
+        const Option options[] = {{"block-attempts", 0, OPTION_U64, "N", NULL,
+                                   "wait N times two seconds (0: without end)", &waiting.attempts, NULL},
+                                  {0}};
+        json_t *units = json_array(), *unit;
+        size_t i;
+        int code = parse_change(group, "restart", options, argc, argv, &arguments), missing = 0;
+
+        if (code == 0)
+                code = missing = known_units(group, &arguments, &names, units);
+        if (missing && names.length > 0)
+                code = 0;
+        if (code == 0)
+                code = check_stoppable(group, "restart", units);
+        json_array_foreach (units, i, unit)
                 if (code == 0)
-                        code = fleet_request(group, "GET", target, NULL, &answer);
-                if (code != 0)
-                        return code;
-                if (!unit && json_object_size(answer.json) == 0)
-                        return 0;
-                json_decref(unit);
-                if (waiting->attempts && attempt + 1 >= waiting->attempts) {
-                        cli_complain(group->program, "unit %s is not gone yet", name);
-                        return CLI_FAILED;
-                }
-                (void)usleep(LOOK_MSEC * 1000);
-        }
-        return CLI_FAILED;
+                        code = restart_one(group, unit, &waiting);
+        json_decref(units);
+        return code < 0 ? CLI_OK : code ?: missing;
+}
+
+/* ---- destroy ---- */
+
+static int destroy_one(FleetGroup *group, const char *name) {
+        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
+        _cleanup_cli_answer_ CliAnswer answer = {0};
+
+        return target ? fleet_request_for(group, "Error destroying units", "DELETE", target, NULL, &answer)
+                      : CLI_FAILED;
 }
 
 int fleet_verb_destroy(void *userdata, int argc, char **argv) {
@@ -213,25 +241,21 @@ int fleet_verb_destroy(void *userdata, int argc, char **argv) {
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
         FleetWaiting waiting = {0};
         const Option options[] = {FLEET_WAITING_OPTIONS(waiting), {0}};
-        int code, missing;
+        json_t *units = json_array();
+        int code = parse_change(group, "destroy", options, argc, argv, &arguments), missing = 0;
 
-        if (verb_parse(verb_find(fleet_verbs, "destroy", false), group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
-                return code;
-        if (arguments.length == 0) {
-                cli_complain(group->program, "destroy needs at least one unit");
-                return CLI_USAGE;
+        if (code == 0)
+                code = missing = known_units(group, &arguments, &names, units);
+        if (missing && names.length > 0)
+                code = 0;
+        for (size_t i = 0; code == 0 && i < names.length; i++)
+                code = destroy_one(group, names.items[i]);
+        for (size_t i = 0; code == 0 && i < names.length; i++) {
+                if (!waiting.no_block)
+                        code = fleet_wait_destroyed(group, names.items[i], &waiting);
+                if (code == 0)
+                        printf("Destroyed %s\n", names.items[i]);
         }
-        code = missing = known_names(group, &arguments, &names);
-        for (size_t i = 0; (code == 0 || missing) && i < names.length; i++) {
-                _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", names.items[i]);
-                _cleanup_cli_answer_ CliAnswer answer = {0};
-
-                code = target ? fleet_request(group, "DELETE", target, NULL, &answer) : CLI_FAILED;
-                if (code == 0 && !waiting.no_block)
-                        code = wait_destroyed(group, names.items[i], &waiting);
-                if (code != 0)
-                        return code;
-                printf("Destroyed %s\n", names.items[i]);
-        }
-        return code ?: missing;
+        json_decref(units);
+        return code < 0 ? CLI_OK : code ?: missing;
 }

@@ -8,6 +8,7 @@
 typedef struct ListOptions {
         bool full, no_legend;
         char *fields;
+        char *output; /* NULL: a table */
 } ListOptions;
 
 typedef struct Field {
@@ -19,20 +20,30 @@ typedef struct Field {
 static int print_fields(FleetGroup *group, const Field *known, const ListOptions *options, json_t *entries, json_t *machines) {
         Slice rest = slice_from(options->fields), name;
         const Field *chosen[16];
-        _cleanup_table_ Table table;
+        _cleanup_table_ Table table = {0};
         size_t count = 0, i;
         json_t *entry;
 
+        if (options->output && str_equals(options->output, "json")) {
+                (void)json_dumpf(entries, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+                printf("\n");
+                return CLI_OK;
+        }
+        if (options->output && !str_equals(options->output, "table")) {
+                fleet_complain(group, "unknown form \"%s\": -o takes table or json", options->output);
+                return CLI_USAGE;
+        }
         while (slice_split(&rest, ',', &name) && count < ARRAY_SIZE(chosen)) {
                 const Field *field = known;
 
                 while (field->name && !slice_equals(slice_trim(name), slice_from(field->name)))
                         field++;
                 if (!field->name) {
-                        cli_complain(group->program, "unknown field \"%.*s\"", (int)name.length, name.data);
-                        table_init(&table, 1);
-                        return CLI_USAGE;
+                        fleet_complain(group, "Invalid key in output format: \"%.*s\"", (int)name.length, name.data);
+                        return CLI_FAILED;
                 }
+                if (str_equals(field->name, "tmachine"))
+                        (void)fprintf(stderr, "WARNING: The \"tmachine\" field is deprecated. Use \"target\" instead\n");
                 chosen[count++] = field;
         }
         table_init(&table, count);
@@ -59,8 +70,10 @@ static int parse_list(FleetGroup *group, const char *name, ListOptions *list, in
         _cleanup_string_list_ StringList arguments = {0};
         const Option options[] = {
                 {"full", 'l', OPTION_SWITCH, NULL, NULL, "whole IDs and hashes", &list->full, NULL},
+                {"l", 0, OPTION_SWITCH, NULL, NULL, NULL, &list->full, NULL},
                 {"no-legend", 0, OPTION_SWITCH, NULL, NULL, "without the line of names", &list->no_legend, NULL},
                 {"fields", 0, OPTION_STRING, "LIST", NULL, "which columns, separated by commas", &list->fields, NULL},
+                {"output", 'o', OPTION_STRING, "FORM", NULL, "table or json", &list->output, NULL},
                 {0},
         };
         int code;
@@ -104,6 +117,7 @@ int fleet_verb_list_machines(void *userdata, int argc, char **argv) {
                 code = print_fields(group, fields, &options, machines, machines);
         json_decref(machines);
         free(options.fields);
+        free(options.output);
         return code;
 }
 
@@ -160,32 +174,11 @@ int fleet_verb_list_units(void *userdata, int argc, char **argv) {
         json_decref(machines);
         json_decref(states);
         free(options.fields);
+        free(options.output);
         return code;
 }
 
 /* ---- unit files ---- */
-
-static int unit_parse(json_t *entry, UnitFile *file) {
-        json_t *option;
-        size_t i;
-
-        json_array_foreach(json_object_get(entry, "options"), i, option) {
-                int r = unitfile_add(file, slice_from(cli_text(option, "section")), slice_from(cli_text(option, "name")),
-                                     slice_from(cli_text(option, "value")), NULL);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static bool unit_is_global(json_t *entry) {
-        _cleanup_unitfile_ UnitFile file = {0};
-        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
-
-        return unit_parse(entry, &file) >= 0 && unit_requirements_read(&file, cli_text(entry, "name"), &requirements) >= 0 &&
-               requirements.global;
-}
 
 static void file_hash(json_t *entry, json_t *machines, bool full, Buffer *text) {
         _cleanup_unitfile_ UnitFile file = {0};
@@ -193,7 +186,7 @@ static void file_hash(json_t *entry, json_t *machines, bool full, Buffer *text) 
         UnitHash hash;
 
         (void)machines;
-        if (unit_parse(entry, &file) < 0 || unit_hash(&file, &hash) < 0)
+        if (fleet_read_options(entry, &file) < 0 || unit_hash(&file, &hash) < 0)
                 return;
         unit_hash_to_hex(&hash, hex);
         (void)buffer_printf(text, full ? "%s" : "%.7s", hex);
@@ -208,12 +201,12 @@ static void file_desired(json_t *entry, json_t *machines, bool full, Buffer *tex
 static void file_state(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        if (!unit_is_global(entry))
+        if (!fleet_unit_is_global(entry))
                 (void)buffer_append_string(text, cli_text(entry, "currentState"));
 }
 
 static void file_target(json_t *entry, json_t *machines, bool full, Buffer *text) {
-        if (unit_is_global(entry))
+        if (fleet_unit_is_global(entry))
                 (void)buffer_append_string(text, "global");
         else
                 state_machine(entry, machines, full, text);
@@ -222,7 +215,7 @@ static void file_target(json_t *entry, json_t *machines, bool full, Buffer *text
 static void file_global(json_t *entry, json_t *machines, bool full, Buffer *text) {
         (void)machines;
         (void)full;
-        (void)buffer_append_string(text, unit_is_global(entry) ? "true" : "false");
+        (void)buffer_append_string(text, fleet_unit_is_global(entry) ? "true" : "false");
 }
 
 static void file_description(json_t *entry, json_t *machines, bool full, Buffer *text) {
@@ -230,13 +223,13 @@ static void file_description(json_t *entry, json_t *machines, bool full, Buffer 
 
         (void)machines;
         (void)full;
-        if (unit_parse(entry, &file) >= 0)
+        if (fleet_read_options(entry, &file) >= 0)
                 (void)buffer_append_string(text, unit_description(&file));
 }
 
 int fleet_verb_list_unit_files(void *userdata, int argc, char **argv) {
         static const Field fields[] = {{"unit", state_unit},     {"hash", file_hash},     {"dstate", file_desired},
-                                       {"state", file_state},    {"target", file_target}, {"global", file_global},
+                                       {"state", file_state},    {"target", file_target}, {"tmachine", state_machine}, {"global", file_global},
                                        {"desc", file_description}, {0}};
         FleetGroup *group = userdata;
         ListOptions options = {.fields = strdup("unit,hash,dstate,state,target")};
@@ -252,5 +245,6 @@ int fleet_verb_list_unit_files(void *userdata, int argc, char **argv) {
         json_decref(machines);
         json_decref(units);
         free(options.fields);
+        free(options.output);
         return code;
 }

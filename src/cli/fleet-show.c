@@ -1,36 +1,33 @@
-/* cat, status, explain, journal: one unit, looked at. */
+/* cat, status, explain: one unit, looked at. */
 #include <errno.h>
-#include <inttypes.h>
-#include <time.h>
 
 #include "cli/fleet.h"
 #include "fleet/unit/unit.h"
 
-/* The unit that the arguments name. 0 with *ret_unit, or the exit code after saying why. */
-static int show_unit(FleetGroup *group, const char *argument, char **ret_name, json_t **ret_unit) {
+int fleet_show_unit(FleetGroup *group, const char *argument, const char *complaint, char **ret_name, json_t **ret_unit) {
         Error error = ERROR_NONE;
         int code;
 
         if (unit_name_mangle(argument, ret_name, &error) < 0) {
-                cli_complain(group->program, "%s", error.text);
+                fleet_complain(group, "%s", error.text);
                 return CLI_USAGE;
         }
         code = fleet_get_unit(group, *ret_name, ret_unit);
         if (code == 0 && !*ret_unit) {
-                cli_complain(group->program, "unit %s does not exist; \"%s list-unit-files\" lists those that do", *ret_name, group->program);
+                fleet_complain(group, "Unit %s %s; \"%s list-unit-files\" lists those that exist", *ret_name, complaint, group->program);
                 code = CLI_FAILED;
         }
         return code;
 }
 
-static int parse_names(FleetGroup *group, const char *verb, const Option *options, int argc, char **argv, bool many,
-                       StringList *arguments) {
+int fleet_parse_names(FleetGroup *group, const char *verb, const Option *options, int argc, char **argv, bool many,
+                      StringList *arguments) {
         int code;
 
         if (verb_parse(verb_find(fleet_verbs, verb, false), group->program, options, OPTIONS_GNU, argc, argv, arguments, &code) < 0)
                 return code == CLI_OK ? -1 : code;
         if (arguments->length == 0 || (!many && arguments->length > 1)) {
-                cli_complain(group->program, "%s needs one unit", verb);
+                fleet_complain(group, "%s needs %s", verb, many ? "at least one unit" : "one unit");
                 return CLI_USAGE;
         }
         return 0;
@@ -42,18 +39,14 @@ int fleet_verb_cat(void *userdata, int argc, char **argv) {
         _cleanup_unitfile_ UnitFile file = {0};
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         _cleanup_free_ char *name = NULL;
-        json_t *unit = NULL, *option;
-        size_t i;
-        int code = parse_names(group, "cat", NULL, argc, argv, false, &arguments);
+        json_t *unit = NULL;
+        int code = fleet_parse_names(group, "cat", NULL, argc, argv, false, &arguments);
 
         if (code == 0)
-                code = show_unit(group, arguments.items[0], &name, &unit);
+                code = fleet_show_unit(group, arguments.items[0], "not found", &name, &unit);
         if (code != 0)
                 return code < 0 ? CLI_OK : code;
-        json_array_foreach(json_object_get(unit, "options"), i, option)
-                (void)unitfile_add(&file, slice_from(cli_text(option, "section")), slice_from(cli_text(option, "name")),
-                                   slice_from(cli_text(option, "value")), NULL);
-        if (unitfile_write(&file, &text) >= 0)
+        if (fleet_read_options(unit, &file) >= 0 && unitfile_write(&file, &text) >= 0)
                 (void)fwrite(buffer_data(&text), 1, buffer_length(&text), stdout);
         json_decref(unit);
         return CLI_OK;
@@ -77,7 +70,7 @@ static int get_explanation(FleetGroup *group, const char *name, CliAnswer *ret_a
         int code = target ? fleet_request(group, "GET", target, NULL, ret_answer) : CLI_FAILED;
 
         if (code == 0 && ret_answer->status != 200) {
-                cli_complain(group->program, "unit %s does not exist", name);
+                fleet_complain(group, "unit %s does not exist", name);
                 code = CLI_FAILED;
         }
         return code;
@@ -92,12 +85,12 @@ int fleet_verb_explain(void *userdata, int argc, char **argv) {
         json_t *machine;
         size_t i;
         const Option options[] = {{"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL}, {0}};
-        int code = parse_names(group, "explain", options, argc, argv, false, &arguments);
+        int code = fleet_parse_names(group, "explain", options, argc, argv, false, &arguments);
 
         if (code != 0)
                 return code < 0 ? CLI_OK : code;
         if (unit_name_mangle(arguments.items[0], &name, &error) < 0) {
-                cli_complain(group->program, "%s", error.text);
+                fleet_complain(group, "%s", error.text);
                 return CLI_USAGE;
         }
         code = get_explanation(group, name, &answer);
@@ -117,12 +110,35 @@ int fleet_verb_explain(void *userdata, int argc, char **argv) {
 
 /* ---- status ---- */
 
-static int print_status(FleetGroup *group, const char *argument) {
+static void print_state(json_t *name, json_t *unit, json_t *state, json_t *machines, json_t *explanation) {
+        _cleanup_buffer_ Buffer where = BUFFER_INIT;
+
+        printf("%s\n   wanted: %s\n", json_string_value(name), cli_text(unit, "desiredState"));
+        if (json_object_size(state) > 0) {
+                fleet_format_machine(machines, cli_text(state, "machineID"), true, &where);
+                printf("     runs: %.*s\n   active: %s (%s), load %s\n", (int)buffer_length(&where), buffer_data(&where),
+                       cli_text(state, "systemdActiveState"), cli_text(state, "systemdSubState"), cli_text(state, "systemdLoadState"));
+        }
+        printf("      why: %s\n",
+               *cli_text(explanation, "reason") ? cli_text(explanation, "reason") : cli_text(explanation, "summary"));
+}
+
+/* Everything that is known of the unit, one object a line. */
+static void print_json(json_t *unit, json_t *state, json_t *explanation) {
+        json_t *all = json_pack("{s:O, s:o, s:O}", "unit", unit, "state", json_object_size(state) > 0 ? json_incref(state) : json_null(),
+                                "explanation", explanation);
+
+        if (all)
+                (void)json_dumpf(all, stdout, JSON_SORT_KEYS);
+        printf("\n");
+        json_decref(all);
+}
+
+static int print_status(FleetGroup *group, const char *argument, bool as_json) {
         _cleanup_free_ char *name = NULL, *target = NULL;
         _cleanup_cli_answer_ CliAnswer state = {0}, explanation = {0};
-        _cleanup_buffer_ Buffer where = BUFFER_INIT;
         json_t *unit = NULL, *machines = NULL;
-        int code = show_unit(group, argument, &name, &unit);
+        int code = fleet_show_unit(group, argument, "does not exist.", &name, &unit);
 
         if (code != 0)
                 return code;
@@ -133,18 +149,11 @@ static int print_status(FleetGroup *group, const char *argument) {
         if (code == 0)
                 code = fleet_list(group, "machines", "machines", &machines);
         if (code == 0) {
-                bool there = json_object_size(state.json) > 0;
-
-                printf("%s\n   wanted: %s\n", name, cli_text(unit, "desiredState"));
-                if (there) {
-                        fleet_format_machine(machines, cli_text(state.json, "machineID"), true, &where);
-                        printf("     runs: %.*s\n   active: %s (%s), load %s\n", (int)buffer_length(&where), buffer_data(&where),
-                               cli_text(state.json, "systemdActiveState"), cli_text(state.json, "systemdSubState"),
-                               cli_text(state.json, "systemdLoadState"));
-                }
-                printf("      why: %s\n", *cli_text(explanation.json, "reason") ? cli_text(explanation.json, "reason")
-                                                                                : cli_text(explanation.json, "summary"));
-                code = there && str_equals(cli_text(state.json, "systemdActiveState"), "active") ? CLI_OK : CLI_FAILED;
+                if (as_json)
+                        print_json(unit, state.json, explanation.json);
+                else
+                        print_state(json_object_get(unit, "name"), unit, state.json, machines, explanation.json);
+                code = str_equals(cli_text(state.json, "systemdActiveState"), "active") ? CLI_OK : CLI_FAILED;
         }
         json_decref(unit);
         json_decref(machines);
@@ -154,110 +163,19 @@ static int print_status(FleetGroup *group, const char *argument) {
 int fleet_verb_status(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
-        int result = CLI_OK, code = parse_names(group, "status", NULL, argc, argv, true, &arguments);
+        _cleanup_free_ char *output = NULL;
+        uint64_t unused = 0;
+        const Option options[] = {{"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL},
+                                  {"ssh-port", 0, OPTION_U64, NULL, NULL, NULL, &unused, NULL},
+                                  {0}};
+        int result = CLI_OK, code = fleet_parse_names(group, "status", options, argc, argv, true, &arguments);
 
         if (code != 0)
                 return code < 0 ? CLI_OK : code;
         for (size_t i = 0; i < arguments.length; i++) {
-                code = print_status(group, arguments.items[i]);
+                code = print_status(group, arguments.items[i], output && str_equals(output, "json"));
                 if (code != CLI_OK)
                         result = code;
         }
         return result;
-}
-
-/* ---- journal ---- */
-
-static void print_log_line(const char *name, json_t *line) {
-        time_t seconds = (time_t)(json_integer_value(json_object_get(line, "time")) / (json_int_t)USEC_PER_SEC);
-        struct tm parts;
-        char at[32] = "";
-
-        if (localtime_r(&seconds, &parts))
-                (void)strftime(at, sizeof(at), "%b %d %H:%M:%S", &parts);
-        printf("%s %s[%" JSON_INTEGER_FORMAT "]: %s\n", at, name, json_integer_value(json_object_get(line, "pid")), cli_text(line, "text"));
-}
-
-typedef struct Journal {
-        const char *name;
-        Buffer line;
-        bool done;
-        int r;
-        unsigned status;
-        Error error;
-} Journal;
-
-static void on_journal_body(HttpCall *call, Slice bytes) {
-        Journal *journal = http_call_userdata(call);
-
-        for (size_t i = 0; i < bytes.length; i++) {
-                json_t *line;
-
-                if (bytes.data[i] != '\n') {
-                        (void)buffer_append_byte(&journal->line, bytes.data[i]);
-                        continue;
-                }
-                line = json_loadb(buffer_data(&journal->line), buffer_length(&journal->line), 0, NULL);
-                if (line)
-                        print_log_line(journal->name, line);
-                json_decref(line);
-                buffer_clear(&journal->line);
-        }
-        (void)fflush(stdout);
-}
-
-static void on_journal_done(HttpCall *call, int r, const Error *error) {
-        Journal *journal = http_call_userdata(call);
-
-        journal->status = http_call_status(call);
-        journal->done = true;
-        journal->r = r;
-        journal->error = *error;
-}
-
-static const HttpCallOps journal_ops = {.body = on_journal_body, .done = on_journal_done};
-
-static int print_journal(FleetGroup *group, const char *name, uint64_t lines, bool follow) {
-        _cleanup_free_ char *base = fleet_unit_target("/faering/v1/logs", name), *target = NULL;
-        Journal journal = {.name = name};
-        HttpCallSpec spec = {.url = &group->endpoint};
-        int r;
-
-        if (base)
-                target = str_printf("%s?lines=%" PRIu64 "%s", base, lines, follow ? "&follow=true" : "");
-        if (!target)
-                return CLI_FAILED;
-        spec.target = target;
-        r = http_client_call(group->http, &spec, &journal_ops, &journal, NULL);
-        while (r >= 0 && !journal.done)
-                (void)uv_run(&group->loop, UV_RUN_ONCE);
-        buffer_deinit(&journal.line);
-        if (r < 0 || journal.r < 0 || journal.status != 200) {
-                cli_complain(group->program, "cannot read what %s wrote: %s", name,
-                             journal.error.text[0] ? journal.error.text : "this machine has nothing of it");
-                return CLI_FAILED;
-        }
-        return CLI_OK;
-}
-
-int fleet_verb_journal(void *userdata, int argc, char **argv) {
-        FleetGroup *group = userdata;
-        _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *name = NULL;
-        uint64_t lines = 10;
-        bool follow = false;
-        const Option options[] = {
-                {"lines", 'n', OPTION_U64, "N", NULL, "how many old lines (default: 10)", &lines, NULL},
-                {"follow", 'f', OPTION_SWITCH, NULL, NULL, "go on with new ones until interrupted", &follow, NULL},
-                {0},
-        };
-        json_t *unit = NULL;
-        int code = parse_names(group, "journal", options, argc, argv, false, &arguments);
-
-        if (code == 0)
-                code = show_unit(group, arguments.items[0], &name, &unit);
-        if (code != 0)
-                return code < 0 ? CLI_OK : code;
-        json_decref(unit);
-        return print_journal(group, name, lines, follow);
 }

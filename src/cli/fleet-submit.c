@@ -29,11 +29,18 @@ static int read_file(const char *path, char **ret_text) {
         return *ret_text ? 0 : -ENOMEM;
 }
 
-static int write_body(const UnitFile *file, Buffer *body) {
+/* What the verb on the command line allows, and how it is told. */
+typedef struct Submission {
+        FleetGroup *group;
+        const char *verb;
+        bool replace;
+} Submission;
+
+static int write_body(const UnitFile *file, const char *name, Buffer *body) {
         JsonWriter json = json_writer(body);
 
         json_begin_object(&json);
-        json_field_string(&json, "desiredState", "inactive");
+        json_field_string(&json, "name", name);
         json_key(&json, "options");
         json_begin_array(&json);
         for (size_t i = 0; i < file->n_options; i++) {
@@ -48,37 +55,41 @@ static int write_body(const UnitFile *file, Buffer *body) {
         return buffer_failed(body);
 }
 
-static int submit_text(FleetGroup *group, const char *name, const char *text, const char *source) {
-        _cleanup_unitfile_ UnitFile file = {0};
+/* Creates the unit, or puts it in place of another text, and waits until it is so. */
+static int submit_file(const Submission *submission, const char *name, const UnitFile *file) {
+        static const FleetWaiting waiting = {0};
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
         _cleanup_cli_answer_ CliAnswer answer = {0};
+        int code;
+
+        if (!target || write_body(file, name, &body) < 0 || !buffer_string(&body))
+                return CLI_FAILED;
+        code = fleet_request_for(submission->group, "Error creating units", "PUT", target, buffer_string(&body), &answer);
+        return code != 0 ? code : fleet_wait_state(submission->group, name, "inactive", "submit", &waiting);
+}
+
+static int parse_text(const Submission *submission, const char *text, const char *source, UnitFile *file) {
         TextPosition at = {0};
         Error error = ERROR_NONE;
 
-        if (unitfile_parse(&file, slice_from(text), &at, &error) < 0) {
-                cli_complain(group->program, "%s:%u:%u: %s", source, at.line, at.column, error.text);
-                return CLI_FAILED;
-        }
-        if (!target || write_body(&file, &body) < 0 || !buffer_string(&body))
-                return CLI_FAILED;
-        return fleet_request(group, "PUT", target, buffer_string(&body), &answer);
+        if (unitfile_parse(file, slice_from(text), &at, &error) >= 0)
+                return 0;
+        fleet_complain(submission->group, "Error creating units: %s:%u:%u: %s", source, at.line, at.column, error.text);
+        return CLI_FAILED;
 }
 
-/* The text of a unit in the cluster, from its options. */
-static int submit_copy(FleetGroup *group, const char *name, json_t *template) {
+static int submit_text(const Submission *submission, const char *name, const char *text, const char *source) {
         _cleanup_unitfile_ UnitFile file = {0};
-        _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        json_t *option;
-        size_t i;
+        int code = parse_text(submission, text, source, &file);
 
-        json_array_foreach(json_object_get(template, "options"), i, option)
-                if (unitfile_add(&file, slice_from(cli_text(option, "section")), slice_from(cli_text(option, "name")),
-                                 slice_from(cli_text(option, "value")), NULL) < 0)
-                        return CLI_FAILED;
-        if (unitfile_write(&file, &text) < 0 || !buffer_string(&text))
-                return CLI_FAILED;
-        return submit_text(group, name, buffer_string(&text), name);
+        return code != 0 ? code : submit_file(submission, name, &file);
+}
+
+static int submit_copy(const Submission *submission, const char *name, json_t *template) {
+        _cleanup_unitfile_ UnitFile file = {0};
+
+        return fleet_read_options(template, &file) < 0 ? CLI_FAILED : submit_file(submission, name, &file);
 }
 
 /* "web@.service" of "web@1.service"; NULL when it is no instance. */
@@ -102,55 +113,123 @@ static int read_argument(const char *argument, const char *name, char **ret_text
         return beside ? read_file(beside, ret_text) : -ENOMEM;
 }
 
-static int submit_one(FleetGroup *group, const char *argument, const char *name) {
-        _cleanup_free_ char *text = NULL, *template = template_name(name), *template_file = NULL;
+/* The text of the argument's file, or of its template's. 0, -ENOENT, or what reading came to. */
+static int read_local(const char *argument, const char *name, const char *template, char **ret_text, char **ret_source) {
         const char *slash = strrchr(argument, '/');
-        json_t *known = NULL;
-        int code = fleet_get_unit(group, name, &known), r;
+        int r = read_argument(argument, name, ret_text);
 
-        if (code != 0)
-                return code;
-        if (known) {
-                json_decref(known);
-                return 0;
+        if (r == -ENOENT && template) {
+                *ret_source = str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, template);
+                return *ret_source ? read_file(*ret_source, ret_text) : -ENOMEM;
         }
-        r = read_argument(argument, name, &text);
-        if (r >= 0)
-                return submit_text(group, name, text, argument);
-        if (r != -ENOENT) {
-                cli_complain(group->program, "cannot read %s: %s", argument, strerror(-r));
-                return CLI_FAILED;
-        }
-        if (template) {
-                code = fleet_get_unit(group, template, &known);
-                if (code == 0 && known) {
-                        code = submit_copy(group, name, known);
-                        json_decref(known);
-                        return code;
-                }
-                template_file = str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, template);
-                if (code == 0 && template_file && read_file(template_file, &text) >= 0)
-                        return submit_text(group, name, text, template_file);
-        }
-        if (code == 0)
-                cli_complain(group->program, "unable to find Unit(%s) in Registry or on filesystem%s%s", name,
-                             template ? "; nor its template " : "", template ?: "");
+        *ret_source = strdup(argument);
+        return *ret_source ? r : -ENOMEM;
+}
+
+static int complain_file(const Submission *submission, const char *argument, int r) {
+        fleet_complain(submission->group, "Error creating units: cannot read %s: %s", argument, strerror(-r));
         return CLI_FAILED;
 }
 
-int fleet_submit_units(FleetGroup *group, const StringList *arguments, StringList *names) {
+/* submit replaces what is wanted nowhere, load also what is loaded, start anything. */
+static bool may_replace(const Submission *submission, json_t *unit) {
+        const char *desired = cli_text(unit, "desiredState");
+
+        return str_equals(submission->verb, "start") || str_equals(desired, "inactive") ||
+               (str_equals(submission->verb, "load") && str_equals(desired, "loaded"));
+}
+
+static bool same_text(json_t *unit, const UnitFile *file) {
+        _cleanup_unitfile_ UnitFile known = {0};
+        UnitHash a, b;
+
+        return fleet_read_options(unit, &known) >= 0 && unit_hash(&known, &a) >= 0 && unit_hash(file, &b) >= 0 &&
+               unit_hash_equals(&a, &b);
+}
+
+/* The cluster has the unit: its file, if there is one, may differ. */
+static int submit_known(const Submission *submission, const char *argument, const char *name, json_t *unit) {
+        _cleanup_free_ char *text = NULL, *source = NULL, *template = template_name(name);
+        _cleanup_unitfile_ UnitFile file = {0};
+        int r = read_local(argument, name, template, &text, &source), code;
+
+        if (r == -ENOENT || (r == -EISDIR && !submission->replace))
+                return 0;
+        if (r < 0)
+                return complain_file(submission, argument, r);
+        code = parse_text(submission, text, source, &file);
+        if (code != 0)
+                return submission->replace ? code : 0;
+        if (same_text(unit, &file)) {
+                if (submission->replace)
+                        printf("Found same Unit(%s) in Registry, nothing to do\n", name);
+                return 0;
+        }
+        if (!submission->replace) {
+                fleet_complain(submission->group,
+                               "WARNING: Unit %s in registry differs from local unit file %s. Add --replace to override.", name, source);
+                return 0;
+        }
+        if (may_replace(submission, unit))
+                return submit_file(submission, name, &file);
+        fleet_complain(submission->group, "Warning: can not replace Unit(%s) in state '%s', use the appropriate command", name,
+                       cli_text(unit, "desiredState"));
+        return CLI_FAILED;
+}
+
+static int submit_unknown(const Submission *submission, const char *argument, const char *name) {
+        _cleanup_free_ char *text = NULL, *template = template_name(name), *source = NULL;
+        json_t *known = NULL;
+        int code, r;
+
+        r = read_argument(argument, name, &text);
+        if (r >= 0)
+                return submit_text(submission, name, text, argument);
+        if (r != -ENOENT)
+                return complain_file(submission, argument, r);
+        if (template) {
+                code = fleet_get_unit(submission->group, template, &known);
+                if (code == 0 && known) {
+                        code = submit_copy(submission, name, known);
+                        json_decref(known);
+                        return code;
+                }
+                if (code != 0)
+                        return code;
+                r = read_local(argument, name, template, &text, &source);
+                if (r >= 0)
+                        return submit_text(submission, name, text, source);
+        }
+        fleet_complain(submission->group, "Error creating units: unable to find Unit(%s) in Registry or on filesystem%s%s", name,
+                       template ? "; nor its template " : "", template ?: "");
+        return CLI_FAILED;
+}
+
+static int submit_one(const Submission *submission, const char *argument, const char *name) {
+        json_t *known = NULL;
+        int code = fleet_get_unit(submission->group, name, &known);
+
+        if (code == 0)
+                code = known ? submit_known(submission, argument, name, known) : submit_unknown(submission, argument, name);
+        json_decref(known);
+        return code;
+}
+
+int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const StringList *arguments, StringList *names) {
+        const Submission submission = {group, verb, replace};
+
         for (size_t i = 0; i < arguments->length; i++) {
                 Error error = ERROR_NONE;
                 char *name;
                 int code;
 
                 if (unit_name_mangle(arguments->items[i], &name, &error) < 0) {
-                        cli_complain(group->program, "%s", error.text);
+                        fleet_complain(group, "%s", error.text);
                         return CLI_USAGE;
                 }
                 if (string_list_take(names, name) < 0)
                         return CLI_FAILED;
-                code = submit_one(group, arguments->items[i], name);
+                code = submit_one(&submission, arguments->items[i], name);
                 if (code != 0)
                         return code;
         }
@@ -160,16 +239,13 @@ int fleet_submit_units(FleetGroup *group, const StringList *arguments, StringLis
 int fleet_verb_submit(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
-        int code;
+        bool replace = false, unused = false;
+        const Option options[] = {{"replace", 0, OPTION_SWITCH, NULL, NULL, "put the files in place of what the cluster has", &replace, NULL},
+                                  {"sign", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused, NULL},
+                                  {0}};
+        int code = fleet_parse_names(group, "submit", options, argc, argv, true, &arguments);
 
-        if (verb_parse(verb_find(fleet_verbs, "submit", false), group->program, NULL, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
-                return code;
-        if (arguments.length == 0) {
-                cli_complain(group->program, "submit needs at least one unit");
-                return CLI_USAGE;
-        }
-        code = fleet_submit_units(group, &arguments, &names);
-        for (size_t i = 0; code == 0 && i < names.length; i++)
-                printf("Unit %s inactive\n", names.items[i]);
-        return code;
+        if (code == 0)
+                code = fleet_submit_units(group, "submit", replace, &arguments, &names);
+        return code < 0 ? CLI_OK : code;
 }

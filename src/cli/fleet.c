@@ -1,6 +1,7 @@
 #include "cli/fleet.h"
 
 #include <errno.h>
+#include <stdarg.h>
 
 #define ENDPOINT_DEFAULT "unix:///run/faering/fleet.sock"
 
@@ -12,25 +13,51 @@ const Verb fleet_verbs[] = {
         {"load", "UNIT…", "place units on machines, without starting them", fleet_verb_load},
         {"start", "UNIT…", "place and start units", fleet_verb_start},
         {"stop", "UNIT…", "stop units, leaving them where they are", fleet_verb_stop},
+        {"restart", "UNIT…", "stop and start units where they are", fleet_verb_restart},
         {"unload", "UNIT…", "take units off their machines", fleet_verb_unload},
         {"destroy", "UNIT…", "remove units from the cluster", fleet_verb_destroy},
         {"cat", "UNIT", "print a unit's text", fleet_verb_cat},
         {"status", "UNIT…", "how units do, and why they are where they are", fleet_verb_status},
         {"journal", "UNIT", "what a unit wrote", fleet_verb_journal},
         {"explain", "UNIT", "for each machine, why the unit may run there or not", fleet_verb_explain},
+        {"ssh", "MACHINE|UNIT [COMMAND…]", "a shell, or a command, on a machine", fleet_verb_ssh},
+        {"fd-forward", "SOCKET", "copy standard input and output to a socket (for old fleetctl's --tunnel)", fleet_verb_fd_forward},
+        {"verify", "UNIT", "nothing any more", fleet_verb_verify},
         {0},
 };
 
+/* Verbs that do not talk to the API. */
+static const char *const local_verbs[] = {"fd-forward", "verify"};
+
+void fleet_complain(const FleetGroup *group, const char *format, ...) {
+        va_list args;
+
+        (void)fflush(stdout);
+        if (!group->old)
+                (void)fprintf(stderr, "%s: ", group->program);
+        va_start(args, format);
+        (void)vfprintf(stderr, format, args);
+        va_end(args);
+        (void)fputc('\n', stderr);
+}
+
 /* ---- requests ---- */
 
-static int complain_status(const FleetGroup *group, const CliAnswer *answer) {
+/* fleetctl's words for it. */
+static int complain_status(const FleetGroup *group, const char *what, const CliAnswer *answer) {
         const char *message = cli_text(json_object_get(answer->json, "error"), "message");
 
-        cli_complain(group->program, "the server refused with %u: %s", answer->status, *message ? message : answer->body ?: "");
+        fleet_complain(group, "%s%sgoogleapi: Error %u: %s", what ?: "", what ? ": " : "", answer->status,
+                       *message ? message : answer->body ?: "");
         return CLI_FAILED;
 }
 
 int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, CliAnswer *ret_answer) {
+        return fleet_request_for(group, NULL, method, target, body, ret_answer);
+}
+
+int fleet_request_for(FleetGroup *group, const char *what, const char *method, const char *target, const char *body,
+                      CliAnswer *ret_answer) {
         const HttpCallSpec spec = {
                 .url = &group->endpoint,
                 .method = method,
@@ -42,12 +69,12 @@ int fleet_request(FleetGroup *group, const char *method, const char *target, con
         Error error = ERROR_NONE;
 
         if (cli_request(&group->loop, group->http, &spec, ret_answer, &error) < 0) {
-                cli_complain(group->program,
-                             "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another place", error.text);
+                fleet_complain(group,
+                               "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another place", error.text);
                 return CLI_FAILED;
         }
         if (ret_answer->status >= 400 && ret_answer->status != 404) {
-                int code = complain_status(group, ret_answer);
+                int code = complain_status(group, what, ret_answer);
 
                 cli_answer_deinit(ret_answer);
                 return code;
@@ -99,12 +126,34 @@ int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
         return 0;
 }
 
-int fleet_set_desired(FleetGroup *group, const char *name, const char *desired) {
+int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired) {
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
         _cleanup_free_ char *body = str_printf("{\"desiredState\":\"%s\"}", desired);
         _cleanup_cli_answer_ CliAnswer answer = {0};
 
-        return target && body ? fleet_request(group, "PUT", target, body, &answer) : CLI_FAILED;
+        return target && body ? fleet_request_for(group, what, "PUT", target, body, &answer) : CLI_FAILED;
+}
+
+int fleet_read_options(json_t *unit, UnitFile *file) {
+        json_t *option;
+        size_t i;
+
+        json_array_foreach (json_object_get(unit, "options"), i, option) {
+                int r = unitfile_add(file, slice_from(cli_text(option, "section")), slice_from(cli_text(option, "name")),
+                                     slice_from(cli_text(option, "value")), NULL);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+bool fleet_unit_is_global(json_t *unit) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
+
+        return fleet_read_options(unit, &file) >= 0 && unit_requirements_read(&file, cli_text(unit, "name"), &requirements) >= 0 &&
+               requirements.global;
 }
 
 void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *text) {
@@ -119,17 +168,86 @@ void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *t
 
 /* ---- the group ---- */
 
+/* Go's float seconds ("3.0") beside lengths of time. */
+static int set_timeout(void *target, const char *value, Error *error) {
+        size_t length = strlen(value);
+        _cleanup_free_ char *seconds = str_printf("%ss", value);
+        const char *text = length > 0 && value[length - 1] >= '0' && value[length - 1] <= '9' ? seconds : value;
+
+        if (!seconds)
+                return -ENOMEM;
+        if (str_parse_duration(slice_from(text), target) < 0)
+                return error_set(error, -EINVAL, "\"%s\" is no length of time such as 3.0 or 500ms", value);
+        return 0;
+}
+
+/* Of several endpoints the first; "file" is an old word for a unix socket. */
+static int parse_endpoint(FleetGroup *group, Error *error) {
+        const char *text = group->endpoint_text ?: ENDPOINT_DEFAULT;
+        bool file = str_starts_with(text, "file://");
+        _cleanup_free_ char *first = NULL;
+
+        text += file ? strlen("file://") : 0;
+        first = str_printf("%s%.*s", file ? "unix://" : "", (int)strcspn(text, ","), text);
+        return first ? url_parse(first, 80, &group->endpoint, error) : -ENOMEM;
+}
+
+static bool is_local(const Verb *verb) {
+        for (size_t i = 0; i < ARRAY_SIZE(local_verbs); i++)
+                if (str_equals(verb->name, local_verbs[i]))
+                        return true;
+        return false;
+}
+
+static int run_verb(FleetGroup *group, const Verb *verb, int argc, char **argv) {
+        Error error = ERROR_NONE;
+        int code;
+
+        if (is_local(verb))
+                return verb->run(group, argc, argv);
+        if (parse_endpoint(group, &error) < 0) {
+                fleet_complain(group, "%s", error.text[0] ? error.text : "out of memory");
+                return CLI_USAGE;
+        }
+        code = fleet_tunnel_open(group);
+        if (code == 0)
+                code = verb->run(group, argc, argv);
+        fleet_tunnel_close(group);
+        return code;
+}
+
+/* help VERB. */
+static int help_verb(FleetGroup *group, char *name) {
+        const Verb *verb = verb_find(fleet_verbs, name, true);
+
+        if (verb)
+                return verb->run(group, 2, (char *[]){name, (char[]){"--help"}, NULL});
+        verb_complain(fleet_verbs, group->program, name);
+        return CLI_USAGE;
+}
+
 static int group_run(FleetGroup *group, int argc, char **argv) {
         bool help = false, version = false;
         char *unused = NULL;
+        _cleanup_free_ char *unused_text = NULL;
         bool unused_switch;
         const Option options[] = {
                 {"endpoint", 0, OPTION_STRING, "URL", "FLEETCTL_ENDPOINT",
                  "where the API is (default: unix:///run/faering/fleet.sock)", &group->endpoint_text, NULL},
-                {"request-timeout", 0, OPTION_DURATION, "TIME", "FLEETCTL_REQUEST_TIMEOUT", "longest wait for an answer (default: 3s)",
-                 &group->request_timeout, NULL},
+                {"request-timeout", 0, OPTION_CALL, "TIME", "FLEETCTL_REQUEST_TIMEOUT", "longest wait for an answer (default: 3s)",
+                 &group->request_timeout, set_timeout},
                 {"driver", 0, OPTION_STRING, "NAME", "FLEETCTL_DRIVER", NULL, &unused, NULL},
-                {"strict-host-key-checking", 0, OPTION_SWITCH, NULL, "FLEETCTL_STRICT_HOST_KEY_CHECKING", NULL, &unused_switch, NULL},
+                {"tunnel", 0, OPTION_STRING, "HOST[:PORT]", "FLEETCTL_TUNNEL", "reach the API and the machines through ssh to that host",
+                 &group->ssh.tunnel, NULL},
+                {"ssh-username", 0, OPTION_STRING, "NAME", "FLEETCTL_SSH_USERNAME", "on the machines (default: core)", &group->ssh.user, NULL},
+                {"ssh-timeout", 0, OPTION_STRING, "SECONDS", "FLEETCTL_SSH_TIMEOUT", "longest wait for a connection (default: 10)",
+                 &group->ssh.timeout, NULL},
+                {"known-hosts-file", 0, OPTION_STRING, "FILE", "FLEETCTL_KNOWN_HOSTS_FILE", "keys of hosts (default: ssh's own)",
+                 &group->ssh.known_hosts, NULL},
+                {"strict-host-key-checking", 0, OPTION_SWITCH, NULL, "FLEETCTL_STRICT_HOST_KEY_CHECKING",
+                 "ask before an unknown host is trusted (default: true)", &group->ssh.strict, NULL},
+                {"etcd-key-prefix", 0, OPTION_STRING, "KEY", "FLEETCTL_ETCD_KEY_PREFIX", NULL, &unused_text, NULL},
+                {"experimental-api", 0, OPTION_SWITCH, NULL, "FLEETCTL_EXPERIMENTAL_API", NULL, &unused_switch, NULL},
                 {"debug", 0, OPTION_SWITCH, NULL, "FLEETCTL_DEBUG", NULL, &unused_switch, NULL},
                 {"version", 'v', OPTION_SWITCH, NULL, NULL, "print the version", &version, NULL},
                 {"help", 'h', OPTION_SWITCH, NULL, NULL, "print this", &help, NULL},
@@ -156,6 +274,8 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                 printf("%s version %s\n", group->program, FAERING_VERSION);
                 return CLI_OK;
         }
+        if (arguments.length > 1 && str_equals(arguments.items[0], "help"))
+                return help_verb(group, arguments.items[1]);
         if (help || arguments.length == 0 || str_equals(arguments.items[0], "help")) {
                 verb_print_group_help(fleet_verbs, group->program, "Units on all machines of the cluster.", options);
                 return CLI_OK;
@@ -165,16 +285,13 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                 verb_complain(fleet_verbs, group->program, arguments.items[0]);
                 return CLI_USAGE;
         }
-        if (url_parse(group->endpoint_text ?: ENDPOINT_DEFAULT, 80, &group->endpoint, &error) < 0) {
-                cli_complain(group->program, "%s", error.text);
-                return CLI_USAGE;
-        }
         first = argc - (int)arguments.length;
-        return verb->run(group, argc - first, argv + first);
+        return run_verb(group, verb, argc - first, argv + first);
 }
 
 int fleet_group_main(const char *program, int argc, char **argv) {
-        FleetGroup group = {.program = program, .old = str_equals(program, "fleetctl"), .request_timeout = 3 * USEC_PER_SEC};
+        FleetGroup group = {.program = program, .old = str_equals(program, "fleetctl"), .request_timeout = 3 * USEC_PER_SEC,
+                            .ssh = {.strict = true}};
         int code;
 
         if (uv_loop_init(&group.loop) < 0)
@@ -186,5 +303,9 @@ int fleet_group_main(const char *program, int argc, char **argv) {
         (void)uv_run(&group.loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&group.loop);
         free(group.endpoint_text);
+        free(group.ssh.tunnel);
+        free(group.ssh.user);
+        free(group.ssh.known_hosts);
+        free(group.ssh.timeout);
         return code;
 }

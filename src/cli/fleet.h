@@ -6,6 +6,16 @@
 #include "cli/request.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "fleet/unit/unit.h"
+
+/* How machines are reached; for the system's ssh. */
+typedef struct FleetSsh {
+        char *tunnel;        /* HOST[:PORT] through which all goes, or NULL */
+        char *user;          /* NULL: core */
+        char *known_hosts;   /* NULL: ssh's own */
+        char *timeout;       /* seconds, perhaps with a fraction; NULL: 10 */
+        bool strict;         /* ask before an unknown host's key is taken */
+} FleetSsh;
 
 typedef struct FleetGroup {
         const char *program;
@@ -15,16 +25,24 @@ typedef struct FleetGroup {
         Url endpoint;
         char *endpoint_text;
         Usec request_timeout;
+        FleetSsh ssh;
+        char *tunnel_folder;  /* of an open tunnel, or NULL */
 } FleetGroup;
 
 extern const Verb fleet_verbs[];
 
 int fleet_group_main(const char *program, int argc, char **argv);
 
-/* 0 with any status that is not an error of the server (404 among them), or the exit code after saying why. */
-int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, CliAnswer *ret_answer);
+/* The text on stderr: as fleetctl without the program's name. */
+void fleet_complain(const FleetGroup *group, const char *format, ...) _printf_(2, 3);
 
-/* All pages of a collection as one array, the caller's. 0 or the exit code. */
+/* 0 with any status that is not an error of the server (404 among them), or the exit code after saying why, behind `what`
+ * ("Error starting units") if that is not NULL. */
+int fleet_request(FleetGroup *group, const char *method, const char *target, const char *body, CliAnswer *ret_answer);
+int fleet_request_for(FleetGroup *group, const char *what, const char *method, const char *target, const char *body,
+                      CliAnswer *ret_answer);
+
+/* All pages of a collection as one array, the caller's. 0 or the exit code. `resource` may have a query. */
 int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t **ret_array);
 
 /* "/fleet/v1/units/NAME", encoded; the caller frees. */
@@ -32,38 +50,77 @@ char *fleet_unit_target(const char *resource, const char *name);
 
 /* One unit: *ret_unit NULL when there is none. 0 or the exit code. */
 int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit);
-int fleet_set_desired(FleetGroup *group, const char *name, const char *desired);
+int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired);
+
+/* The unit's text out of the API's options. -ENOMEM and the errors of unitfile_add(). */
+int fleet_read_options(json_t *unit, UnitFile *file);
+bool fleet_unit_is_global(json_t *unit);
 
 /* Machine as "12345678.../1.2.3.4", or whole with `full`. `machines`: of fleet_list(). */
 void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *text);
 
-/* Makes each unit known to the cluster that is not: from a file, a template in the cluster, or a template file. 0 or the
- * exit code. `names` gets the units' names. */
-int fleet_submit_units(FleetGroup *group, const StringList *arguments, StringList *names);
+/* Makes each unit known to the cluster that is not: from a file, a template in the cluster, or a template file. `verb`:
+ * submit, load or start; `replace`: also those whose text differs. 0 or the exit code. `names` gets the units' names. */
+int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const StringList *arguments, StringList *names);
+
+/* A verb's arguments: one unit, or any number. 0, -1 after --help, or the exit code. */
+int fleet_parse_names(FleetGroup *group, const char *verb, const Option *options, int argc, char **argv, bool many,
+                      StringList *arguments);
+
+/* The unit that an argument names. 0 with *ret_unit, or the exit code after "Unit NAME `complaint`". */
+int fleet_show_unit(FleetGroup *group, const char *argument, const char *complaint, char **ret_name, json_t **ret_unit);
+
+enum { FLEET_JOURNAL_LINES = 10 };
+
+typedef struct FleetJournal {
+        uint64_t lines;
+        bool follow;
+        const char *machine; /* the beginning of its ID; NULL: the unit's */
+} FleetJournal;
+
+/* Prints what a unit wrote, wherever it runs. 0, or the exit code after saying why it cannot be read. */
+int fleet_print_journal(FleetGroup *group, const char *name, const FleetJournal *what);
 
 /* What waiting verbs share. */
 typedef struct FleetWaiting {
         bool no_block;
-        uint64_t attempts; /* 0: no end */
+        uint64_t attempts; /* of two seconds each; 0: no end */
 } FleetWaiting;
 
 #define FLEET_WAITING_OPTIONS(waiting)                                                                                        \
         {"no-block", 0, OPTION_SWITCH, NULL, NULL, "do not wait until it has happened", &(waiting).no_block, NULL},            \
-                {"block-attempts", 0, OPTION_U64, "N", NULL, "look at most N times (0: without end)", &(waiting).attempts, NULL}
+                {"block-attempts", 0, OPTION_U64, "N", NULL, "wait N times two seconds (0: without end)", &(waiting).attempts, NULL}
 
-/* Sets what is desired of the units and, unless told otherwise, waits until it is so. */
-int fleet_change(FleetGroup *group, const StringList *names, const char *desired, const FleetWaiting *waiting);
+/* Waits until the unit has reached `desired`, and says where. `action`: for global units, "start". 0 or the exit code. */
+int fleet_wait_state(FleetGroup *group, const char *name, const char *desired, const char *action, const FleetWaiting *waiting);
+
+/* Waits until a started unit is active, and complains when it will not be. */
+int fleet_wait_active(FleetGroup *group, const char *name);
+
+/* Waits until nothing of a global unit is active anywhere. */
+int fleet_wait_stopped(FleetGroup *group, const char *name, const FleetWaiting *waiting);
+
+/* Waits until the unit is neither in the registry nor on any machine. */
+int fleet_wait_destroyed(FleetGroup *group, const char *name, const FleetWaiting *waiting);
+
+/* Opens the tunnel that --tunnel asks for, and leads the endpoint through it. 0 or the exit code. */
+int fleet_tunnel_open(FleetGroup *group);
+void fleet_tunnel_close(FleetGroup *group);
 
 int fleet_verb_cat(void *group, int argc, char **argv);
 int fleet_verb_destroy(void *group, int argc, char **argv);
 int fleet_verb_explain(void *group, int argc, char **argv);
+int fleet_verb_fd_forward(void *group, int argc, char **argv);
 int fleet_verb_journal(void *group, int argc, char **argv);
 int fleet_verb_list_machines(void *group, int argc, char **argv);
 int fleet_verb_list_unit_files(void *group, int argc, char **argv);
 int fleet_verb_list_units(void *group, int argc, char **argv);
 int fleet_verb_load(void *group, int argc, char **argv);
+int fleet_verb_restart(void *group, int argc, char **argv);
+int fleet_verb_ssh(void *group, int argc, char **argv);
 int fleet_verb_start(void *group, int argc, char **argv);
 int fleet_verb_status(void *group, int argc, char **argv);
 int fleet_verb_stop(void *group, int argc, char **argv);
 int fleet_verb_submit(void *group, int argc, char **argv);
 int fleet_verb_unload(void *group, int argc, char **argv);
+int fleet_verb_verify(void *group, int argc, char **argv);

@@ -4,6 +4,7 @@
 
 enum {
         WRITES_AT_ONCE = 64,
+        SWEEP_SEC = 2,
         LEASE_MARGIN_MSEC = 200, /* what may pass between a check and the store's taking of a write */
 };
 
@@ -21,6 +22,8 @@ struct Engine {
         Usec lease_sent;       /* when the request under way was sent */
         Usec lease_next;       /* when to ask again */
         bool lease_asking;
+
+        Usec sweep_next;       /* when to look for texts that no unit has */
 
         Plan plan;
         size_t next_step;
@@ -196,6 +199,22 @@ static void engine_go_on(Engine *engine) {
         }
 }
 
+/* Seldom, and beside all else: what is left over hurts nobody. Runs when the lease is renewed, and so wakes nobody. */
+static void engine_sweep(Engine *engine) {
+        size_t count;
+
+        if (engine->now < engine->sweep_next)
+                return;
+        engine->sweep_next = engine->now + SWEEP_SEC * USEC_PER_SEC;
+        count = registry_sweep_texts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
+        if (count > 0) {
+                _cleanup_free_ char *text = str_printf("%zu unit texts that no unit has are removed", count);
+
+                if (text)
+                        engine->events->note(engine->userdata, text);
+        }
+}
+
 void engine_touch(Engine *engine) {
         engine->dirty = true;
         if (!registry_leader(engine->registry) && !engine->lease_index)
@@ -215,6 +234,7 @@ void engine_run(Engine *engine, Usec now) {
         if (engine->dirty && engine->writing == 0 && engine->next_step == engine->plan.length)
                 engine_make_plan(engine);
         engine_go_on(engine);
+        engine_sweep(engine);
 }
 
 Usec engine_next(const Engine *engine) {

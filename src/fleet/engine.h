@@ -14,6 +14,7 @@ typedef struct EngineConfig {
         const char *machine; /* this machine's ID; borrowed */
         Usec lease_ttl;
         bool disabled;       /* never take the lease */
+        Usec text_age;   /* a unit file's text that no unit has for so long is removed */
 } EngineConfig;
 
 typedef struct EngineEvents {

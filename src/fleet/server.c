@@ -12,6 +12,8 @@
 
 enum {
         LEASE_SEC_MAX = 10,
+        TEXT_AGE_TTLS = 4,
+        TEXT_AGE_SEC_MIN = 10,
         LEAVE_MSEC = 60000,   /* longest wait for units to end, as fleet's */
         SOCKET_MODE = 0660,
 };
@@ -27,6 +29,7 @@ struct FleetServer {
         Presence *presence;
         Supervisor *supervisor;
         HttpServer *http;
+        HttpClient *others;   /* asks other machines' daemons */
         FleetApi api;
         uv_timer_t retry;     /* the registry's */
         void (*retry_expired)(void *registry);
@@ -175,6 +178,7 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         const EngineConfig engine = {
                 .machine = settings->machine.id,
                 .lease_ttl = min_of(settings->agent_ttl, LEASE_SEC_MAX * USEC_PER_SEC),
+                .text_age = max_of(TEXT_AGE_TTLS * settings->agent_ttl, TEXT_AGE_SEC_MIN * USEC_PER_SEC),
                 .disabled = settings->disable_engine,
         };
         int r;
@@ -209,10 +213,14 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         int r;
 
         server->supervisor = supervisor;
+        server->others = http_client_new(server->loop, NULL);
+        if (!server->others)
+                return error_set(error, -ENOMEM, "no memory for the API");
         server->api = (FleetApi){
                 .registry = server->registry,
                 .machine = server->settings->machine.id,
                 .supervisor = supervisor,
+                .http = server->others,
                 .picture = api_picture,
                 .registered = api_registered,
                 .userdata = server,
@@ -221,6 +229,8 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         if (!server->http)
                 return error_set(error, -ENOMEM, "no memory for the API");
         r = http_server_listen(server->http, &server->settings->listen_url, SOCKET_MODE, NULL, NULL, error);
+        if (r >= 0 && *server->settings->serve_logs)
+                r = http_server_listen(server->http, &server->settings->logs_url, 0, (void *)(uintptr_t)fleet_api_reading_only, NULL, error);
         if (r < 0)
                 return r;
         (void)uv_check_start(&server->check, on_check);
@@ -251,6 +261,8 @@ static void server_close(FleetServer *server) {
         server->closing = true;
         if (server->http)
                 http_server_close(server->http, NULL, NULL);
+        if (server->others) /* after the server: its requests end their calls themselves */
+                http_client_close(server->others);
         if (server->supervisor)
                 server->supervisor->ops->close(server->supervisor, on_supervisor_closed, server);
         server_close_handle((uv_handle_t *)&server->retry);

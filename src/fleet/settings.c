@@ -13,7 +13,7 @@
 
 #define CONFIG_DEFAULT "/etc/fleet/fleet.conf"
 
-enum { OPTIONS_COUNT = 40, CONFIG_LINE_MAX = 4096, AGENT_TTL_SEC_MIN = 2 };
+enum { OPTIONS_COUNT = 40, CONFIG_LINE_MAX = 4096, AGENT_TTL_SEC_MIN = 2, LOGS_PORT_DEFAULT = 49154 };
 
 static const Option *fleet_options(FleetSettings *s) {
         static Option options[OPTIONS_COUNT];
@@ -24,6 +24,8 @@ static const Option *fleet_options(FleetSettings *s) {
                  &s->state_dir, NULL},
                 {"listen", 0, OPTION_STRING, "URL", "FLEET_LISTEN", "where the API is served (default: unix:///run/faering/fleet.sock)",
                  &s->listen, NULL},
+                {"serve-logs", 0, OPTION_STRING, "URL", "FLEET_SERVE_LOGS",
+                 "where other machines read this one's logs and states: http://ADDRESS:PORT (default: nowhere)", &s->serve_logs, NULL},
                 {"supervisor", 0, OPTION_STRING, "NAME", "FLEET_SUPERVISOR",
                  "systemd, embedded, or fake, which only pretends (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
                 {"etcd_servers", 0, OPTION_STRING, "URLS", "FLEET_ETCD_SERVERS",
@@ -69,7 +71,7 @@ int fleet_settings_format_help(Buffer *buffer) {
 }
 
 void fleet_settings_deinit(FleetSettings *s) {
-        char *strings[] = {s->config, s->state_dir, s->listen, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
+        char *strings[] = {s->config, s->state_dir, s->listen, s->serve_logs, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
                            s->metadata, s->machine_id, s->units_directory, s->unused};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
@@ -234,6 +236,27 @@ static int settle_machine(FleetSettings *s, Error *error) {
         return r;
 }
 
+/* The address that other machines are told: of "all addresses" it is the machine's own. */
+static int settle_logs(FleetSettings *s, Error *error) {
+        char text[URL_TEXT_MAX];
+        Url told;
+        int r;
+
+        if (!*s->serve_logs)
+                return 0;
+        r = url_parse(s->serve_logs, LOGS_PORT_DEFAULT, &s->logs_url, error);
+        if (r < 0)
+                return error_prefix(error, r, "--serve-logs");
+        if (s->logs_url.scheme != URL_HTTP || s->logs_url.port == 0)
+                return error_set(error, -EINVAL, "--serve-logs is \"%s\": it must be http://ADDRESS:PORT, with a port above 0", s->serve_logs);
+        told = s->logs_url;
+        if (str_equals(told.host, "0.0.0.0") || str_equals(told.host, "::"))
+                (void)snprintf(told.host, sizeof(told.host), "%s", s->machine.address);
+        url_format(&told, text);
+        s->machine.logs = strdup(text);
+        return s->machine.logs ? 0 : -ENOMEM;
+}
+
 static int settle(FleetSettings *s, Error *error) {
         int r;
 
@@ -242,6 +265,8 @@ static int settle(FleetSettings *s, Error *error) {
         r = option_default(&s->state_dir, "/var/lib/faering/fleet");
         if (r >= 0)
                 r = option_default(&s->listen, "unix:///run/faering/fleet.sock");
+        if (r >= 0)
+                r = option_default(&s->serve_logs, "");
         if (r >= 0)
                 r = option_default(&s->supervisor, "");
         if (r >= 0)
@@ -258,7 +283,9 @@ static int settle(FleetSettings *s, Error *error) {
                 r = url_parse_list(s->etcd_servers, 2379, &s->servers, &s->server_count, error);
         if (r >= 0)
                 r = url_parse(s->listen, 49153, &s->listen_url, error);
-        return r < 0 ? r : settle_machine(s, error);
+        if (r >= 0)
+                r = settle_machine(s, error);
+        return r < 0 ? r : settle_logs(s, error);
 }
 
 /* The file first, then the environment and the command line over it. */

@@ -8,6 +8,7 @@ typedef struct FleetSettings {
         char *config;           /* the file; "" for none */
         char *state_dir;
         char *listen;
+        char *serve_logs;       /* URL; "": nowhere */
         char *supervisor;       /* systemd, embedded; "": what fits this machine */
         char *etcd_servers;
         char *etcd_key_prefix;
@@ -28,6 +29,7 @@ typedef struct FleetSettings {
         Url *servers;
         size_t server_count;
         Url listen_url;
+        Url logs_url;           /* when serve_logs is not "" */
         MachineRecord machine;
 } FleetSettings;
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from stores import BUILD, Cluster
+from stores import BUILD, Cluster, free_ports
 
 WAIT_SECONDS = 30
 
@@ -15,7 +15,8 @@ WAIT_SECONDS = 30
 class Machine:
     """One fleet daemon, on the store member of the same number."""
 
-    def __init__(self, folder: Path, number: int, store_url: str, ttl: int, supervisor: str = "embedded"):
+    def __init__(self, folder: Path, number: int, store_url: str, ttl: int, supervisor: str = "embedded",
+                 metadata: str | None = None, extra: tuple[str, ...] = ()):
         self.id = f"{number}{number}{number}{number}{os.getpid() % 10000:04d}" + "f1ee7" + "0" * 18 + f"{number}"
         self.address = f"10.77.0.{number}"
         self.socket = folder / f"fleet{number}.sock"
@@ -24,7 +25,8 @@ class Machine:
         self.command = [
             str(BUILD / "src/fleet/faering-fleet"), "--config", "/dev/null", "--state-dir", str(folder / f"fleet{number}"),
             "--listen", f"unix://{self.socket}", "--supervisor", supervisor, "--etcd_servers", store_url,
-            "--public_ip", self.address, "--metadata", f"number={number}", "--agent_ttl", f"{ttl}s", "--machine-id", self.id,
+            "--public_ip", self.address, "--metadata", metadata or f"number={number}", "--agent_ttl", f"{ttl}s", "--machine-id", self.id,
+            *(option.format(port=free_ports(1)[0]) for option in extra),
         ]
 
     def start(self) -> None:
@@ -44,6 +46,16 @@ class Machine:
         """`faering fleet …` against this machine's daemon."""
         return subprocess.run([str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{self.socket}", *arguments],
                               capture_output=True, text=True, timeout=WAIT_SECONDS)
+
+    def fleetctl(self, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess:
+        """The same under the old program's name; `path`: a folder in front of $PATH."""
+        link = self.socket.with_name("fleetctl")
+        if not link.exists():
+            link.symlink_to(BUILD / "src/cli/faering")
+        env = {**os.environ, "FLEETCTL_ENDPOINT": f"unix://{self.socket}"}
+        if path:
+            env["PATH"] = f"{path}:{env['PATH']}"
+        return subprocess.run([str(link), *arguments], capture_output=True, text=True, timeout=WAIT_SECONDS, env=env)
 
     def ok(self, *arguments: str) -> str:
         done = self.fleet(*arguments)
@@ -82,9 +94,12 @@ def wait_for(what: str, get, accept=bool, seconds: float = WAIT_SECONDS):
 class Fleet:
     """A context of three store members and as many fleet daemons, which ends them all with their units."""
 
-    def __init__(self, folder: Path, count: int = 3, ttl: int = 3, supervisor: str = "embedded"):
+    def __init__(self, folder: Path, count: int = 3, ttl: int = 3, supervisor: str = "embedded", metadata: list[str] | None = None,
+                 extra: tuple[str, ...] = ()):
+        """`extra`: options of every daemon; "{port}" in them is a free port."""
         self.store = Cluster(folder, 3)
-        self.machines = [Machine(folder, i + 1, self.store.stores[i % 3].url, ttl, supervisor) for i in range(count)]
+        self.machines = [Machine(folder, i + 1, self.store.stores[i % 3].url, ttl, supervisor, metadata[i] if metadata else None, extra)
+                         for i in range(count)]
 
     def __enter__(self) -> "Fleet":
         self.store.__enter__()

@@ -4,6 +4,7 @@
 
 #include "base/encode.h"
 #include "fleet/api/handlers.h"
+#include "fleet/api/json-fault.h"
 #include "net/url.h"
 
 void fleet_respond_json(HttpRequest *request, Buffer *body) {
@@ -43,14 +44,36 @@ bool fleet_check_reply(HttpRequest *request, const StoreReply *reply) {
         return false;
 }
 
+void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const char *otherwise) {
+        _cleanup_buffer_ Buffer message = BUFFER_INIT;
+
+        (void)buffer_append_string(&message, prefix);
+        if (json_fault_find(body, &message) == 0)
+                (void)buffer_append_string(&message, otherwise);
+        fleet_fail(request, 400, buffer_string(&message) ?: "");
+}
+
 /* ---- pages: the token is base64url of u16 limit and u16 page, little-endian ---- */
+
+static bool is_alphanumeric(char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Where the first byte stands that is no digit; a text that only ends wrongly has its fault at the end. */
+static size_t base64_fault(Slice token) {
+        size_t i = 0;
+
+        while (i < token.length && (is_alphanumeric(token.data[i]) || token.data[i] == '-' || token.data[i] == '_'))
+                i++;
+        return i;
+}
 
 static int page_token_parse(Slice token, size_t *ret_page, Error *error) {
         _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
         const uint8_t *b;
 
         if (decode_base64(&bytes, BASE64_URL, token) < 0)
-                return error_set(error, -EINVAL, "illegal base64 data at input byte 0");
+                return error_set(error, -EINVAL, "illegal base64 data at input byte %zu", base64_fault(token));
         if (buffer_length(&bytes) != 4)
                 return error_set(error, -EINVAL, "token has %zu bytes: 4 are expected", buffer_length(&bytes));
         b = (const uint8_t *)buffer_data(&bytes);
@@ -107,7 +130,7 @@ const RegistryUnit **fleet_sorted_units(const Registry *registry, size_t *ret_co
 
         if (!list)
                 return NULL;
-        map_foreach(units, entry)
+        map_foreach (units, entry)
                 if (registry_unit_is_complete(entry->value))
                         list[count++] = entry->value;
         qsort(list, count, sizeof(*list), compare_units);
@@ -126,7 +149,7 @@ const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *
 
         if (!list)
                 return NULL;
-        map_foreach(machines, entry)
+        map_foreach (machines, entry)
                 list[count++] = entry->value;
         qsort(list, count, sizeof(*list), compare_machines);
         *ret_count = count;
@@ -135,18 +158,27 @@ const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *
 
 /* ---- routing ---- */
 
+const char fleet_api_reading_only[] = "reading only";
+
 typedef struct Route {
         const char *prefix;
         const char *resource;
         void (*handle)(FleetApi *api, HttpRequest *request, const char *path);
+        bool reads; /* served to other machines, for GET */
 } Route;
 
 static const Route routes[] = {
-        {"/fleet/v1", "units", fleet_units_handle},       {"/fleet/v1", "machines", fleet_machines_handle},
-        {"/fleet/v1", "state", fleet_states_handle},      {"/v1-alpha", "units", fleet_units_handle},
-        {"/v1-alpha", "machines", fleet_machines_handle}, {"/v1-alpha", "state", fleet_states_handle},
-        {"/faering/v1", "explain", fleet_explain_handle}, {"/faering/v1", "logs", fleet_logs_handle},
-        {"/faering/v1", "status", fleet_status_handle},
+        {"/fleet/v1", "units", fleet_units_handle, false},
+        {"/fleet/v1", "machines", fleet_machines_handle, false},
+        {"/fleet/v1", "state", fleet_states_handle, true},
+        {"/fleet/v1", "discovery", fleet_discovery_handle, false},
+        {"/v1-alpha", "units", fleet_units_handle, false},
+        {"/v1-alpha", "machines", fleet_machines_handle, false},
+        {"/v1-alpha", "state", fleet_states_handle, false},
+        {"/v1-alpha", "discovery", fleet_discovery_handle, false},
+        {"/faering/v1", "explain", fleet_explain_handle, false},
+        {"/faering/v1", "logs", fleet_logs_handle, true},
+        {"/faering/v1", "status", fleet_status_handle, false},
 };
 
 static bool route_matches(const Route *route, const char *path, const char **ret_rest) {
@@ -162,12 +194,17 @@ static bool route_matches(const Route *route, const char *path, const char **ret
         return true;
 }
 
+static bool route_is_open(const Route *route, HttpRequest *request) {
+        return !http_request_listener_data(request) || (route->reads && http_request_method(request) == HTTP_METHOD_GET);
+}
+
 void fleet_api_handle(void *userdata, HttpRequest *request) {
         FleetApi *api = userdata;
         _cleanup_buffer_ Buffer decoded = BUFFER_INIT;
         const char *path, *rest;
 
-        if (url_decode(&decoded, http_request_path(request), false, NULL) < 0 || !(path = buffer_string(&decoded))) {
+        if (url_decode(&decoded, http_request_path(request), false, NULL) < 0 || !(path = buffer_string(&decoded)) ||
+            strlen(path) != buffer_length(&decoded)) {
                 fleet_fail(request, 400, "the path has a bad escape");
                 return;
         }
@@ -177,8 +214,10 @@ void fleet_api_handle(void *userdata, HttpRequest *request) {
         }
         for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
                 if (route_matches(&routes[i], path, &rest)) {
-                        if (rest[0] == '/' && rest[1] == '\0')
+                        if (rest[0] == '/' && (rest[1] == '\0' || strchr(rest + 1, '/')))
                                 fleet_fail(request, 404, "");
+                        else if (!route_is_open(&routes[i], request))
+                                fleet_fail(request, 403, "this address serves only logs and states; the API is on the machine itself");
                         else
                                 routes[i].handle(api, request, rest[0] ? rest + 1 : rest);
                         return;

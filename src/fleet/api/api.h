@@ -6,6 +6,7 @@
 #include "fleet/registry/registry.h"
 #include "fleet/schedule/schedule.h"
 #include "host/supervisor.h"
+#include "net/http-client.h"
 #include "net/http-server.h"
 
 /* Entries of one page, as fleet's token_limit. */
@@ -18,10 +19,15 @@ typedef struct FleetApi {
         Registry *registry;
         const char *machine;        /* this one's ID */
         Supervisor *supervisor;     /* whose logs are read; may be NULL until it is there */
+        HttpClient *http;           /* to other machines' daemons */
         Picture *(*picture)(void *userdata); /* for explanations; NULL without memory */
         bool (*registered)(void *userdata);  /* this machine is in the registry */
         void *userdata;
 } FleetApi;
+
+/* The `listener_data` of an address where other machines' daemons ask: only what reads this machine's logs and states is
+ * served there, and nothing is passed on. */
+extern const char fleet_api_reading_only[];
 
 /* HttpServerOps.handle; `userdata` is the FleetApi. */
 void fleet_api_handle(void *userdata, HttpRequest *request);

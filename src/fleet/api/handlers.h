@@ -13,6 +13,13 @@ void fleet_respond_empty(HttpRequest *request, unsigned status);
 /* What a write to the store came to: < 500 is the caller's affair; otherwise it is answered. True when `reply` is fine. */
 bool fleet_check_reply(HttpRequest *request, const StoreReply *reply);
 
+/* A body that is no JSON: 400 with `prefix` and the fault in Go's words, or jansson's text where Go would find none. */
+void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const char *otherwise);
+
+/* Passes a reading of a log on to the daemon of the machine where it is, at `url`, and its answer back as it comes. */
+void fleet_relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *unit, uint64_t lines,
+                     bool follow);
+
 /* The page that ?nextPageToken= asks for. False after it was answered. */
 bool fleet_page(HttpRequest *request, size_t *ret_first);
 
@@ -27,6 +34,7 @@ const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *
 void fleet_units_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_machines_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_states_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_discovery_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_explain_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_status_handle(FleetApi *api, HttpRequest *request, const char *path);

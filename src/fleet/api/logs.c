@@ -1,4 +1,4 @@
-/* logs: what a unit on this machine wrote; ?lines=N (default 10), ?follow=true. One JSON object a line. */
+/* logs: what a unit wrote, on this machine or another one; ?lines=N (default 10), ?follow=true. One JSON object a line. */
 #include <errno.h>
 
 #include "fleet/api/handlers.h"
@@ -73,29 +73,68 @@ static void open_log(FleetApi *api, HttpRequest *request, const char *name, size
         http_respond_begin(request, 200, "Content-Type: application/x-ndjson\r\n", UINT64_MAX);
 }
 
-void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path) {
+/* A number and a switch of the query. False after it was answered. */
+static bool read_query(HttpRequest *request, uint64_t *lines, bool *follow) {
         _cleanup_buffer_ Buffer lines_text = BUFFER_INIT, follow_text = BUFFER_INIT;
+
+        if (url_query_get(http_request_query(request), "lines", &lines_text) > 0 &&
+            str_parse_u64((Slice){buffer_data(&lines_text), buffer_length(&lines_text)}, SUPERVISOR_LOG_LINES_MAX,
+                          lines) < 0) {
+                fleet_fail(request, 400, "lines must be a number up to 100000");
+                return false;
+        }
+        if (url_query_get(http_request_query(request), "follow", &follow_text) > 0 &&
+            str_parse_bool((Slice){buffer_data(&follow_text), buffer_length(&follow_text)}, follow) < 0) {
+                fleet_fail(request, 400, "follow must be true or false");
+                return false;
+        }
+        return true;
+}
+
+/* The machine that ?machine= names by the beginning of its ID. False after it was answered; *ret NULL: none is named. */
+static bool named_machine(FleetApi *api, HttpRequest *request, const RegistryMachine **ret) {
+        _cleanup_buffer_ Buffer prefix = BUFFER_INIT;
+        size_t count = 0;
+
+        *ret = NULL;
+        if (url_query_get(http_request_query(request), "machine", &prefix) <= 0)
+                return true;
+        map_foreach (registry_machines(api->registry), entry) {
+                const RegistryMachine *machine = entry->value;
+
+                if (!machine->present || !str_starts_with(machine->id, buffer_string(&prefix) ?: ""))
+                        continue;
+                *ret = machine;
+                count++;
+        }
+        if (count == 1)
+                return true;
+        fleet_fail(request, 404,
+                   count ? "several machines have IDs that begin so" : "no machine has an ID that begins so");
+        return false;
+}
+
+/* Where the unit's log is: NULL for this machine, also of what runs nowhere and of a global unit, which runs here too. */
+static const RegistryMachine *log_machine(FleetApi *api, const RegistryUnit *unit, const RegistryMachine *named) {
+        const char *id = named ? named->id : unit->machine;
+
+        return !id || str_equals(id, api->machine) ? NULL : registry_machine(api->registry, id);
+}
+
+void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path) {
         const RegistryUnit *unit = registry_unit(api->registry, path);
+        const RegistryMachine *machine;
         uint64_t lines = LINES_DEFAULT;
         bool follow = false;
 
-        if (http_request_method(request) != HTTP_METHOD_GET) {
+        if (http_request_method(request) != HTTP_METHOD_GET)
                 fleet_fail(request, 405, "only GET supported against this resource");
-                return;
-        }
-        if (!unit || !api->supervisor) {
+        else if (!unit || !api->supervisor)
                 fleet_fail(request, 404, "unit does not exist");
+        else if (!read_query(request, &lines, &follow) || !named_machine(api, request, &machine))
                 return;
-        }
-        if (url_query_get(http_request_query(request), "lines", &lines_text) > 0 &&
-            str_parse_u64((Slice){buffer_data(&lines_text), buffer_length(&lines_text)}, SUPERVISOR_LOG_LINES_MAX, &lines) < 0) {
-                fleet_fail(request, 400, "lines must be a number up to 100000");
-                return;
-        }
-        if (url_query_get(http_request_query(request), "follow", &follow_text) > 0 &&
-            str_parse_bool((Slice){buffer_data(&follow_text), buffer_length(&follow_text)}, &follow) < 0) {
-                fleet_fail(request, 400, "follow must be true or false");
-                return;
-        }
-        open_log(api, request, path, (size_t)lines, follow);
+        else if (!http_request_listener_data(request) && (machine = log_machine(api, unit, machine)))
+                fleet_relay_log(api, request, machine, path, lines, follow);
+        else
+                open_log(api, request, path, (size_t)lines, follow);
 }

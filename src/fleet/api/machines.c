@@ -58,6 +58,7 @@ typedef struct Patch {
         HttpRequest *request; /* NULL: the client is gone */
         json_t *operations;
         size_t next;
+        uint64_t written; /* index of the last change */
 } Patch;
 
 static void patch_free(Patch *patch) {
@@ -73,9 +74,9 @@ static void patch_gone(HttpRequest *request) {
 
 /* "/ID/metadata/KEY" */
 static bool parse_patch_path(const char *path, char **ret_id, char **ret_key) {
-        char *id = NULL, *key = NULL;
+        char *id = NULL, *key = NULL, rest;
 
-        if (!path || sscanf(path, "/%m[^/]/metadata/%m[^/]", &id, &key) != 2) {
+        if (!path || sscanf(path, "/%m[^/]/metadata/%m[^/]%c", &id, &key, &rest) != 2) {
                 free(id);
                 free(key);
                 return false;
@@ -114,7 +115,19 @@ static void on_patched(void *userdata, const StoreReply *reply) {
 
         if (patch->request && !fleet_check_reply(patch->request, reply))
                 patch->request = NULL;
+        if (reply->r >= 0 && reply->node)
+                patch->written = reply->node->modified;
         patch_go_on(patch);
+}
+
+static void on_patch_mirrored(void *userdata, int r) {
+        Patch *patch = userdata;
+        HttpRequest *request = patch->request;
+
+        (void)r; /* at the registry's end the request is gone long since */
+        patch_free(patch);
+        if (request)
+                fleet_respond_empty(request, 204);
 }
 
 /* One change after the other; a removed key is hidden by an empty value, as its machine would bring it back. */
@@ -126,8 +139,9 @@ static void patch_go_on(Patch *patch) {
 
                 if (!parse_patch_path(json_string_value(json_object_get(operation, "path")), &id, &key))
                         continue;
-                if (registry_set_metadata(patch->api->registry, id, key, str_equals(op, "remove") ? "" : patch_value(operation),
-                                          on_patched, patch) >= 0)
+                if (registry_set_metadata(patch->api->registry, id, key,
+                                          str_equals(op, "remove") ? "" : patch_value(operation), on_patched,
+                                          patch) >= 0)
                         return;
                 fleet_fail(patch->request, 500, "out of memory");
                 patch->request = NULL;
@@ -135,8 +149,10 @@ static void patch_go_on(Patch *patch) {
         if (patch->request) {
                 HttpRequest *request = patch->request;
 
+                if (registry_reach(patch->api->registry, patch->written, on_patch_mirrored, patch) >= 0)
+                        return;
                 patch_free(patch);
-                fleet_respond_empty(request, 204);
+                fleet_fail(request, 500, "out of memory");
                 return;
         }
         patch_free(patch);
@@ -145,21 +161,19 @@ static void patch_go_on(Patch *patch) {
 static void patch_machines(FleetApi *api, HttpRequest *request) {
         Slice body = http_request_body(request);
         json_error_t problem;
-        json_t *operations = json_loadb(body.data, body.length, 0, &problem), *operation;
+        json_t *operations = json_loadb(body.data, body.length, JSON_DISABLE_EOF_CHECK, &problem), *operation;
         const char *refusal = NULL;
         Patch *patch;
         size_t i;
 
         if (!json_is_array(operations)) {
-                _cleanup_free_ char *message = str_printf("the body is no list of changes: %s", operations ? "not an array" : problem.text);
-
+                fleet_fail_json(request, "", body, operations ? "the body must be a list of changes" : problem.text);
                 json_decref(operations);
-                fleet_fail(request, 400, message ?: "");
                 return;
         }
         if (json_array_size(operations) > PATCH_OPERATIONS_MAX)
                 refusal = "too many changes in one request";
-        json_array_foreach(operations, i, operation)
+        json_array_foreach (operations, i, operation)
                 if (!refusal)
                         refusal = patch_check(operation);
         patch = refusal ? NULL : calloc(1, sizeof(*patch));

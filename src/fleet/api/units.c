@@ -98,9 +98,11 @@ typedef struct UnitWrite {
         FleetApi *api;
         HttpRequest *request; /* NULL: the client is gone */
         char *name;
-        char *text, *hash;    /* of a unit that is made */
+        char *text, *hash; /* of a unit that is made */
         UnitState desired;
+        unsigned status; /* of the answer, when the mirror has what was written */
         bool create;
+        bool replace; /* the unit is there, with another text */
 } UnitWrite;
 
 static void write_free(UnitWrite *write) {
@@ -152,10 +154,27 @@ static void write_fail_memory(UnitWrite *write) {
                 fleet_fail(request, 500, "out of memory");
 }
 
+static void on_mirrored(void *userdata, int r) {
+        UnitWrite *write = userdata;
+
+        (void)r; /* at the registry's end the request is gone long since */
+        write_end(write, write->status, NULL);
+}
+
+/* The store has taken it; the answer waits until a reading would show it. */
+static void write_succeed(UnitWrite *write, unsigned status, const StoreReply *reply) {
+        write->status = status;
+        if (registry_reach(write->api->registry, reply->node ? reply->node->modified : 0, on_mirrored, write) < 0)
+                write_fail_memory(write);
+}
+
 static void on_desired_set(void *userdata, const StoreReply *reply) {
         UnitWrite *write = userdata;
 
-        write_end(write, reply->r < 0 ? 0 : write->create ? 201 : 204, reply);
+        if (reply->r < 0)
+                write_end(write, 0, reply);
+        else
+                write_succeed(write, write->create ? 201 : 204, reply);
 }
 
 static void set_desired(UnitWrite *write) {
@@ -172,11 +191,37 @@ static void on_created(void *userdata, const StoreReply *reply) {
                 set_desired(write);
 }
 
+static void on_replaced(void *userdata, const StoreReply *reply) {
+        UnitWrite *write = userdata;
+
+        if (reply->r < 0)
+                write_end(write, 0, reply);
+        else
+                write_succeed(write, 201, reply);
+}
+
+static void on_old_desired_set(void *userdata, const StoreReply *reply) {
+        UnitWrite *write = userdata;
+
+        if (reply->r < 0)
+                write_end(write, 0, reply);
+        else if (registry_replace_unit(write->api->registry, write->name, write->hash, on_replaced, write) < 0)
+                write_fail_memory(write);
+}
+
+/* What is wanted first: otherwise the new text would be started, and stopped at once. */
+static void set_desired_of_old(UnitWrite *write) {
+        if (registry_set_desired(write->api->registry, write->name, write->desired, on_old_desired_set, write) < 0)
+                write_fail_memory(write);
+}
+
 static void on_text_put(void *userdata, const StoreReply *reply) {
         UnitWrite *write = userdata;
 
         if (reply->r < 0)
                 write_end(write, 0, reply);
+        else if (write->replace)
+                set_desired_of_old(write);
         else if (registry_create_unit(write->api->registry, write->name, write->hash, on_created, write) < 0)
                 write_fail_memory(write);
 }
@@ -185,7 +230,7 @@ static int read_options(json_t *options, UnitFile *file, Error *error) {
         json_t *option;
         size_t i;
 
-        json_array_foreach(options, i, option) {
+        json_array_foreach (options, i, option) {
                 const char *section = json_string_value(json_object_get(option, "section"));
                 const char *name = json_string_value(json_object_get(option, "name"));
                 const char *value = json_string_value(json_object_get(option, "value"));
@@ -229,7 +274,8 @@ static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
         return write->hash && write->text ? 0 : -ENOMEM;
 }
 
-static void create_unit(FleetApi *api, HttpRequest *request, const char *name, json_t *options, UnitState desired) {
+static void create_unit(FleetApi *api, HttpRequest *request, const char *name, json_t *options, UnitState desired,
+                        bool replace) {
         UnitWrite *write = write_new(api, request, name);
         Error error = ERROR_NONE;
         int r = write ? 0 : -ENOMEM;
@@ -237,6 +283,7 @@ static void create_unit(FleetApi *api, HttpRequest *request, const char *name, j
         if (write) {
                 write->desired = desired;
                 write->create = true;
+                write->replace = replace;
                 r = prepare_unit(write, options, &error);
         }
         if (r >= 0)
@@ -265,30 +312,47 @@ static void change_unit(FleetApi *api, HttpRequest *request, const char *name, U
         set_desired(write);
 }
 
+/* Whether the options are another text than the unit has. What cannot be read is another one: it will be refused. */
+static bool text_differs(const RegistryUnit *unit, json_t *options) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        char hex[UNIT_HASH_HEX_SIZE];
+        UnitHash hash;
+
+        if (read_options(options, &file, NULL) < 0 || unit_hash(&file, &hash) < 0)
+                return true;
+        unit_hash_to_hex(&hash, hex);
+        return !str_equals(hex, unit->hash);
+}
+
 static void put_unit_body(FleetApi *api, HttpRequest *request, const char *name, json_t *body) {
         const char *own = json_string_value(json_object_get(body, "name"));
         const char *wanted = json_string_value(json_object_get(body, "desiredState"));
         json_t *options = json_object_get(body, "options");
+        bool has_options = json_array_size(options) > 0;
+        const RegistryUnit *unit = find_unit(api, name);
         UnitState desired = UNIT_INACTIVE;
         Error error = ERROR_NONE;
 
         if (own && *own && !str_equals(own, name)) {
-                (void)error_set(&error, -EINVAL, "name in URL \"%s\" differs from unit name in request body \"%s\"", name, own);
+                (void)error_set(&error, -EINVAL, "name in URL \"%s\" differs from unit name in request body \"%s\"",
+                                name, own);
                 fleet_fail(request, 400, error.text);
         } else if (wanted && *wanted && unit_state_from_string(wanted, &desired, &error) < 0) {
                 fleet_fail(request, 400, error.text);
-        } else if (find_unit(api, name)) {
+        } else if (unit && has_options && text_differs(unit, options)) {
+                create_unit(api, request, name, options, desired, true);
+        } else if (unit) {
                 if (wanted && *wanted)
                         change_unit(api, request, name, desired);
                 else
                         fleet_fail(request, 409, "must provide DesiredState to update existing unit");
-        } else if (!json_is_array(options) || json_array_size(options) == 0) {
+        } else if (!has_options) {
                 if (unit_validate_name(name, &error) < 0)
                         fleet_fail(request, 400, error.text);
                 else
                         fleet_fail(request, 409, "unit does not exist and options field empty");
         } else {
-                create_unit(api, request, name, options, desired);
+                create_unit(api, request, name, options, desired, false);
         }
 }
 
@@ -304,19 +368,27 @@ static void put_unit(FleetApi *api, HttpRequest *request, const char *name) {
                 fleet_fail(request, 415, "only acceptable Content-Type is application/json");
                 return;
         }
-        body = json_loadb(text.data, text.length, 0, &problem);
-        if (!json_is_object(body)) {
-                _cleanup_free_ char *message = str_printf("unable to decode body: %s", body ? "not an object" : problem.text);
-
-                fleet_fail(request, 400, message ?: "");
-        } else {
+        body = json_loadb(text.data, text.length, JSON_DISABLE_EOF_CHECK, &problem);
+        if (json_is_object(body))
                 put_unit_body(api, request, name, body);
-        }
+        else
+                fleet_fail_json(request, "unable to decode body: ", text, body ? "not an object" : problem.text);
         json_decref(body);
 }
 
 static void on_destroyed(void *userdata, const StoreReply *reply) {
-        write_end(userdata, reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND ? 0 : 204, reply);
+        UnitWrite *write = userdata;
+        HttpRequest *request = write->request;
+
+        if (reply->r >= 0) {
+                write_succeed(write, 204, reply);
+        } else if (reply->code != STORE_KEY_NOT_FOUND) {
+                write_end(write, 0, reply);
+        } else { /* somebody else was faster */
+                write_free(write);
+                if (request)
+                        fleet_fail(request, 404, "unit does not exist");
+        }
 }
 
 static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {

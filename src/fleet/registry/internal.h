@@ -1,5 +1,6 @@
 #pragma once
 /* What the registry's files share. */
+#include "base/list.h"
 #include "fleet/registry/registry.h"
 
 struct Registry {
@@ -16,6 +17,7 @@ struct Registry {
         StoreCall *call;     /* load or watch under way */
         uint64_t next_index; /* of the watch */
         unsigned failures;
+        List reaches;        /* RegistryReach: waiting for next_index to pass theirs */
         bool loaded, unreachable;
 };
 
@@ -23,6 +25,9 @@ struct Registry {
 typedef struct RegistryText {
         char *hash;
         char *text;
+        uint64_t index;    /* of its last write */
+        Usec unused_since; /* 0: a unit has it, or nobody has looked */
+        bool used;         /* of the sweep under way */
 } RegistryText;
 
 /* mirror.c: carries a node of the store, or its going, over into the mirror. `quiet`: no events. -ENOMEM. */

@@ -192,19 +192,22 @@ static int unit_fill_text(Registry *registry, RegistryUnit *unit) {
         return unit->text ? 0 : -ENOMEM;
 }
 
-static int mirror_text(Registry *registry, const char *hash, const char *value, bool quiet) {
+static int mirror_text(Registry *registry, const char *hash, const char *value, uint64_t index, bool quiet) {
         RegistryText *text = map_get(&registry->texts, slice_from(hash));
         char *raw;
         int r;
 
-        if (text)
-                return 0; /* the same hash is the same text */
+        if (text) { /* the same hash is the same text */
+                text->index = index;
+                text->unused_since = 0;
+                return 0;
+        }
         r = unit_text_read(value, &raw);
         if (r < 0)
                 return r == -EBADMSG ? 0 : r;
         text = calloc(1, sizeof(*text));
         if (text)
-                *text = (RegistryText){strdup(hash), raw};
+                *text = (RegistryText){.hash = strdup(hash), .text = raw, .index = index};
         if (!text || !text->hash || map_put(&registry->texts, slice_from(text->hash), text, NULL) < 0) {
                 free(raw);
                 free(text ? text->hash : NULL);
@@ -222,6 +225,14 @@ static int mirror_text(Registry *registry, const char *hash, const char *value, 
                 tell(registry, quiet, REGISTRY_UNIT, unit->name);
         }
         return 0;
+}
+
+static void text_free(RegistryText *text) {
+        if (!text)
+                return;
+        free(text->hash);
+        free(text->text);
+        free(text);
 }
 
 static int mirror_unit(Registry *registry, const char *name, const char *what, const char *value, uint64_t created, bool quiet) {
@@ -347,7 +358,7 @@ int mirror_node(Registry *registry, const char *text, const char *value, uint64_
         if (str_equals(part[0], "machines") && key.length == 4 && str_equals(part[2], "metadata"))
                 return mirror_metadata(registry, part[1], part[3], value, quiet);
         if (str_equals(part[0], "unit") && key.length == 2)
-                return mirror_text(registry, part[1], value, quiet);
+                return mirror_text(registry, part[1], value, created, quiet); /* a set makes the node anew */
         if (str_equals(part[0], "job") && key.length == 3)
                 return mirror_unit(registry, part[1], part[2], value, created, quiet);
         if (str_equals(part[0], "schedule") && key.length == 3)
@@ -406,6 +417,8 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
                 return;
         if (str_equals(part[0], "machines"))
                 machine_gone(registry, part[1], key.length > 2 ? part[2] : NULL, key.length > 3 ? part[3] : NULL, quiet);
+        else if (str_equals(part[0], "unit"))
+                text_free(map_remove(&registry->texts, slice_from(part[1])));
         else if (str_equals(part[0], "job"))
                 unit_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
         else if (str_equals(part[0], "schedule") && key.length == 3)
@@ -426,13 +439,8 @@ void mirror_clear(Registry *registry) {
         map_foreach(&registry->units, entry)
                 unit_free(entry->value);
         map_deinit(&registry->units);
-        map_foreach(&registry->texts, entry) {
-                RegistryText *text = entry->value;
-
-                free(text->hash);
-                free(text->text);
-                free(text);
-        }
+        map_foreach(&registry->texts, entry)
+                text_free(entry->value);
         map_deinit(&registry->texts);
         free(registry->leader);
         registry->leader = NULL;

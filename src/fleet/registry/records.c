@@ -10,6 +10,7 @@ void machine_record_deinit(MachineRecord *record) {
         free(record->address);
         free(record->version);
         free(record->instance);
+        free(record->logs);
         for (size_t i = 0; i < record->n_metadata; i++) {
                 free(record->metadata[i].key);
                 free(record->metadata[i].value);
@@ -41,6 +42,8 @@ int machine_record_write(const MachineRecord *record, Buffer *to) {
         json_end_object(&json);
         json_field_string(&json, "Version", record->version);
         json_field_string(&json, "Instance", record->instance);
+        if (record->logs && *record->logs) /* a field of our own: other readers pass over it */
+                json_field_string(&json, "LogsURL", record->logs);
         json_end_object(&json);
         return buffer_failed(to);
 }
@@ -121,6 +124,8 @@ int machine_record_read(const char *text, MachineRecord *ret) {
                 r = copy_string(object, "Version", &record.version);
         if (r >= 0)
                 r = copy_string(object, "Instance", &record.instance);
+        if (r >= 0)
+                r = copy_string(object, "LogsURL", &record.logs);
         if (r >= 0)
                 r = read_metadata(object, &record);
         json_decref(object);

@@ -11,6 +11,7 @@ typedef struct MachineRecord {
         char *address;
         char *version;
         char *instance; /* of the daemon's state directory: tells a restart from a second machine with the same ID */
+        char *logs;     /* URL where other daemons read its units' logs and states ("LogsURL"); "" or NULL: nowhere */
         MetadataPair *metadata;
         size_t n_metadata;
 } MachineRecord;

@@ -38,9 +38,19 @@ int registry_put_text(Registry *registry, const char *hash, const char *text, Re
                          (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value)}, done, userdata);
 }
 
+int registry_remove_text(Registry *registry, const char *hash, uint64_t index, RegistryDone done, void *userdata) {
+        return write_key(registry, key_of(registry, "unit", hash, NULL), (StoreRequest){.verb = STORE_DELETE, .prev_index = index},
+                         done, userdata);
+}
+
 int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata) {
         return write_key(registry, key_of(registry, "job", name, "object"),
                          (StoreRequest){.verb = STORE_SET, .value = hash, .exist = STORE_EXIST_MUST_NOT}, done, userdata);
+}
+
+int registry_replace_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata) {
+        return write_key(registry, key_of(registry, "job", name, "object"),
+                         (StoreRequest){.verb = STORE_SET, .value = hash, .exist = STORE_EXIST_MUST}, done, userdata);
 }
 
 int registry_set_desired(Registry *registry, const char *name, UnitState desired, RegistryDone done, void *userdata) {

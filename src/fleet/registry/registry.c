@@ -21,7 +21,9 @@ int registry_new(StoreClient *client, const char *prefix, const RegistryTimer *t
                 return -ENOMEM;
         *registry = (Registry){
                 .client = client, .timer = timer, .timer_data = timer_data, .events = events, .userdata = userdata};
-        registry->prefix = str_printf("%s%s%s", prefix[0] == '/' ? "" : "/", prefix, str_ends_with(prefix, "/") ? "" : "/");
+        list_init(&registry->reaches);
+        registry->prefix =
+                str_printf("%s%s%s", prefix[0] == '/' ? "" : "/", prefix, str_ends_with(prefix, "/") ? "" : "/");
         if (!registry->prefix) {
                 free(registry);
                 return -ENOMEM;
@@ -30,11 +32,48 @@ int registry_new(StoreClient *client, const char *prefix, const RegistryTimer *t
         return 0;
 }
 
+/* ---- waiting for the mirror ---- */
+
+typedef struct RegistryReach {
+        ListNode node; /* first: found by its address */
+        uint64_t index;
+        RegistryReached reached;
+        void *userdata;
+} RegistryReach;
+
+static void registry_settle_reaches(Registry *registry, uint64_t index, int r) {
+        list_foreach (&registry->reaches, node) {
+                RegistryReach reach = *(RegistryReach *)node;
+
+                if (reach.index > index)
+                        continue;
+                list_unlink(node);
+                free(node);
+                reach.reached(reach.userdata, r);
+        }
+}
+
+int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, void *userdata) {
+        RegistryReach *reach;
+
+        if (registry->loaded && index < registry->next_index) {
+                reached(userdata, 0);
+                return 0;
+        }
+        reach = calloc(1, sizeof(*reach));
+        if (!reach)
+                return -ENOMEM;
+        *reach = (RegistryReach){.index = index, .reached = reached, .userdata = userdata};
+        list_append(&registry->reaches, &reach->node);
+        return 0;
+}
+
 Registry *registry_free(Registry *registry) {
         if (!registry)
                 return NULL;
         registry->call = store_call_cancel(registry->call);
         registry->timer->stop(registry->timer_data);
+        registry_settle_reaches(registry, UINT64_MAX, -ECANCELED);
         mirror_clear(registry);
         free(registry->prefix);
         free(registry);
@@ -122,11 +161,13 @@ static void on_loaded(void *userdata, const StoreReply *reply) {
         registry->loaded = true;
         registry_answered(registry);
         registry->events->changed(registry->userdata, REGISTRY_LOADED, NULL);
+        registry_settle_reaches(registry, reply->index, 0);
         registry_watch(registry);
 }
 
 static void registry_load(Registry *registry) {
-        StoreRequest request = {.verb = STORE_GET, .key = registry->prefix, .recursive = true, .sorted = true, .quorum = true};
+        StoreRequest request = {
+                .verb = STORE_GET, .key = registry->prefix, .recursive = true, .sorted = true, .quorum = true};
         int r = storeclient_send(registry->client, &request, on_loaded, registry, &registry->call);
 
         if (r < 0)
@@ -162,6 +203,7 @@ static void on_event(void *userdata, const StoreReply *reply) {
                 registry_load(registry);
                 return;
         }
+        registry_settle_reaches(registry, reply->node->modified, 0);
         registry_watch(registry);
 }
 
@@ -242,7 +284,8 @@ int registry_machine_metadata(const RegistryMachine *machine, MetadataPair **ret
 
         for (size_t i = 0; r >= 0 && i < machine->record.n_metadata; i++)
                 if (!metadata_changed(machine, machine->record.metadata[i].key))
-                        r = pairs_add(pairs, &count, machine->record.metadata[i].key, machine->record.metadata[i].value);
+                        r = pairs_add(pairs, &count, machine->record.metadata[i].key,
+                                      machine->record.metadata[i].value);
         for (size_t i = 0; r >= 0 && i < machine->n_changed; i++)
                 if (*machine->changed[i].value)
                         r = pairs_add(pairs, &count, machine->changed[i].key, machine->changed[i].value);

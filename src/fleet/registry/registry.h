@@ -87,6 +87,12 @@ RegistryUnit *registry_unit(const Registry *registry, const char *name);
 const RegistryState *registry_state(const Registry *registry, const char *machine, const char *unit);
 const char *registry_leader(const Registry *registry); /* machine ID or NULL */
 
+/* Calls `reached` once the mirror has the write of that index (a reply's node->modified; 0: at once): who asks next finds what
+ * was written. May call it within. `reached` comes exactly once: at the latest, with r == -ECANCELED, when the registry is
+ * freed. -ENOMEM. */
+typedef void (*RegistryReached)(void *userdata, int r);
+int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, void *userdata);
+
 /* A unit that can be worked with: its text is known. */
 static inline bool registry_unit_is_complete(const RegistryUnit *unit) {
         return unit->hash && unit->text;
@@ -101,7 +107,17 @@ void metadata_pairs_free(MetadataPair *pairs, size_t count);
 typedef StoreReplied RegistryDone;
 
 int registry_put_text(Registry *registry, const char *hash, const char *text, RegistryDone done, void *userdata);
+
+/* Removes the text unless it was written again since `index`. */
+int registry_remove_text(Registry *registry, const char *hash, uint64_t index, RegistryDone done, void *userdata);
+
+/* Removes texts that no unit has had for `age`, counted from the first sweep that saw them so; at most `most`. A unit that is
+ * being made has its text first and its name after: `age` must be far longer than that takes. Returns how many. */
+size_t registry_sweep_texts(Registry *registry, Usec now, Usec age, size_t most);
+
 int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
+/* In place of another text. */
+int registry_replace_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
 int registry_set_desired(Registry *registry, const char *name, UnitState desired, RegistryDone done, void *userdata);
 int registry_destroy_unit(Registry *registry, const char *name, RegistryDone done, void *userdata);
 int registry_place(Registry *registry, const char *name, const char *machine, const char *reason, RegistryDone done, void *userdata);

@@ -1,0 +1,153 @@
+/* Waiting until units are where they are wanted: by looking again and again, as the API has no other way. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "cli/fleet.h"
+
+enum { LOOK_MSEC = 50, WINDOW_MSEC = 2000, ACTIVE_MSEC = 2000 };
+
+/* Sleeps until the next look. False when all attempts are used up. */
+static bool wait_more(const FleetWaiting *waiting, uint64_t *look) {
+        (*look)++;
+        if (waiting->attempts && *look / (WINDOW_MSEC / LOOK_MSEC) >= waiting->attempts)
+                return false;
+        (void)usleep(LOOK_MSEC * 1000);
+        return true;
+}
+
+static bool unit_is_there(json_t *unit, const char *desired) {
+        const char *current = json_string_value(json_object_get(unit, "currentState"));
+
+        /* global units have no state of their own: their being wanted is all there is to wait for */
+        return !current || str_equals(current, desired);
+}
+
+/* "Unit U loaded on 12345678.../1.2.3.4" */
+static int print_reached(FleetGroup *group, const char *name, json_t *unit, const char *desired, const char *action) {
+        const char *machine = cli_text(unit, "machineID");
+        _cleanup_buffer_ Buffer where = BUFFER_INIT;
+        json_t *machines;
+        int code;
+
+        if (!json_object_get(unit, "currentState") && !str_equals(action, "submit")) {
+                printf("Triggered global unit %s %s\n", name, action);
+                return CLI_OK;
+        }
+        if (!*machine || str_equals(desired, "inactive")) {
+                printf("Unit %s %s\n", name, desired);
+                return CLI_OK;
+        }
+        code = fleet_list(group, "machines", "machines", &machines);
+        if (code != 0)
+                return code;
+        fleet_format_machine(machines, machine, false, &where);
+        printf("Unit %s %s on %.*s\n", name, desired, (int)buffer_length(&where), buffer_data(&where));
+        json_decref(machines);
+        return CLI_OK;
+}
+
+int fleet_wait_state(FleetGroup *group, const char *name, const char *desired, const char *action,
+                     const FleetWaiting *waiting) {
+        uint64_t look = 0;
+
+        do {
+                json_t *unit = NULL;
+                int code = fleet_get_unit(group, name, &unit);
+                bool there = unit && unit_is_there(unit, desired);
+
+                if (code != 0)
+                        return code;
+                if (!unit) {
+                        fleet_complain(group, "Error waiting for units: unit %s is gone", name);
+                        return CLI_FAILED;
+                }
+                if (there)
+                        code = print_reached(group, name, unit, desired, action);
+                json_decref(unit);
+                if (there)
+                        return code;
+        } while (wait_more(waiting, &look));
+        fleet_complain(
+                group,
+                "Error waiting for units: timed out waiting for unit %s to report state %s; \"%s explain %s\" says why",
+                name, desired, group->program, name);
+        return CLI_FAILED;
+}
+
+/* A unit that was started should be active soon; a failure is better told now than never. */
+int fleet_wait_active(FleetGroup *group, const char *name) {
+        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
+
+        for (int waited = 0; target; waited += LOOK_MSEC) {
+                _cleanup_cli_answer_ CliAnswer answer = {0};
+                int code = fleet_request(group, "GET", target, NULL, &answer);
+                const char *active = cli_text(answer.json, "systemdActiveState");
+
+                if (code != 0 || str_equals(active, "active"))
+                        return code;
+                if (str_equals(active, "failed") || waited >= ACTIVE_MSEC) {
+                        fleet_complain(group,
+                                       "Error waiting for units: Failed to find an active unit %s: unit %s is %s; \"%s "
+                                       "status %s\" says more",
+                                       name, name, *active ? active : "not there yet", group->program, name);
+                        return str_equals(active, "activating") ||
+                                               str_equals(cli_text(answer.json, "systemdSubState"), "dead")
+                                       ? CLI_OK
+                                       : CLI_FAILED;
+                }
+                (void)usleep(LOOK_MSEC * 1000);
+        }
+        return CLI_FAILED;
+}
+
+static bool state_is_active(json_t *state) {
+        const char *active = cli_text(state, "systemdActiveState");
+
+        return !str_equals(active, "inactive") && !str_equals(active, "failed");
+}
+
+int fleet_wait_stopped(FleetGroup *group, const char *name, const FleetWaiting *waiting) {
+        uint64_t look = 0;
+
+        do {
+                json_t *states = NULL, *state;
+                int code = fleet_list(group, "state", "states", &states);
+                bool active = false;
+                size_t i;
+
+                if (code != 0)
+                        return code;
+                json_array_foreach (states, i, state)
+                        active = active || (str_equals(cli_text(state, "name"), name) && state_is_active(state));
+                json_decref(states);
+                if (!active)
+                        return 0;
+        } while (wait_more(waiting, &look));
+        fleet_complain(group, "Error waiting for units: timed out waiting for global unit %s to stop on all machines",
+                       name);
+        return CLI_FAILED;
+}
+
+int fleet_wait_destroyed(FleetGroup *group, const char *name, const FleetWaiting *waiting) {
+        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
+        uint64_t look = 0;
+
+        if (!target)
+                return CLI_FAILED;
+        do {
+                _cleanup_cli_answer_ CliAnswer answer = {0};
+                json_t *unit = NULL;
+                int code = fleet_get_unit(group, name, &unit);
+                bool known = unit;
+
+                json_decref(unit);
+                if (code == 0)
+                        code = fleet_request(group, "GET", target, NULL, &answer);
+                if (code != 0)
+                        return code;
+                if (!known && json_object_size(answer.json) == 0)
+                        return 0;
+        } while (wait_more(waiting, &look));
+        fleet_complain(group, "Error waiting for units: timed out waiting for unit %s to be gone", name);
+        return CLI_FAILED;
+}

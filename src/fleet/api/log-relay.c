@@ -1,0 +1,112 @@
+/* A unit's log from another machine: its daemon is asked, and what it answers goes to the client as it comes. */
+#include <inttypes.h>
+
+#include "fleet/api/handlers.h"
+
+enum { CONNECT_MSEC = 2000, HEAD_MSEC = 5000, SILENCE_MSEC = 10000 };
+
+typedef struct LogRelay {
+        HttpRequest *request;
+        HttpCall *call;
+        char *machine; /* for complaints */
+        bool begun;    /* the head of the answer is out */
+} LogRelay;
+
+static void relay_free(LogRelay *relay) {
+        free(relay->machine);
+        free(relay);
+}
+
+static void on_gone(HttpRequest *request) {
+        LogRelay *relay = http_request_data(request);
+
+        http_call_cancel(relay->call);
+        relay_free(relay);
+}
+
+static void on_head(HttpCall *call) {
+        LogRelay *relay = http_call_userdata(call);
+
+        if (http_call_status(call) != 200)
+                return;
+        relay->begun = true;
+        http_respond_begin(relay->request, 200, "Content-Type: application/x-ndjson\r\n", UINT64_MAX);
+}
+
+/* A client that does not read is cut off by the server, and on_gone() ends the call. */
+static void on_body(HttpCall *call, Slice bytes) {
+        LogRelay *relay = http_call_userdata(call);
+
+        if (relay->begun)
+                (void)http_respond_write(relay->request, bytes);
+}
+
+static void on_done(HttpCall *call, int r, const Error *error) {
+        LogRelay *relay = http_call_userdata(call);
+        HttpRequest *request = relay->request;
+        _cleanup_free_ char *message = NULL;
+
+        http_request_set_gone(request, NULL, false);
+        if (relay->begun && r >= 0)
+                http_respond_end(request);
+        else if (relay->begun)
+                http_respond_abort(request);
+        else {
+                message = r < 0 ? str_printf("machine %s does not answer: %s", relay->machine, error->text)
+                                : str_printf("machine %s answers %u", relay->machine, http_call_status(call));
+                fleet_fail(request, 502, message ?: "");
+        }
+        relay_free(relay);
+}
+
+static const HttpCallOps relay_ops = {.head = on_head, .body = on_body, .done = on_done};
+
+static int relay_start(FleetApi *api, LogRelay *relay, const Url *url, const char *unit, uint64_t lines, bool follow) {
+        _cleanup_buffer_ Buffer target = BUFFER_INIT;
+        HttpCallSpec spec = {
+                .url = url,
+                .connect_timeout = CONNECT_MSEC * USEC_PER_MSEC,
+                .head_timeout = HEAD_MSEC * USEC_PER_MSEC,
+                .idle_timeout = follow ? 0 : SILENCE_MSEC * USEC_PER_MSEC, /* a unit may be silent for long */
+        };
+
+        (void)buffer_append_string(&target, "/faering/v1/logs/");
+        (void)url_encode(&target, URL_SEGMENT, slice_from(unit));
+        (void)buffer_printf(&target, "?lines=%" PRIu64 "&follow=%s", lines, follow ? "true" : "false");
+        spec.target = buffer_string(&target);
+        return spec.target ? http_client_call(api->http, &spec, &relay_ops, relay, &relay->call) : -ENOMEM;
+}
+
+void fleet_relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *unit,
+                     uint64_t lines, bool follow) {
+        _cleanup_free_ char *refusal = NULL;
+        Error error = ERROR_NONE;
+        LogRelay *relay;
+        Url url;
+
+        if (!machine->present || !machine->record.logs || !*machine->record.logs) {
+                refusal = str_printf(
+                        machine->present
+                                ? "the log is on machine %s, whose daemon serves it to no other: give it --serve-logs "
+                                  "(FLEET_SERVE_LOGS), or ask there"
+                                : "the log is on machine %s, which is gone",
+                        machine->id);
+                fleet_fail(request, 502, refusal ?: "");
+                return;
+        }
+        if (url_parse(machine->record.logs, 0, &url, &error) < 0) {
+                fleet_fail(request, 502, error.text);
+                return;
+        }
+        relay = calloc(1, sizeof(*relay));
+        if (relay)
+                *relay = (LogRelay){.request = request, .machine = strdup(machine->id)};
+        if (!relay || !relay->machine || relay_start(api, relay, &url, unit, lines, follow) < 0) {
+                if (relay)
+                        relay_free(relay);
+                fleet_fail(request, 500, "out of memory");
+                return;
+        }
+        http_request_set_data(request, relay);
+        http_request_set_gone(request, on_gone, true);
+}

@@ -1,0 +1,189 @@
+#include <errno.h>
+
+#include "fleet/agent/agent.h"
+#include "fleet/test/bench.h"
+#include "host/fake-supervisor.h"
+
+typedef struct Seat {
+        Bench bench;
+        Agent *agent;
+        FakeSupervisor *supervisor;
+        bool awake, left;
+        Usec now;
+} Seat;
+
+static void on_changed(void *userdata, RegistryChange change, const char *subject) {
+        Seat *seat = userdata;
+
+        (void)subject;
+        if (change == REGISTRY_LOADED && seat->agent)
+                agent_registry_loaded(seat->agent);
+        seat->awake = true;
+}
+
+static void on_reachable(void *userdata, int r, const Error *error) {
+        (void)userdata;
+        (void)r;
+        (void)error;
+}
+
+static void on_note(void *userdata, const char *text) {
+        (void)userdata;
+        (void)text;
+}
+
+static void on_wake(void *userdata) {
+        ((Seat *)userdata)->awake = true;
+}
+
+static bool runs_no_global(void *userdata, const RegistryUnit *unit) {
+        (void)userdata;
+        (void)unit;
+        return false;
+}
+
+static const RegistryEvents events = {on_changed, on_reachable};
+static const AgentEvents agent_events = {on_note, on_wake};
+
+/* As the program's loop, in steps of a second, for as long as anything happens. */
+static void seat_run(Seat *seat) {
+        bool happened;
+
+        do {
+                happened = seat->awake;
+                if (seat->awake) {
+                        seat->awake = false;
+                        agent_run(seat->agent);
+                }
+                seat->now += USEC_PER_SEC;
+                happened |= fake_supervisor_run(seat->supervisor, seat->now);
+                happened |= fake_store_run(seat->bench.store);
+        } while (happened);
+}
+
+static void seat_init(Seat *seat) {
+        *seat = (Seat){0};
+        bench_init(&seat->bench, &events, seat, 0);
+        assert_int_equal(agent_new("m1", seat->bench.registry, &agent_events, runs_no_global, seat, &seat->agent), 0);
+        seat->supervisor = fake_supervisor_new(&agent_supervisor_events, seat->agent);
+        assert_non_null(seat->supervisor);
+        agent_start(seat->agent, fake_supervisor_base(seat->supervisor));
+        seat_run(seat);
+}
+
+static void seat_deinit(Seat *seat) {
+        supervisor_close(fake_supervisor_base(seat->supervisor), NULL, NULL);
+        while (fake_supervisor_run(seat->supervisor, seat->now) && !fake_supervisor_is_closing(seat->supervisor))
+                ;
+        bench_deinit(&seat->bench);
+        agent_free(seat->agent);
+}
+
+static void place(Seat *seat, const char *name, const char *hash, UnitState desired) {
+        bench_put_unit(&seat->bench, name, hash, desired);
+        assert_int_equal(registry_place(seat->bench.registry, name, "m1", "test", NULL, NULL), 0);
+        seat_run(seat);
+}
+
+static const char *active(Seat *seat, const char *name) {
+        const RegistryState *state = registry_state(seat->bench.registry, "m1", name);
+
+        return state ? state->record.active : "none";
+}
+
+static void test_unit_is_started_stopped_and_forgotten(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        assert_string_equal(active(&seat, "a.service"), "active");
+        assert_true(registry_state(seat.bench.registry, "m1", "a.service")->record.launched);
+        assert_int_equal(registry_set_desired(seat.bench.registry, "a.service", UNIT_LOADED, NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "inactive");
+        assert_false(registry_state(seat.bench.registry, "m1", "a.service")->record.launched);
+        assert_int_equal(registry_destroy_unit(seat.bench.registry, "a.service", NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "none");
+        assert_int_equal(agent_units(seat.agent), 0);
+        seat_deinit(&seat);
+}
+
+static void test_one_failing_task_holds_up_no_other(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        fake_supervisor_fail(seat.supervisor, FAKE_LOAD, -EINVAL, 1);
+        place(&seat, "bad.service", BENCH_HASH, UNIT_LAUNCHED);
+        place(&seat, "good.service", BENCH_HASH, UNIT_LAUNCHED);
+        assert_string_equal(active(&seat, "good.service"), "active");
+        assert_string_equal(registry_state(seat.bench.registry, "m1", "bad.service")->record.load, "error");
+        seat_deinit(&seat);
+}
+
+static void test_states_are_written_only_when_they_change(void **state) {
+        uint64_t before;
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        before = fake_store_count(seat.bench.store, STORE_SET);
+        for (int i = 0; i < 100; i++) {
+                seat.awake = true;
+                seat_run(&seat);
+        }
+        assert_int_equal(fake_store_count(seat.bench.store, STORE_SET), before);
+        fake_supervisor_unit_exits(seat.supervisor, "a.service", 1);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "failed");
+        assert_int_equal(fake_store_count(seat.bench.store, STORE_SET), before + 1);
+        seat_deinit(&seat);
+}
+
+static void test_store_that_is_away_stops_nothing(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        fake_store_set_reachable(seat.bench.store, false);
+        seat.awake = true;
+        seat_run(&seat);
+        assert_int_equal(fake_supervisor_count(seat.supervisor, FAKE_STOP), 0);
+        assert_int_equal(fake_supervisor_count(seat.supervisor, FAKE_UNLOAD), 0);
+        seat_deinit(&seat);
+}
+
+static void on_left(void *userdata) {
+        ((Seat *)userdata)->left = true;
+}
+
+static void test_leaving_unloads_all(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        place(&seat, "b.service", BENCH_HASH, UNIT_LOADED);
+        agent_leave(seat.agent, on_left);
+        seat_run(&seat);
+        assert_true(seat.left);
+        assert_int_equal(agent_units(seat.agent), 0);
+        assert_string_equal(active(&seat, "a.service"), "none");
+        seat_deinit(&seat);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_unit_is_started_stopped_and_forgotten),
+                cmocka_unit_test(test_one_failing_task_holds_up_no_other),
+                cmocka_unit_test(test_states_are_written_only_when_they_change),
+                cmocka_unit_test(test_store_that_is_away_stops_nothing),
+                cmocka_unit_test(test_leaving_unloads_all),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

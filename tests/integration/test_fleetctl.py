@@ -1,0 +1,219 @@
+"""fleetctl's verbs, flags, messages and exit codes, as they were recorded of fleet 1.0 where they were no faults."""
+import json
+import subprocess
+import time
+
+import pytest
+from fleets import WAIT_SECONDS, Fleet, wait_for
+
+SLEEP = "[Unit]\nDescription=hello lab\n\n[Service]\nExecStart=/bin/sleep 1000\n"
+METADATA = ["disk=ssd,region=us-east", "disk=hdd", "disk=hdd"]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    with Fleet(tmp_path_factory.mktemp("fleetctl"), metadata=METADATA) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def one(fleet):
+    machine = fleet.machines[0]
+    yield machine
+    names = [unit["name"] for unit in machine.api("GET", "/fleet/v1/units")[1].get("units", [])]
+    if names:
+        done = machine.fleetctl("destroy", *names)
+        assert done.returncode == 0, done.stderr
+
+
+def write(folder, name, text=SLEEP):
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def said(done) -> tuple[int, str, str]:
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_list_machines_has_tabs_and_short_ids(fleet, one):
+    rows = "".join(f"{machine.id[:8]}...\t{machine.address}\t{metadata}\n" for machine, metadata in zip(fleet.machines, METADATA))
+    assert said(one.fleetctl("list-machines")) == (0, "MACHINE\t\tIP\t\tMETADATA\n" + rows, "")
+    full = "".join(f"{machine.id}\t{machine.address}\n" for machine in fleet.machines)
+    for flag in ("--full", "-l", "--l"):
+        assert said(one.fleetctl("list-machines", flag, "--no-legend", "--fields=machine,ip")) == (0, full, "")
+    assert said(one.fleetctl("list-unit-files", "--fields=foo")) == (1, "", 'Invalid key in output format: "foo"\n')
+    machines = json.loads(one.fleetctl("list-machines", "-o", "json").stdout)
+    assert [machine["primaryIP"] for machine in machines] == [machine.address for machine in fleet.machines]
+
+
+def test_a_unit_from_submit_to_destroy(fleet, one, tmp_path):
+    hello = write(tmp_path, "hello.service")
+    assert said(one.fleetctl("submit", hello)) == (0, "Unit hello.service inactive\n", "")
+    assert said(one.fleetctl("submit", hello)) == (0, "", "")
+    text = "UNIT\t\tGLOBAL\tDSTATE\t\tTARGET\tSTATE\t\tDESC\nhello.service\tfalse\tinactive\t-\tinactive\thello lab\n"
+    assert said(one.fleetctl("list-unit-files", "--fields", "unit,global,dstate,target,state,desc")) == (0, text, "")
+    done = one.fleetctl("load", "hello")
+    where = next(f"{machine.id[:8]}.../{machine.address}" for machine in fleet.machines if machine.id[:8] in done.stdout)
+    assert said(done) == (0, f"Unit hello.service loaded on {where}\n", "")
+    assert said(one.fleetctl("start", "hello")) == (0, f"Unit hello.service launched on {where}\n", "")
+    assert said(one.fleetctl("start", "hello")) == (0, "", "")
+    assert said(one.fleetctl("cat", "hello")) == (0, SLEEP, "")
+    assert said(one.fleetctl("list-units")) == \
+        (0, f"UNIT\t\tMACHINE\t\t\tACTIVE\tSUB\nhello.service\t{where}\tactive\trunning\n", "")
+    assert json.loads(one.fleetctl("status", "hello", "-o", "json").stdout)["state"]["systemdSubState"] == "running"
+    assert said(one.fleetctl("stop", "hello")) == \
+        (0, f"Unit hello.service loaded on {where}\n", "Successfully stopped units [hello.service].\n")
+    assert said(one.fleetctl("unload", "hello")) == \
+        (0, "Unit hello.service inactive\n", "Successfully unloaded units [hello.service].\n")
+    assert said(one.fleetctl("stop", "hello")) == (1, "", "Unable to stop unit hello.service in state inactive\n")
+    assert said(one.fleetctl("destroy", "hello")) == (0, "Destroyed hello.service\n", "")
+
+
+def test_unknown_units_end_with_1(one, tmp_path):
+    for verb in ("stop", "unload", "destroy", "restart"):
+        assert said(one.fleetctl(verb, "nosuch")) == (1, "", "Units not found in registry: nosuch.service\n")
+    code, out, err = said(one.fleetctl("start", "nosuch"))
+    assert (code, out) == (1, "") and err.startswith("Error creating units: unable to find Unit(nosuch.service) in Registry or on filesystem")
+    for verb, text in (("status", "does not exist."), ("cat", "not found"), ("journal", "does not exist.")):
+        code, out, err = said(one.fleetctl(verb, "nosuch"))
+        assert (code, out) == (1, "") and err.startswith(f"Unit nosuch.service {text}")
+    # those that are known are dealt with all the same
+    one.fleetctl("submit", write(tmp_path, "known.service"))
+    assert said(one.fleetctl("destroy", "nosuch", "known")) == (1, "Destroyed known.service\n", "Units not found in registry: nosuch.service\n")
+
+
+def test_templates(one, tmp_path):
+    assert said(one.fleetctl("submit", write(tmp_path, "hello@.service"))) == (0, "Unit hello@.service inactive\n", "")
+    assert said(one.fleetctl("start", "hello@.service")) == \
+        (1, "", 'Error starting units: googleapi: Error 400: cannot activate template "hello@.service"\n')
+    done = one.fleetctl("start", "hello@1", "hello@2")
+    assert done.returncode == 0 and done.stdout.startswith("Unit hello@1.service inactive\nUnit hello@2.service inactive\nUnit hello@1.service launched on ")
+    assert said(one.fleetctl("start", "--no-block", "hello@3")) == \
+        (0, "Unit hello@3.service inactive\nTriggered unit hello@3.service start\n", "")
+
+
+def test_waiting_has_an_end(one, tmp_path):
+    nowhere = write(tmp_path, "nowhere.service", SLEEP + "[X-Fleet]\nMachineMetadata=disk=none\n")
+    begun = time.monotonic()
+    code, out, err = said(one.fleetctl("start", "--block-attempts=1", nowhere))
+    assert (code, out) == (1, "Unit nowhere.service inactive\n") and 1.5 < time.monotonic() - begun < 10
+    assert err.startswith("Error waiting for units: timed out waiting for unit nowhere.service to report state launched")
+
+
+def test_global_units(one, tmp_path):
+    everywhere = write(tmp_path, "glob.service", SLEEP + "[X-Fleet]\nGlobal=true\n")
+    assert said(one.fleetctl("start", everywhere)) == (0, "Unit glob.service inactive\nTriggered global unit glob.service start\n", "")
+    rows = wait_for("it runs on all", lambda: one.fleetctl("list-units", "--no-legend").stdout, lambda text: text.count("running") == 3)
+    assert "glob.service" in rows
+    assert said(one.fleetctl("stop", "glob")) == (0, "Triggered global unit glob.service stop\n", "Successfully stopped units [].\n")
+
+
+def test_replace(one, tmp_path):
+    path = write(tmp_path, "change.service")
+    one.fleetctl("start", path)
+    write(tmp_path, "change.service", SLEEP.replace("1000", "2000"))
+    code, out, err = said(one.fleetctl("start", path))
+    assert (code, out) == (0, "") and err == \
+        f"WARNING: Unit change.service in registry differs from local unit file {path}. Add --replace to override.\n"
+    assert "1000" in one.fleetctl("cat", "change").stdout
+    for verb in ("submit", "load"):
+        code, out, err = said(one.fleetctl(verb, "--replace", path))
+        assert (code, out) == (1, "") and "can not replace Unit(change.service) in state 'launched'" in err
+    code, out, err = said(one.fleetctl("start", "--replace", path))
+    assert (code, err) == (0, "") and out.startswith("Unit change.service inactive\nUnit change.service launched on ")
+    assert "2000" in one.fleetctl("cat", "change").stdout
+    assert said(one.fleetctl("submit", "--replace", path)) == (0, "Found same Unit(change.service) in Registry, nothing to do\n", "")
+
+
+
+def test_restart_makes_another_process(fleet, one, tmp_path):
+    talk = write(tmp_path, "talk.service", f"[Service]\nExecStart=/bin/sh -c 'echo $$$$ >> {tmp_path}/pids; exec sleep 1000'\n")
+    assert one.fleetctl("start", talk).returncode == 0
+    wait_for("it has run", lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text())
+    done = one.fleetctl("restart", "talk")
+    assert done.returncode == 0 and "Unit talk.service launched on" in done.stdout
+    pids = wait_for("it has run again", lambda: (tmp_path / "pids").read_text().split(), lambda found: len(found) == 2)
+    assert pids[0] != pids[1]
+    assert one.fleetctl("unload", "talk").returncode == 0
+    assert said(one.fleetctl("restart", "talk")) == (1, "", "Unable to restart unit talk.service in state inactive\n")
+
+
+def test_prefixes_help_and_version(one):
+    assert one.fleetctl("list-m").stdout == one.fleetctl("list-machines").stdout
+    done = one.fleetctl("l")
+    assert done.returncode != 0 and 'unknown verb "l"' in done.stderr
+    version = one.fleetctl("version").stdout
+    assert version.startswith("fleetctl version ") and one.fleetctl("--version").stdout == version
+    assert one.fleetctl("help").returncode == 0 and "list-unit-files" in one.fleetctl().stdout
+    assert "--block-attempts" in one.fleetctl("help", "start").stdout
+    assert one.fleetctl("verify", "a.service").returncode == 2
+    done = one.fleetctl("--driver", "etcd", "list-units")
+    assert done.returncode == 2 and "--driver etcd is no more" in done.stderr
+    assert one.fleetctl("--request-timeout=3.0", "--endpoint", f"file://{one.socket},http://127.0.0.1:1", "list-units").returncode == 0
+
+
+# ---- ssh: a program of that name notes what it was called with ----
+
+FAKE_SSH = """#!/usr/bin/python3
+import json, os, subprocess, sys
+with open(os.path.dirname(__file__) + "/calls", "a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+if "-L" in sys.argv:
+    control, (here, there) = sys.argv[sys.argv.index("-S") + 1], sys.argv[sys.argv.index("-L") + 1].split(":")
+    os.symlink(there, here)
+    open(control, "w").close()
+elif "-O" not in sys.argv:
+    sys.exit(7)
+"""
+
+
+@pytest.fixture
+def ssh(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ssh").write_text(FAKE_SSH)
+    (tmp_path / "bin/ssh").chmod(0o755)
+    return tmp_path / "bin"
+
+
+def calls(ssh) -> list[list[str]]:
+    return [json.loads(line) for line in (ssh / "calls").read_text().splitlines()]
+
+
+COMMON = ["-o", "ConnectTimeout=10", "-o", "StrictHostKeyChecking=ask"]
+
+
+def test_ssh_to_a_machine_and_to_a_units_machine(fleet, one, ssh, tmp_path):
+    two = fleet.machines[1]
+    done = one.fleetctl("ssh", "--machine", two.id[:10], "uptime", "-p", path=ssh)
+    assert done.returncode == 7  # the remote command's
+    assert calls(ssh)[-1] == [*COMMON, "-p", "22", f"core@{two.address}", "uptime", "-p"]
+    for flag in ("--forward-agent", "-A", "--A"):
+        assert one.fleetctl("--ssh-username=me", "ssh", flag, "--ssh-port=2222", two.id, "--", "id", path=ssh).returncode == 7
+        assert calls(ssh)[-1] == [*COMMON, "-p", "2222", "-A", f"me@{two.address}", "id"]
+    one.fleetctl("start", write(tmp_path, "here.service", SLEEP + "[X-Fleet]\nMachineMetadata=disk=ssd\n"))
+    assert one.fleetctl("--strict-host-key-checking=false", "ssh", "here", path=ssh).returncode == 7
+    assert calls(ssh)[-1] == ["-o", "ConnectTimeout=10", "-o", "StrictHostKeyChecking=no", "-p", "22", f"core@{one.address}"]
+    assert said(one.fleetctl("ssh", "nosuch", path=ssh)) == (1, "", "Unable to proceed: could not find matching unit or machine\n")
+    assert one.fleetctl("ssh", "--machine", "zz", path=ssh).returncode == 1
+
+
+def test_tunnel_leads_the_api_and_ssh_through_a_host(fleet, one, ssh, tmp_path):
+    done = one.fleetctl("--tunnel", "gate:2200", "list-machines", path=ssh)
+    assert said(done) == said(one.fleetctl("list-machines"))
+    opened, closed = calls(ssh)
+    assert opened[-1] == "core@gate" and opened[:6] == [*COMMON, "-p", "2200"] and f"{one.socket}" in opened[opened.index("-L") + 1]
+    assert closed[:3] == ["-q", "-O", "exit"]
+    folder = opened[opened.index("-L") + 1].rpartition("/api:")[0]
+    assert subprocess.run(["test", "-e", folder], check=False).returncode == 1
+    assert one.fleetctl("--tunnel", "gate", "ssh", fleet.machines[1].id, path=ssh).returncode == 7
+    assert calls(ssh)[-2][4:6] == ["-J", "core@gate"]
+
+
+def test_fd_forward_copies_both_ways_and_fails_when_nobody_is_there(one, tmp_path):
+    request = b"GET /fleet/v1/machines HTTP/1.0\r\n\r\n"
+    one.fleetctl("version")
+    done = subprocess.run([str(one.socket.with_name("fleetctl")), "fd-forward", str(one.socket)], input=request, capture_output=True,
+                          timeout=WAIT_SECONDS)
+    assert done.returncode == 0 and one.id.encode() in done.stdout
+    done = one.fleetctl("fd-forward", str(tmp_path / "none"))
+    assert done.returncode == 1 and "Failed dialing remote address" in done.stderr
