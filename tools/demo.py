@@ -199,6 +199,9 @@ def start_service() -> None:
     on("m1", "sh", "-c", shell + "--no-block lb.service")
     wait_for("the balancer runs", 30, lambda: is_running("lb.service"))
     on("m2", "fleetctl", "list-units")
+    note("what web@1 wrote, asked for on a machine that does not run it")
+    elsewhere = next(name for name, address in ADDRESSES.items() if address != units()["web@1.service"]["machine"])
+    on(elsewhere, "fleetctl", "journal", "--lines", "3", "web@1.service")
     wait_for("two pages are announced", 15,
              lambda: len(on("m1", "etcdctl", "ls", "/services/web", quiet=True).splitlines()) == 2)
     on("m1", "sh", "-c", "for key in $(etcdctl ls /services/web); do echo $key $(etcdctl get $key); done")
