@@ -33,6 +33,14 @@ static const char *attribute(const char **attributes, const char *wanted) {
         return NULL;
 }
 
+static unsigned long long current_line(XML_Parser parser) {
+#ifdef XML_ATTR_DEPRECATED /* expat 2.9 has another call, and calls the old one deprecated */
+        return XML_GetCurrentLineNumber64(parser);
+#else
+        return XML_GetCurrentLineNumber(parser);
+#endif
+}
+
 static int read_xml(Slice text, const char *what, XML_StartElementHandler on_start, XML_EndElementHandler on_end,
                     Reading *reading) {
         if (text.length > METADATA_DOCUMENT_MAX)
@@ -43,8 +51,8 @@ static int read_xml(Slice text, const char *what, XML_StartElementHandler on_sta
         XML_SetUserData(reading->parser, reading);
         XML_SetElementHandler(reading->parser, on_start, on_end);
         if (XML_Parse(reading->parser, text.data, (int)text.length, XML_TRUE) == XML_STATUS_ERROR && reading->r == 0)
-                reading->r = error_set(reading->error, -EINVAL, "%s is no XML: line %lu: %s", what,
-                                       XML_GetCurrentLineNumber(reading->parser),
+                reading->r = error_set(reading->error, -EINVAL, "%s is no XML: line %llu: %s", what,
+                                       current_line(reading->parser),
                                        XML_ErrorString(XML_GetErrorCode(reading->parser)));
         XML_ParserFree(reading->parser);
         return reading->r;
