@@ -24,7 +24,7 @@ def left_behind() -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             name = (process / "comm").read_text().strip()
-            if name in ("faering-init", "faering-machine") and str(BUILD) in os.readlink(process / "exe"):
+            if name in ("faering-init", "faering-machine") and os.readlink(process / "exe").startswith(str(BUILD)):
                 left.append(f"{name} {process.name}")
         except OSError:
             pass

@@ -339,8 +339,9 @@ static void runtime_reason(const char *log, char *reason, size_t size) {
 static int command_reason(const Container *container, const char *reason, Error *error) {
         const char *command = container->spec.command.items[0];
 
-        if (strcasestr(reason, "exec") &&
-            (strcasestr(reason, "permission denied") || strcasestr(reason, "not permitted")))
+        if (strcasestr(reason, "is not a regular file") || /* crun 1.21 */
+            (strcasestr(reason, "exec") &&
+             (strcasestr(reason, "permission denied") || strcasestr(reason, "not permitted"))))
                 return error_set(error, -EACCES,
                                  "failed to create task for container: OCI runtime create failed: exec: \"%s\": "
                                  "permission denied: %s",
