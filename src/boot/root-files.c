@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "host/file.h"
+
 #include "boot/run-program.h"
 
 #define TEMPORARY_NAME ".faering-boot.new~"
@@ -145,23 +147,9 @@ static bool is_link_to(int folder, const char *name, const char *target) {
 
 /* ---- writing ---- */
 
-static int write_all(int fd, Slice text) {
-        while (text.length > 0) {
-                ssize_t n = write(fd, text.data, text.length);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                text.data += n;
-                text.length -= (size_t)n;
-        }
-        return 0;
-}
-
 /* The owner before the mode: a change of owner may drop bits of the mode. */
 static int fill(int fd, Slice text, mode_t mode, FileOwner owner) {
-        int r = write_all(fd, text);
+        int r = file_write_all(fd, text);
 
         if (r >= 0 && (owner.user != BOOT_FILE_KEEP || owner.group != (gid_t)BOOT_FILE_KEEP) &&
             fchown(fd, owner.user, owner.group) < 0)

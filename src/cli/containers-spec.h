@@ -15,7 +15,6 @@ typedef struct ContainersSpec {
         uint64_t memory, memory_swap, shm_size, cpu_shares, stop_timeout;
         char *pids_limit, *cpus;
         bool detach, interactive, tty, remove, privileged, read_only, init, publish_all, unused_switch, has_entrypoint;
-        bool no_sig_proxy;
 } ContainersSpec;
 
 void containers_spec_deinit(ContainersSpec *spec);

@@ -5,22 +5,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "host/file.h"
+
 enum { READ_SIZE = 32768, QUEUE_MAX = 1 << 20, STREAM_STDERR = 2 };
 
 /* ---- output ---- */
-
-static int write_all(int fd, Slice bytes) {
-        while (bytes.length > 0) {
-                ssize_t n = write(fd, bytes.data, bytes.length);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                bytes = (Slice){bytes.data + n, bytes.length - (size_t)n};
-        }
-        return 0;
-}
 
 static uint32_t frame_length(const unsigned char *header) {
         return (uint32_t)header[4] << 24 | (uint32_t)header[5] << 16 | (uint32_t)header[6] << 8 | header[7];
@@ -30,7 +19,7 @@ int output_sorter_feed(OutputSorter *sorter, Slice bytes) {
         int r = 0;
 
         if (sorter->raw)
-                return write_all(STDOUT_FILENO, bytes);
+                return file_write_all(STDOUT_FILENO, bytes);
         while (r >= 0 && bytes.length > 0) {
                 size_t part;
 
@@ -42,7 +31,7 @@ int output_sorter_feed(OutputSorter *sorter, Slice bytes) {
                         continue;
                 }
                 part = min_of(bytes.length, (size_t)sorter->left);
-                r = write_all(sorter->header[0] == STREAM_STDERR ? STDERR_FILENO : STDOUT_FILENO,
+                r = file_write_all(sorter->header[0] == STREAM_STDERR ? STDERR_FILENO : STDOUT_FILENO,
                               (Slice){bytes.data, part});
                 bytes = (Slice){bytes.data + part, bytes.length - part};
                 sorter->left -= (uint32_t)part;

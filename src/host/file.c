@@ -43,7 +43,7 @@ int file_read(const char *path, size_t max, Buffer *to, Error *error) {
         return 0;
 }
 
-static int write_all(int fd, Slice text) {
+int file_write_all(int fd, Slice text) {
         while (text.length > 0) {
                 ssize_t n = write(fd, text.data, text.length);
 
@@ -62,7 +62,7 @@ int file_write(const char *path, const char *text) {
 
         if (fd < 0)
                 return -errno;
-        return write_all(fd, slice_from(text));
+        return file_write_all(fd, slice_from(text));
 }
 
 int file_replace(const char *path, mode_t mode, Slice text, bool sync, Error *error) {
@@ -76,7 +76,7 @@ int file_replace(const char *path, mode_t mode, Slice text, bool sync, Error *er
         fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return error_set_errno(error, -errno, "cannot write %s", beside);
-        r = write_all(fd, text);
+        r = file_write_all(fd, text);
         if (r >= 0 && fchmod(fd, mode) < 0)
                 r = -errno;
         if (r >= 0 && sync && fsync(fd) < 0)

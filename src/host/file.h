@@ -9,6 +9,9 @@
 /* Appends the contents. -EMSGSIZE: more than `max` bytes; the buffer then stays as it was. */
 int file_read(const char *path, size_t max, Buffer *to, Error *error);
 
+/* All of it, in as many writes as it takes. */
+int file_write_all(int fd, Slice text);
+
 /* Writes `text` in one write to a file that is there (of /proc, of a cgroup). */
 int file_write(const char *path, const char *text);
 

@@ -25,7 +25,6 @@ typedef struct ImageRequest {
         ImageJob *job;        /* NULL: none under way */
         PeersQuery *query;
         bool begun;        /* the answer's head is out */
-        bool quiet;        /* of load: no progress */
         bool stream_lines; /* progress goes out as "stream", as load's does, not as "status" */
         int file;          /* what comes in (import, load) or goes out (save); -1 */
         uint64_t received;
