@@ -472,30 +472,32 @@ bool replica_run(Replica *replica) {
         if (replica->failure)
                 return false;
         requests_sync(replica);
-        requests_propose(replica);
         changes_run(replica);
         for (;;) {
                 step_local(replica);
+                requests_propose(replica);
                 requests_read(replica);
                 (void)persist_run(replica);
-                if (replica->failure || (!raft_has_ready(replica->raft) && replica->local.length == 0))
-                        break;
-                if (!raft_has_ready(replica->raft))
-                        continue;
-                r = raft_ready(replica->raft, &replica->ready);
-                if (r < 0) {
-                        replica_fail(replica, r, "the consensus core failed");
-                        break;
+                if (replica->failure)
+                        return false;
+                if (raft_has_ready(replica->raft)) {
+                        r = raft_ready(replica->raft, &replica->ready);
+                        if (r < 0) {
+                                replica_fail(replica, r, "the consensus core failed");
+                                return false;
+                        }
+                        carry_out_ready(replica);
+                } else if (replica->local.length == 0) {
+                        if (!hub_has_ready(&replica->tree.hub))
+                                break;
+                        /* who has its event may ask the next thing at once */
+                        hub_dispatch(&replica->tree.hub);
                 }
-                carry_out_ready(replica);
         }
-        if (!replica->failure) {
-                more = install_run(replica);
-                compact_consider(replica);
-                more = compact_run(replica) || more;
-        }
-        if (hub_has_ready(&replica->tree.hub))
-                hub_dispatch(&replica->tree.hub);
+        more = install_run(replica);
+        compact_consider(replica);
+        more = compact_run(replica) || more;
+        more = hub_has_ready(&replica->tree.hub) || more;
         return more && !replica->failure;
 }
 

@@ -281,6 +281,35 @@ static void test_one_member_writes_and_restarts(void **state) {
         cluster_deinit(&cluster);
 }
 
+/* A client that pipelines: each answer brings the next write, which must not wait for a tick of the clock. */
+typedef struct Chain {
+        Replica *replica;
+        unsigned left;
+} Chain;
+
+static void chain_next(void *userdata, const ReplicaResult *result) {
+        Command command = {.kind = COMMAND_SET, .path = slice_from("/1/chain"), .value = slice_from("v")};
+        Chain *chain = userdata;
+
+        assert_true(!result || result->r == 0);
+        if (chain->left-- > 0)
+                assert_int_equal(replica_propose(chain->replica, &command, chain_next, chain, NULL), 0);
+}
+
+static void test_write_that_an_answer_brings_does_not_wait_for_the_clock(void **state) {
+        Cluster cluster;
+        Chain chain;
+
+        (void)state;
+        cluster_init(&cluster, 1, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        chain = (Chain){cluster_leader(&cluster)->replica, 20};
+        chain_next(&chain, NULL);
+        cluster_settle(&cluster);
+        assert_int_equal(chain.left, UINT32_MAX);
+        cluster_deinit(&cluster);
+}
+
 static void test_followers_forward_and_read_their_writes(void **state) {
         Cluster cluster;
 
@@ -797,6 +826,7 @@ static void test_writes_survive_a_handover(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_one_member_writes_and_restarts),
+                cmocka_unit_test(test_write_that_an_answer_brings_does_not_wait_for_the_clock),
                 cmocka_unit_test(test_followers_forward_and_read_their_writes),
                 cmocka_unit_test(test_dead_leader_is_replaced),
                 cmocka_unit_test(test_lagging_member_gets_a_snapshot),
