@@ -305,6 +305,7 @@ static void test_write_that_an_answer_brings_does_not_wait_for_the_clock(void **
         cluster_pass(&cluster, 4 * USEC_PER_SEC);
         chain = (Chain){cluster_leader(&cluster)->replica, 20};
         chain_next(&chain, NULL);
+        (void)cluster_round(&cluster);
         cluster_settle(&cluster);
         assert_int_equal(chain.left, UINT32_MAX);
         cluster_deinit(&cluster);
