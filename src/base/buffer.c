@@ -92,25 +92,14 @@ void buffer_commit(Buffer *buffer, size_t length) {
         buffer->end += length;
 }
 
-int buffer_append(Buffer *buffer, const void *bytes, size_t length) {
-        int r;
+int buffer_append_growing(Buffer *buffer, const void *bytes, size_t length) {
+        int r = buffer_grow(buffer, length);
 
-        if (length == 0)
-                return 0;
-        r = buffer_grow(buffer, length);
         if (r < 0)
                 return r;
         memcpy(buffer->memory + buffer->end, bytes, length);
         buffer->end += length;
         return 0;
-}
-
-int buffer_append_string(Buffer *buffer, const char *string) {
-        return buffer_append(buffer, string, strlen(string));
-}
-
-int buffer_append_byte(Buffer *buffer, char byte) {
-        return buffer_append(buffer, &byte, 1);
 }
 
 int buffer_append_u64(Buffer *buffer, uint64_t value) {
@@ -120,6 +109,17 @@ int buffer_append_u64(Buffer *buffer, uint64_t value) {
         do {
                 digits[--first] = (char)('0' + value % 10);
                 value /= 10;
+        } while (value > 0);
+        return buffer_append(buffer, digits + first, sizeof(digits) - first);
+}
+
+int buffer_append_hex(Buffer *buffer, uint64_t value) {
+        char digits[16];
+        size_t first = sizeof(digits);
+
+        do {
+                digits[--first] = "0123456789abcdef"[value & 15];
+                value >>= 4;
         } while (value > 0);
         return buffer_append(buffer, digits + first, sizeof(digits) - first);
 }

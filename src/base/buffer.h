@@ -7,6 +7,7 @@
  * and the buffer remembers the failure: a run of appends may be checked once at its end with buffer_failed().
  */
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/util.h"
@@ -51,10 +52,29 @@ void buffer_truncate(Buffer *buffer, size_t length);
 void *buffer_reserve(Buffer *buffer, size_t length);
 void buffer_commit(Buffer *buffer, size_t length);
 
-int buffer_append(Buffer *buffer, const void *bytes, size_t length);
-int buffer_append_string(Buffer *buffer, const char *string);
-int buffer_append_byte(Buffer *buffer, char byte);
+int buffer_append_growing(Buffer *buffer, const void *bytes, size_t length);
+
+/* Inline where there is room, as nearly all of an answer is made of short appends. */
+static inline int buffer_append(Buffer *buffer, const void *bytes, size_t length) {
+        if (length == 0)
+                return 0;
+        if (buffer->limit || length > buffer->capacity - buffer->end)
+                return buffer_append_growing(buffer, bytes, length);
+        memcpy(buffer->memory + buffer->end, bytes, length);
+        buffer->end += length;
+        return 0;
+}
+
+static inline int buffer_append_string(Buffer *buffer, const char *string) {
+        return buffer_append(buffer, string, strlen(string));
+}
+
+static inline int buffer_append_byte(Buffer *buffer, char byte) {
+        return buffer_append(buffer, &byte, 1);
+}
+
 int buffer_append_u64(Buffer *buffer, uint64_t value); /* decimal */
+int buffer_append_hex(Buffer *buffer, uint64_t value); /* lower case, without leading zeros */
 int buffer_printf(Buffer *buffer, const char *format, ...) _printf_(2, 3);
 int buffer_vprintf(Buffer *buffer, const char *format, va_list args) _printf_(2, 0);
 

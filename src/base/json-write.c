@@ -79,11 +79,11 @@ static size_t json_escape(Buffer *buffer, const char *p, size_t length) {
         return n;
 }
 
-static bool json_is_plain(char byte) {
-        uint8_t c = (uint8_t)byte;
-
-        return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
-}
+/* Bytes that stand for themselves: printable ASCII and DEL, without what JSON quotes and what Go escapes for HTML. */
+static const bool json_plain[256] = {
+        [' ' ... '!'] = true, ['#' ... '%'] = true, ['\'' ... ';'] = true, ['='] = true, ['?' ... '['] = true,
+        [']' ... 0x7f] = true,
+};
 
 static void json_quoted(Buffer *buffer, Slice text) {
         size_t i = 0;
@@ -92,7 +92,7 @@ static void json_quoted(Buffer *buffer, Slice text) {
         while (i < text.length) {
                 size_t run = i;
 
-                while (run < text.length && (json_is_plain(text.data[run]) || text.data[run] == 0x7f))
+                while (run < text.length && json_plain[(uint8_t)text.data[run]])
                         run++;
                 (void)buffer_append(buffer, text.data + i, run - i);
                 i = run;

@@ -1,7 +1,6 @@
 /* One connection of the server: parsing, the request's life, answers, upgrade. */
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -9,7 +8,6 @@
 #include "net/http-server-internal.h"
 
 enum {
-        ANSWER_HEAD_MAX = 512,   /* what the server itself writes into a head */
         BODY_KEEP_MAX = 65536,   /* a larger body buffer is not kept for the next request */
 };
 
@@ -496,33 +494,60 @@ static bool status_has_body(unsigned status) {
         return status >= 200 && status != 204 && status != 304;
 }
 
-/* `length`: of the body; UINT64_MAX when it is not known. */
+/* A failed write closes the connection, and the request learns it from `gone`. */
+static void write_text(Stream *stream, const char *text) {
+        (void)stream_write(stream, text, strlen(text));
+}
+
+static void write_number(Stream *stream, uint64_t number) {
+        char digits[20];
+        size_t first = sizeof(digits);
+
+        do {
+                digits[--first] = (char)('0' + number % 10);
+                number /= 10;
+        } while (number > 0);
+        (void)stream_write(stream, digits + first, sizeof(digits) - first);
+}
+
+static void write_framing(Stream *stream, uint64_t length, bool http10) {
+        if (length != UINT64_MAX) {
+                write_text(stream, "Content-Length: ");
+                write_number(stream, length);
+                write_text(stream, "\r\n");
+        } else if (!http10) {
+                write_text(stream, "Transfer-Encoding: chunked\r\n");
+        }
+}
+
+/* Corked by the caller. `length`: of the body; UINT64_MAX when it is not known. */
 static void answer_head(HttpConnection *connection, unsigned status, const char *headers, uint64_t length) {
         HttpRequest *request = &connection->request;
         bool http10 = http_parser_is_http10(connection->parser);
-        char head[ANSWER_HEAD_MAX], framing[64] = "";
-        int n;
+        Stream *stream = connection->stream;
 
         assert(request->active && !request->begun);
         request->begun = true;
         request->no_body = !status_has_body(status) || http_request_method(request) == HTTP_METHOD_HEAD;
         if (!request->body_complete)
                 request->close_after = true;
-        if (status_has_body(status)) {
-                if (length != UINT64_MAX)
-                        (void)snprintf(framing, sizeof(framing), "Content-Length: %" PRIu64 "\r\n", length);
-                else if (http10)
-                        request->close_after = true;
-                else
-                        (void)snprintf(framing, sizeof(framing), "Transfer-Encoding: chunked\r\n");
-        }
+        if (status_has_body(status) && length == UINT64_MAX && http10)
+                request->close_after = true;
         request->chunked = length == UINT64_MAX && !http10 && !request->no_body;
-        n = snprintf(head, sizeof(head), "HTTP/1.1 %u %s\r\n%s%s%s", status, http_status_text(status),
-                     http_server_date(connection->server), framing,
-                     request->close_after ? "Connection: close\r\n" : http10 ? "Connection: keep-alive\r\n" : "");
-        (void)stream_write(connection->stream, head, (size_t)n);
-        (void)stream_write(connection->stream, headers, strlen(headers));
-        (void)stream_write(connection->stream, "\r\n", 2);
+        write_text(stream, "HTTP/1.1 ");
+        write_number(stream, status);
+        write_text(stream, " ");
+        write_text(stream, http_status_text(status));
+        write_text(stream, "\r\n");
+        write_text(stream, http_server_date(connection->server));
+        if (status_has_body(status))
+                write_framing(stream, length, http10);
+        if (request->close_after)
+                write_text(stream, "Connection: close\r\n");
+        else if (http10)
+                write_text(stream, "Connection: keep-alive\r\n");
+        write_text(stream, headers);
+        write_text(stream, "\r\n");
 }
 
 /* Readies the connection for its next request, or ends it. */

@@ -5,6 +5,8 @@
 #include "store/api/handlers.h"
 #include "store/api/keys-request.h"
 
+enum { API_HEADERS_ROOM = 448 }; /* the usual headers fit: they are not to grow by and by */
+
 static const struct {
         const char *path;
         bool below; /* also what is below it */
@@ -36,9 +38,13 @@ void api_respond(HttpRequest *request, unsigned status, const char *content_type
 
         if (!headers)
                 headers = &own;
+        (void)buffer_reserve(headers, API_HEADERS_ROOM);
         api_append_cors(headers);
-        if (content_type)
-                (void)buffer_printf(headers, "Content-Type: %s\r\n", content_type);
+        if (content_type) {
+                (void)buffer_append_string(headers, "Content-Type: ");
+                (void)buffer_append_string(headers, content_type);
+                (void)buffer_append_string(headers, "\r\n");
+        }
         text = buffer_failed(headers) ? NULL : buffer_string(headers);
         if (text)
                 http_respond(request, status, text, body);

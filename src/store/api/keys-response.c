@@ -206,8 +206,11 @@ static void write_children(Listing *listing, const Node *node) {
 }
 
 int keys_write_get(Buffer *buffer, const Node *node, bool recursive, WallUsec now) {
-        Listing listing = {.json = json_writer(buffer), .recursive = recursive, .now = now};
+        Listing listing; /* its path is not to be cleared: it is long */
 
+        listing.json = json_writer(buffer);
+        listing.recursive = recursive;
+        listing.now = now;
         listing.length = node_path_length(node);
         assert(listing.length <= sizeof(listing.path));
         node_write_path(node, listing.path, listing.length);

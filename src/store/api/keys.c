@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 
 #include "store/api/handlers.h"
 #include "store/api/keys-request.h"
@@ -41,16 +40,24 @@ static KeysCall *keys_call_new(Api *api, HttpRequest *http, KeysRequest *request
         return call;
 }
 
+static void append_number(Buffer *headers, const char *name, uint64_t value) {
+        (void)buffer_append_string(headers, name);
+        (void)buffer_append_u64(headers, value);
+}
+
+/* Without the end of its line. */
 static void append_cluster_header(Buffer *headers, const StoreStatus *status) {
-        (void)buffer_printf(headers, "X-Etcd-Cluster-Id: %" PRIx64 "\r\n", status->cluster_id);
+        (void)buffer_append_string(headers, "X-Etcd-Cluster-Id: ");
+        (void)buffer_append_hex(headers, status->cluster_id);
 }
 
 /* The fields of a success. */
 static void append_index_headers(Buffer *headers, const StoreStatus *status, uint64_t index) {
         append_cluster_header(headers, status);
-        (void)buffer_printf(headers,
-                            "X-Etcd-Index: %" PRIu64 "\r\nX-Raft-Index: %" PRIu64 "\r\nX-Raft-Term: %" PRIu64 "\r\n",
-                            index, status->raft_index, status->raft_term);
+        append_number(headers, "\r\nX-Etcd-Index: ", index);
+        append_number(headers, "\r\nX-Raft-Index: ", status->raft_index);
+        append_number(headers, "\r\nX-Raft-Term: ", status->raft_term);
+        (void)buffer_append_string(headers, "\r\n");
 }
 
 static void keys_fail(Api *api, HttpRequest *http, int code, Slice cause, uint64_t index) {
@@ -58,7 +65,8 @@ static void keys_fail(Api *api, HttpRequest *http, int code, Slice cause, uint64
         StoreStatus status = api_status(api);
 
         append_cluster_header(&headers, &status);
-        (void)buffer_printf(&headers, "X-Etcd-Index: %" PRIu64 "\r\n", index);
+        append_number(&headers, "\r\nX-Etcd-Index: ", index);
+        (void)buffer_append_string(&headers, "\r\n");
         if (keys_write_error(&body, code, cause, index) < 0) {
                 api_respond_no_memory(http);
                 return;
