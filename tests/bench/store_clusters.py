@@ -1,4 +1,4 @@
-"""Clusters of faering-store and of etcd on loopback for the benchmarks, and a pipelining loader."""
+"""Clusters of faering-store and of etcd on loopback for the benchmarks, and a loader."""
 import http.client
 import json
 import os
@@ -97,18 +97,20 @@ def healthy(port: int) -> bool:
         return False
 
 
-def load(port: int, path: str, first: int, last: int, batch: int = 256) -> None:
-    """Puts path + N for each number, pipelined; every answer must be 200 or 201."""
-    connection = socket.create_connection(("127.0.0.1", port))
-    reader = connection.makefile("rb")
-    for begin in range(first, last + 1, batch):
-        numbers = range(begin, min(begin + batch, last + 1))
-        connection.sendall(b"".join(put_request(f"{path}{n}", value_of(n)) for n in numbers))
-        for n in numbers:
+def load(port: int, path: str, first: int, last: int, connections: int = 64) -> None:
+    """Puts path + N for each number; every answer must be 200 or 201."""
+    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+    readers = [one.makefile("rb") for one in sockets]
+    for begin in range(first, last + 1, connections):
+        numbers = range(begin, min(begin + connections, last + 1))
+        for one, n in zip(sockets, numbers):
+            one.sendall(put_request(f"{path}{n}", value_of(n)))
+        for reader, n in zip(readers, numbers):
             status = read_answer(reader)[0]
             if status not in (200, 201):
                 raise RuntimeError(f"PUT {path}{n}: status {status}")
-    connection.close()
+    for one in sockets:
+        one.close()
 
 
 def put_request(path: str, value: str) -> bytes:

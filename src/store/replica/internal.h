@@ -127,7 +127,7 @@ struct Replica {
         RaftReady ready;
         Random random;
         Usec now, last_tick;
-        bool ticked;
+        bool ticked, stood_alone;
         WallUsec wall;
         int failure;
         Error error;

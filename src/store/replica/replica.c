@@ -283,13 +283,13 @@ void replica_tick(Replica *replica, Usec now, WallUsec wall) {
                 replica->ticked = true;
                 replica->last_tick = now;
         }
-        while (now - replica->last_tick >= replica->config.tick && ticks < TICKS_AT_ONCE) {
+        while (r >= 0 && now - replica->last_tick >= replica->config.tick && ticks < TICKS_AT_ONCE) {
                 replica->last_tick += replica->config.tick;
                 ticks++;
                 r = replica->failure ? 0 : raft_tick(replica->raft);
-                if (r < 0)
-                        replica_fail(replica, r, "the consensus core failed at a tick");
         }
+        if (r < 0)
+                replica_fail(replica, r, "the consensus core failed at a tick");
         if (now - replica->last_tick >= replica->config.tick)
                 replica->last_tick = now;
         if (ticks == 0)
@@ -465,6 +465,27 @@ static void carry_out_ready(Replica *replica) {
         requests_serve_reads(replica);
 }
 
+static bool votes_alone(const RaftConfState *state, uint64_t id) {
+        return state->voters.length == 1 && state->voters_outgoing.length == 0 && state->voters.items[0] == id;
+}
+
+/* Who votes alone has no leader to hear of: it stands for election as soon as it has applied what it knows to be committed,
+ * once; should that not do, the clock goes on. True when there is something to do now. */
+static bool stand_alone(Replica *replica) {
+        const RaftConfState *state = raft_configuration(replica->raft);
+        int r;
+
+        if (replica->stood_alone || !replica->ticked)
+                return false;
+        replica->stood_alone = true;
+        if (!votes_alone(state, replica->config.id))
+                return false;
+        r = raft_campaign(replica->raft);
+        if (r < 0)
+                replica_fail(replica, r, "the consensus core failed when it began an election");
+        return true;
+}
+
 bool replica_run(Replica *replica) {
         bool more = false;
         int r;
@@ -487,7 +508,7 @@ bool replica_run(Replica *replica) {
                                 return false;
                         }
                         carry_out_ready(replica);
-                } else if (replica->local.length == 0) {
+                } else if (replica->local.length == 0 && !stand_alone(replica)) {
                         if (!hub_has_ready(&replica->tree.hub))
                                 break;
                         /* who has its event may ask the next thing at once */
