@@ -118,9 +118,33 @@ static void test_configuration_that_makes_no_sense_is_refused(void **state) {
                 assert_int_equal(raft_conf_state_validate(&bad[i]), -EINVAL);
 }
 
+/* Small and large ones, freed in another order than they were made: no byte of one is another's. */
+static void test_payloads_that_share_memory_keep_apart(void **state) {
+        RaftPayload *payloads[3000] = {0};
+
+        (void)state;
+        for (size_t round = 0; round < 4; round++) {
+                for (size_t i = 0; i < ARRAY_SIZE(payloads); i++)
+                        if (!payloads[i]) {
+                                size_t length = i % 100 == 0 ? 20000 : i % 301;
+
+                                assert_int_equal(raft_payload_new(NULL, length, &payloads[i]), 0);
+                                memset(payloads[i]->data, (int)(i & 0xff), length);
+                        }
+                for (size_t i = round % 2; i < ARRAY_SIZE(payloads); i += round + 1) {
+                        for (size_t at = 0; at < payloads[i]->length; at++)
+                                assert_int_equal((uint8_t)payloads[i]->data[at], i & 0xff);
+                        payloads[i] = raft_payload_unref(payloads[i]);
+                }
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(payloads); i++)
+                (void)raft_payload_unref(payloads[i]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_payload_is_freed_with_its_last_entry),
+                cmocka_unit_test(test_payloads_that_share_memory_keep_apart),
                 cmocka_unit_test(test_entries_stay_in_order_while_dropped_at_both_ends),
                 cmocka_unit_test(test_entry_size_counts_tags_and_numbers),
                 cmocka_unit_test(test_limit_lets_one_through),

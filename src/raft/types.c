@@ -8,38 +8,6 @@
 
 enum { ENTRIES_CAPACITY_FIRST = 8 };
 
-int raft_payload_new(const void *bytes, size_t length, RaftPayload **ret_payload) {
-        RaftPayload *payload;
-        size_t size;
-
-        if (size_add_overflows(sizeof(RaftPayload), length, &size))
-                return -ENOMEM;
-        payload = malloc(size);
-        if (!payload)
-                return -ENOMEM;
-        payload->references = 1;
-        payload->length = length;
-        if (bytes && length > 0)
-                memcpy(payload->data, bytes, length);
-        *ret_payload = payload;
-        return 0;
-}
-
-RaftPayload *raft_payload_ref(RaftPayload *payload) {
-        if (payload)
-                payload->references++;
-        return payload;
-}
-
-RaftPayload *raft_payload_unref(RaftPayload *payload) {
-        if (!payload)
-                return NULL;
-        assert(payload->references > 0);
-        if (--payload->references == 0)
-                free(payload);
-        return NULL;
-}
-
 RaftEntry raft_entry_ref(const RaftEntry *entry) {
         (void)raft_payload_ref(entry->payload);
         return *entry;

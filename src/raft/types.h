@@ -31,13 +31,17 @@ static inline bool raft_id_is_local(uint64_t id) {
 
 /* ---- bytes ---- */
 
+typedef struct RaftPayloadBlock RaftPayloadBlock;
+
 typedef struct RaftPayload {
         size_t references;
         size_t length;
+        RaftPayloadBlock *block; /* whose memory it is in; NULL: its own */
         char data[];
 } RaftPayload;
 
-/* `bytes` may be NULL: the data is then the caller's to fill before anyone else sees it. Starts with one reference. */
+/* `bytes` may be NULL: the data is then the caller's to fill before anyone else sees it. Starts with one reference. All
+ * references are of one thread. */
 int raft_payload_new(const void *bytes, size_t length, RaftPayload **ret_payload);
 RaftPayload *raft_payload_ref(RaftPayload *payload);   /* NULL gives NULL */
 RaftPayload *raft_payload_unref(RaftPayload *payload); /* returns NULL */

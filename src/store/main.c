@@ -1,5 +1,6 @@
 /* faering-store: options, set-up, run, tear-down. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -26,6 +27,13 @@ static void raise_file_limit(void) {
         (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Fixed, so that glibc does not raise them when the first large piece is freed: what a snapshot needed, and a compacted
+ * log, go back to the system. */
+static void set_memory_thresholds(void) {
+        (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+        (void)mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+}
+
 static int print_help(void) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
 
@@ -49,6 +57,7 @@ static int run(const Settings *settings) {
                 log_error("%s", error.text[0] ? error.text : "out of memory");
                 return EXIT_FAILED;
         }
+        (void)malloc_trim(0); /* what recovering took */
         stop_signals_init(&signals, &loop, on_stop, server);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
         r = server_free(server, &error);
@@ -79,5 +88,6 @@ int main(int argc, char **argv) {
                 log_set_level(LOG_LEVEL_DEBUG);
         (void)signal(SIGPIPE, SIG_IGN);
         raise_file_limit();
+        set_memory_thresholds();
         return run(&settings);
 }

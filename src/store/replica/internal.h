@@ -156,6 +156,7 @@ struct Replica {
         uint64_t next_round, round; /* the round under way; 0: none */
         uint64_t round_index;       /* what must be applied to serve it; 0: not known yet */
         Usec round_retry;
+        uint64_t round_leader;  /* who was asked */
         bool sync_proposed;
         Usec next_sync;
 

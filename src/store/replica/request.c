@@ -262,6 +262,7 @@ static void reads_begin_round(Replica *replica) {
         replica->round = replica->next_round;
         replica->next_round += 2; /* odd: never 0 */
         replica->round_index = 0;
+        replica->round_leader = raft_basic_status(replica->raft).soft_state.leader;
         replica->round_retry = replica->now + replica->config.tick * replica->config.election_ticks / 2;
         list_foreach(&replica->reads, node)
                 container_of(node, ReplicaRequest, link)->round = replica->round;
@@ -270,12 +271,19 @@ static void reads_begin_round(Replica *replica) {
                 replica_fail(replica, r, "the consensus core failed at a read");
 }
 
+/* What asked one leader, or none, is not answered by the next. */
+static bool round_is_lost(const Replica *replica) {
+        uint64_t leader = raft_basic_status(replica->raft).soft_state.leader;
+
+        return replica->now >= replica->round_retry || (leader != replica->round_leader && leader != RAFT_ID_NONE);
+}
+
 void requests_read(Replica *replica) {
         if (list_is_empty(&replica->reads)) {
                 replica->round = 0;
                 return;
         }
-        if (replica->round == 0 || (replica->round_index == 0 && replica->now >= replica->round_retry))
+        if (replica->round == 0 || (replica->round_index == 0 && round_is_lost(replica)))
                 reads_begin_round(replica);
 }
 
