@@ -5,8 +5,6 @@
 #include "store/api/handlers.h"
 #include "store/api/keys-request.h"
 
-enum { API_HEADERS_ROOM = 448 }; /* the usual headers fit: they are not to grow by and by */
-
 static const struct {
         const char *path;
         bool below; /* also what is below it */
@@ -38,7 +36,6 @@ void api_respond(HttpRequest *request, unsigned status, const char *content_type
 
         if (!headers)
                 headers = &own;
-        (void)buffer_reserve(headers, API_HEADERS_ROOM);
         api_append_cors(headers);
         if (content_type) {
                 (void)buffer_append_string(headers, "Content-Type: ");

@@ -9,6 +9,8 @@
 
 #define USEC ((WallUsec)USEC_PER_SEC)
 
+enum { SIDE_ROOM = 192 }; /* of one side of an event: names of the fields, numbers, times */
+
 static const KeysErrorText errors[] = {
         {100, 404, "Key not found"},
         {101, 412, "Compare failed"},
@@ -129,10 +131,16 @@ static bool action_knows_bare(EventAction action) {
                action == EVENT_COMPARE_AND_SWAP;
 }
 
+/* Room for `values` bytes and what stands around them, so that the usual answer does not grow by and by. */
+static void reserve_sides(Buffer *buffer, size_t sides, size_t key, size_t values) {
+        (void)buffer_reserve(buffer, sides * (key + SIDE_ROOM) + values);
+}
+
 int keys_write_event(Buffer *buffer, const Event *event, bool bare) {
         Slice key = keys_trim_path(event_path(event));
         JsonWriter json = json_writer(buffer);
 
+        reserve_sides(buffer, 2, key.length, value_slice(event->node.value).length + value_slice(event->previous.value).length);
         json_begin_object(&json);
         json_field_string(&json, "action", event_action_name(event->action));
         if (!bare || !action_knows_bare(event->action)) {
@@ -212,6 +220,7 @@ int keys_write_get(Buffer *buffer, const Node *node, bool recursive, WallUsec no
         listing.recursive = recursive;
         listing.now = now;
         listing.length = node_path_length(node);
+        reserve_sides(buffer, 1, listing.length, node->dir ? 0 : value_slice(node->value).length);
         assert(listing.length <= sizeof(listing.path));
         node_write_path(node, listing.path, listing.length);
         json_begin_object(&listing.json);

@@ -51,8 +51,11 @@ static void append_cluster_header(Buffer *headers, const StoreStatus *status) {
         (void)buffer_append_hex(headers, status->cluster_id);
 }
 
+enum { HEADERS_ROOM = 448 }; /* the headers of a success fit: they are not to grow by and by */
+
 /* The fields of a success. */
 static void append_index_headers(Buffer *headers, const StoreStatus *status, uint64_t index) {
+        (void)buffer_reserve(headers, HEADERS_ROOM);
         append_cluster_header(headers, status);
         append_number(headers, "\r\nX-Etcd-Index: ", index);
         append_number(headers, "\r\nX-Raft-Index: ", status->raft_index);
