@@ -1,6 +1,7 @@
 #include "store/tree/children.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 
 #include "store/tree/node.h"
@@ -10,11 +11,31 @@ enum {
         CHILD_TABLE_FIRST = 1,
 };
 
+/* With the first bytes of its name beside it, a search seldom has to look at a node that it passes: each would be a miss of the
+ * cache. */
+typedef struct Child {
+        uint64_t prefix; /* in the order of the bytes; 0 where the name is shorter */
+        Node *node;
+} Child;
+
 struct ChildRun {
         uint16_t length;
         uint16_t capacity; /* CHILD_RUN_MAX in every run once there are two */
-        Node *nodes[];
+        Child items[];
 };
+
+static uint64_t name_prefix(Slice name) {
+        uint64_t prefix = 0;
+
+        memcpy(&prefix, name.data, min_of(name.length, sizeof(prefix)));
+        return be64toh(prefix);
+}
+
+static int child_compare(const Child *child, uint64_t prefix, Slice name) {
+        if (child->prefix != prefix)
+                return child->prefix < prefix ? -1 : 1;
+        return slice_compare(node_name(child->node), name);
+}
 
 void children_deinit(Children *children) {
         ChildTable *table = children->table;
@@ -30,11 +51,12 @@ void children_deinit(Children *children) {
 /* The last run whose first name is not after `name`; the first run when there is none. */
 static uint32_t table_find_run(const ChildTable *table, Slice name) {
         uint32_t low = 0, high = table->length;
+        uint64_t prefix = name_prefix(name);
 
         while (high - low > 1) {
                 uint32_t middle = low + (high - low) / 2;
 
-                if (slice_compare(node_name(table->runs[middle]->nodes[0]), name) <= 0)
+                if (child_compare(&table->runs[middle]->items[0], prefix, name) <= 0)
                         low = middle;
                 else
                         high = middle;
@@ -45,11 +67,12 @@ static uint32_t table_find_run(const ChildTable *table, Slice name) {
 /* Position of the first node whose name is not before `name`. */
 static uint16_t run_find(const ChildRun *run, Slice name, bool *ret_equal) {
         uint16_t low = 0, high = run->length;
+        uint64_t prefix = name_prefix(name);
 
         *ret_equal = false;
         while (low < high) {
                 uint16_t middle = (uint16_t)(low + (high - low) / 2);
-                int order = slice_compare(node_name(run->nodes[middle]), name);
+                int order = child_compare(&run->items[middle], prefix, name);
 
                 if (order == 0) {
                         *ret_equal = true;
@@ -73,11 +96,11 @@ Node *children_find(const Children *children, Slice name) {
                 return NULL;
         run = table->runs[table_find_run(table, name)];
         at = run_find(run, name, &equal);
-        return equal ? run->nodes[at] : NULL;
+        return equal ? run->items[at].node : NULL;
 }
 
 static ChildRun *run_resize(ChildRun *old, uint16_t capacity) {
-        ChildRun *run = realloc(old, sizeof(*run) + capacity * sizeof(*run->nodes));
+        ChildRun *run = realloc(old, sizeof(*run) + capacity * sizeof(*run->items));
 
         if (!run)
                 return NULL;
@@ -132,7 +155,7 @@ static int children_split(Children *children, uint32_t at, uint16_t keep) {
         table = children->table;
         run = table->runs[at];
         upper->length = (uint16_t)(run->length - keep);
-        memcpy(upper->nodes, run->nodes + keep, upper->length * sizeof(*upper->nodes));
+        memcpy(upper->items, run->items + keep, upper->length * sizeof(*upper->items));
         run->length = keep;
         memmove(table->runs + at + 2, table->runs + at + 1, (table->length - at - 1) * sizeof(*table->runs));
         table->runs[at + 1] = upper;
@@ -191,8 +214,8 @@ int children_insert(Children *children, Node *node) {
                 return r;
         }
         run = children->table->runs[run_at];
-        memmove(run->nodes + at + 1, run->nodes + at, (run->length - at) * sizeof(*run->nodes));
-        run->nodes[at] = node;
+        memmove(run->items + at + 1, run->items + at, (run->length - at) * sizeof(*run->items));
+        run->items[at] = (Child){name_prefix(node_name(node)), node};
         run->length++;
         children->table->count++;
         return 0;
@@ -215,7 +238,7 @@ static void table_join(ChildTable *table, uint32_t at) {
         if (run->length + next->length > CHILD_RUN_MAX / 2)
                 return;
         assert(run->capacity == CHILD_RUN_MAX);
-        memcpy(run->nodes + run->length, next->nodes, next->length * sizeof(*next->nodes));
+        memcpy(run->items + run->length, next->items, next->length * sizeof(*next->items));
         run->length = (uint16_t)(run->length + next->length);
         table_drop_run(table, at + 1);
 }
@@ -231,9 +254,9 @@ void children_remove(Children *children, const Node *node) {
         run_at = table_find_run(table, node_name(node));
         run = table->runs[run_at];
         at = run_find(run, node_name(node), &equal);
-        assert(equal && run->nodes[at] == node);
+        assert(equal && run->items[at].node == node);
         run->length--;
-        memmove(run->nodes + at, run->nodes + at + 1, (run->length - at) * sizeof(*run->nodes));
+        memmove(run->items + at, run->items + at + 1, (run->length - at) * sizeof(*run->items));
         if (--table->count == 0) {
                 children_deinit(children);
                 return;
@@ -245,7 +268,7 @@ void children_remove(Children *children, const Node *node) {
 }
 
 Node *children_first(const Children *children) {
-        return children->table ? children->table->runs[0]->nodes[0] : NULL;
+        return children->table ? children->table->runs[0]->items[0].node : NULL;
 }
 
 Node *children_after(const Children *children, Slice name) {
@@ -261,8 +284,8 @@ Node *children_after(const Children *children, Slice name) {
         if (equal)
                 at++;
         if (at < table->runs[run_at]->length)
-                return table->runs[run_at]->nodes[at];
-        return run_at + 1 < table->length ? table->runs[run_at + 1]->nodes[0] : NULL;
+                return table->runs[run_at]->items[at].node;
+        return run_at + 1 < table->length ? table->runs[run_at + 1]->items[0].node : NULL;
 }
 
 bool children_next(const Children *children, ChildPosition *position, Node **ret_node) {
@@ -270,7 +293,7 @@ bool children_next(const Children *children, ChildPosition *position, Node **ret
 
         if (!table || position->run >= table->length)
                 return false;
-        *ret_node = table->runs[position->run]->nodes[position->at++];
+        *ret_node = table->runs[position->run]->items[position->at++].node;
         if (position->at == table->runs[position->run]->length)
                 *position = (ChildPosition){.run = position->run + 1};
         return true;
