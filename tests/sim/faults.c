@@ -27,6 +27,7 @@ typedef enum FaultKind {
         FAULT_REMOVE_LEADER,
         FAULT_REPLACE,
         FAULT_UPDATE,
+        FAULT_DISK_LIES,
         FAULT_KINDS,
 } FaultKind;
 
@@ -347,6 +348,10 @@ static void strike(World *world, FaultKind kind) {
         case FAULT_UPDATE:
                 members_update(world, server);
                 break;
+        case FAULT_DISK_LIES:
+                if (server->replica)
+                        fake_disk_faults(server->disk)->next_write_lies = true;
+                break;
         case FAULT_KINDS:
                 break;
         }
@@ -388,6 +393,7 @@ void faults_heal(World *world) {
                 server->paused_until = 0;
                 server->wall_error = 0;
                 fake_disk_faults(server->disk)->read_flips_bit = 0;
+                fake_disk_end_lie(server->disk, true);
                 if (!server->replica && !server->gone)
                         server_start_after(server, random_below(&world->chance, USEC_PER_SEC));
         }

@@ -184,10 +184,14 @@ void members_remove(World *world, Server *target) {
         admin_begin(&world->admin, ADMIN_REMOVE, target);
 }
 
+bool members_can_replace(World *world, const Server *target) {
+        return world->admin.step == ADMIN_IDLE && !target->removed && !target->gone && !target->waits &&
+               may_be_lost(world, target);
+}
+
 /* Its disk is lost, and with it all that it ever promised: only another one may take its place. */
 void members_replace(World *world, Server *target) {
-        if (world->admin.step != ADMIN_IDLE || target->removed || target->gone || target->waits ||
-            !may_be_lost(world, target))
+        if (!members_can_replace(world, target))
                 return;
         world_trace(world, target, "loses its disk for ever");
         world_count(world, COUNT_DISKS_LOST, 1);

@@ -50,6 +50,8 @@ static void on_send(void *userdata, uint64_t to, bool bulk, Slice frame) {
 
 static const ReplicaOps server_ops = {.run_job = on_run_job, .send = on_send};
 
+static void server_start(Server *server);
+
 /* ---- work ---- */
 
 static bool disk_was_bad(const Server *server) {
@@ -92,10 +94,30 @@ static void server_failed(Server *server) {
         server_start_after(server, random_below(&world->chance, 2 * USEC_PER_SEC));
 }
 
+/* The disk lied, and the server knows nothing of it: it is started anew at once, to see whether it notices. Where nobody can
+ * take its place the lie is none. */
+static void server_lied_to(Server *server) {
+        World *world = server->world;
+        const FakeDiskCounts *now = fake_disk_counts(server->disk);
+
+        if (!members_can_replace(world, server)) {
+                fake_disk_end_lie(server->disk, true);
+                return;
+        }
+        world_trace(world, server, "its disk has %s", now->misdirected != server->disk_seen.misdirected ? "misdirected a write" : "lost a write");
+        server->damaged = true;
+        server_stop(server, random_chance(&world->chance, 1, 2));
+        server_start(server);
+}
+
 static void server_work(Server *server) {
         World *world = server->world;
         bool more;
 
+        if (fake_disk_has_lied(server->disk) && !server->damaged) {
+                server_lied_to(server);
+                return;
+        }
         world->ledger.wall_top = max_of(world->ledger.wall_top, server_wall(server));
         replica_tick(server->replica, server_clock(server), server_wall(server));
         more = replica_run(server->replica);
@@ -200,6 +222,17 @@ static void server_start(Server *server) {
         if (r >= 0)
                 r = replica_open(&config, server->disk, &server_ops, server, &server->replica, &error);
         faults->read_flips_bit = world->healed ? 0 : world->plan.flips;
+        if (server->damaged) {
+                server->damaged = false;
+                world_count(world, r < 0 ? COUNT_DAMAGE_REFUSED : COUNT_DAMAGE_HARMLESS, 1);
+                if (r == -EBADMSG) {
+                        world_trace(world, server, "refuses to start: %s", error.text);
+                        fake_disk_end_lie(server->disk, true);
+                        members_replace(world, server);
+                        return;
+                }
+                fake_disk_end_lie(server->disk, false);
+        }
         if (r < 0 && !disk_was_bad(server)) {
                 world_violate(world, "server %" PRIu64 " cannot start although its disk is well: %s (%d)", server->id,
                               error.text, r);
@@ -265,6 +298,8 @@ void server_count_disk(Server *server) {
         world_count(world, COUNT_FAILED_SYNCS, grown(now->failed_syncs, then->failed_syncs));
         world_count(world, COUNT_FLIPPED_BITS, grown(now->flips, then->flips));
         world_count(world, COUNT_FULL_DISK, grown(now->full, then->full));
+        world_count(world, COUNT_LOST_WRITES, grown(now->lies, then->lies) - grown(now->misdirected, then->misdirected));
+        world_count(world, COUNT_MISDIRECTED_WRITES, grown(now->misdirected, then->misdirected));
         server->disk_seen = *now;
 }
 
@@ -281,6 +316,8 @@ void server_stop(Server *server, bool power) {
         server->armed = MOMENT_NONE;
         server->paused_until = 0;
         jobs_crash(server);
+        if (!server->damaged)
+                fake_disk_end_lie(server->disk, true);
         watches_leave(world, server);
         server->replica = replica_free(server->replica, true);
         if (power)

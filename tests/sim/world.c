@@ -257,6 +257,23 @@ static void check_trees_equal(World *world) {
                               world->ledger.answered_index, replica_counts(first->replica).applied_index);
 }
 
+static bool all_have_applied(World *world) {
+        Server *leader = world_leader(world);
+
+        for (size_t i = 0; leader && i < world->length; i++)
+                if (takes_part(world, &world->servers[i], false) &&
+                    (!world->servers[i].replica || replica_counts(world->servers[i].replica).applied_index !=
+                                                           replica_counts(leader->replica).applied_index))
+                        return false;
+        return leader;
+}
+
+/* A key may expire in the very moment of the end: the others hear of it at once. */
+static void wait_for_the_last_entry(World *world) {
+        for (int i = 0; i < 20 && !world->failed && !all_have_applied(world); i++)
+                world_pass(world, world->now + 50 * USEC_PER_MSEC);
+}
+
 /* What is due has gone: the clocks are right again, and there was time. */
 static void check_all_expired(World *world) {
         WallUsec due;
@@ -358,6 +375,7 @@ static void world_end(World *world) {
         clients_end(world);
         if (!world->failed)
                 world_pass(world, world->now + TIME_TO_SETTLE);
+        wait_for_the_last_entry(world);
         if (!world->failed && !world_leader(world))
                 world_violate(world, "liveness: there is no leader %.0f s after the last fault",
                               (double)(TIME_TO_RECOVER + TIME_TO_SETTLE) / 1e6);

@@ -95,6 +95,7 @@ struct Server {
         bool removed;      /* and whoever did it knows */
         bool lost;         /* its disk, for ever */
         bool gone;         /* for ever */
+        bool damaged;      /* its disk has lost a write, or put it in another's place */
         ReplicaCounts replica_seen;
         ServerView view;
 };
@@ -212,6 +213,7 @@ void members_init(World *world);
 void members_end(World *world); /* all is healed */
 void members_add(World *world);
 void members_remove(World *world, Server *target);
+bool members_can_replace(World *world, const Server *target);
 void members_replace(World *world, Server *target);
 void members_update(World *world, Server *target);
 Server *world_draw_server(World *world, Random *random);

@@ -26,8 +26,21 @@ typedef struct FakeName {
         FakeInode *safe; /* NULL: none after a crash */
 } FakeName;
 
+/* A write that was not done, what it should have written, and what it overwrote in another place. */
+typedef struct FakeLie {
+        FakeInode *inode; /* NULL: none */
+        uint64_t offset;
+        size_t length;
+        char *bytes;
+        bool synced, followed, final; /* since: the file was synced; written to; both */
+        bool misdirected;
+        uint64_t wrong_at;
+        char *overwritten; /* or NULL */
+} FakeLie;
+
 typedef struct FakeDisk {
         Disk disk;
+        FakeLie lie;
         List names;
         List inodes;
         Random random;
@@ -79,6 +92,81 @@ static int inode_grow(FakeInode *inode, size_t length) {
         return 0;
 }
 
+static void lie_forget(FakeLie *lie) {
+        free(lie->bytes);
+        free(lie->overwritten);
+        *lie = (FakeLie){0};
+}
+
+/* Copies into what reads see; into what a crash leaves, too, when that is what a sync made safe. */
+static void inode_place(FakeInode *inode, uint64_t offset, const char *bytes, size_t length, bool safe) {
+        length = offset < inode->length ? min_of(length, inode->length - (size_t)offset) : 0;
+        if (length == 0)
+                return;
+        memcpy(inode->now + offset, bytes, length);
+        if (safe && offset + length <= inode->safe_length)
+                memcpy(inode->safe + offset, bytes, length);
+        else
+                for (size_t s = offset / FAKE_DISK_SECTOR; s <= (offset + length - 1) / FAKE_DISK_SECTOR; s++)
+                        inode->dirty[s] = 1;
+}
+
+static void lie_put_right(FakeLie *lie) {
+        if (lie->inode && lie->overwritten)
+                inode_place(lie->inode, lie->wrong_at, lie->overwritten, lie->length, true);
+        if (lie->inode)
+                inode_place(lie->inode, lie->offset, lie->bytes, lie->length, lie->synced);
+        lie_forget(lie);
+}
+
+static int lie_begin(FakeDisk *fake, FakeInode *inode, uint64_t offset, const void *bytes, size_t length) {
+        FakeLie *lie = &fake->lie;
+
+        lie->bytes = malloc(length);
+        if (!lie->bytes)
+                return -ENOMEM;
+        memcpy(lie->bytes, bytes, length);
+        lie->inode = inode;
+        lie->offset = offset;
+        lie->length = length;
+        fake->faults.next_write_lies = false;
+        if (offset < length || !random_chance(&fake->random, 1, 2))
+                return 0;
+        /* before its own place: what it might overwrite behind that would look like a torn end */
+        lie->misdirected = true;
+        lie->wrong_at = random_below(&fake->random, (offset - length) / FAKE_DISK_SECTOR + 1) * FAKE_DISK_SECTOR;
+        return 0;
+}
+
+/* A later write. True: it overlaps, so the lie was none. */
+static bool lie_meets_write(FakeLie *lie, const FakeInode *inode, uint64_t offset, size_t length) {
+        if (lie->inode != inode || lie->final)
+                return false;
+        lie->followed = true;
+        return offset < lie->offset + lie->length && lie->offset < offset + length;
+}
+
+/* After the file was synced. */
+static void lie_meets_sync(FakeDisk *fake, const FakeInode *inode) {
+        FakeLie *lie = &fake->lie;
+
+        if (lie->inode != inode || lie->final)
+                return;
+        lie->synced = true;
+        if (!lie->followed)
+                return;
+        lie->final = true;
+        fake->counts.lies++;
+        if (!lie->misdirected)
+                return;
+        lie->overwritten = malloc(lie->length);
+        if (!lie->overwritten)
+                return;
+        memcpy(lie->overwritten, inode->now + lie->wrong_at, lie->length);
+        inode_place(lie->inode, lie->wrong_at, lie->bytes, lie->length, true);
+        fake->counts.misdirected++;
+}
+
 static void inode_free(FakeInode *inode) {
         list_unlink(&inode->link);
         free(inode->now);
@@ -87,9 +175,12 @@ static void inode_free(FakeInode *inode) {
         free(inode);
 }
 
-static void inode_release(FakeInode *inode) {
-        if (inode && --inode->names == 0)
-                inode_free(inode);
+static void inode_release(FakeDisk *fake, FakeInode *inode) {
+        if (!inode || --inode->names > 0)
+                return;
+        if (fake->lie.inode == inode)
+                lie_forget(&fake->lie);
+        inode_free(inode);
 }
 
 static FakeInode *inode_hold(FakeInode *inode) {
@@ -219,7 +310,7 @@ static int fake_open(Disk *disk, const char *name, bool create, DiskFile **ret_f
 }
 
 static void fake_close(DiskFile *file) {
-        inode_release(file_inode(file));
+        inode_release(fake_disk(file->disk), file_inode(file));
         free(container_of(file, FakeFile, file));
 }
 
@@ -232,7 +323,7 @@ static int fake_rename(Disk *disk, const char *from, const char *to) {
         target = fake_find_or_make(fake, to);
         if (!target)
                 return -ENOMEM;
-        inode_release(target->now);
+        inode_release(fake, target->now);
         target->now = source->now;
         source->now = NULL;
         return 0;
@@ -243,7 +334,7 @@ static int fake_unlink(Disk *disk, const char *name) {
 
         if (!one || !one->now)
                 return -ENOENT;
-        inode_release(one->now);
+        inode_release(fake_disk(disk), one->now);
         one->now = NULL;
         return 0;
 }
@@ -263,7 +354,7 @@ static int fake_sync_names(Disk *disk) {
 
                 if (one->safe == one->now)
                         continue;
-                inode_release(one->safe);
+                inode_release(fake, one->safe);
                 one->safe = inode_hold(one->now);
         }
         return 0;
@@ -321,6 +412,10 @@ static int fake_write(DiskFile *file, uint64_t offset, const void *bytes, size_t
         }
         if (inode_grow(inode, offset + length) < 0)
                 return -ENOMEM;
+        if (lie_meets_write(&fake->lie, inode, offset, length))
+                lie_put_right(&fake->lie);
+        if (r == 0 && fake->faults.next_write_lies && !fake->lie.inode)
+                return lie_begin(fake, inode, offset, bytes, length);
         memcpy(inode->now + offset, bytes, length);
         for (size_t s = offset / FAKE_DISK_SECTOR; s <= (offset + length - 1) / FAKE_DISK_SECTOR; s++)
                 inode->dirty[s] = 1;
@@ -337,14 +432,22 @@ static int fake_sync(DiskFile *file) {
                 inode_crash(fake, file_inode(file));
                 return -EIO;
         }
-        return fake->faults.sync_lies ? 0 : inode_settle(file_inode(file));
+        if (fake->faults.sync_lies)
+                return 0;
+        if (inode_settle(file_inode(file)) < 0)
+                return -ENOMEM;
+        lie_meets_sync(fake, file_inode(file));
+        return 0;
 }
 
 static int fake_truncate(DiskFile *file, uint64_t size) {
         FakeInode *inode = file_inode(file);
+        FakeDisk *fake = fake_disk(file->disk);
 
         if (size > inode->length)
                 return inode_grow(inode, size);
+        if (fake->lie.inode == inode && !fake->lie.final)
+                lie_put_right(&fake->lie);
         /* what lies behind it is gone for good once that is synced, even if the file grows again */
         for (size_t s = size / FAKE_DISK_SECTOR; s * FAKE_DISK_SECTOR < inode->length; s++)
                 inode->dirty[s] = 1;
@@ -386,11 +489,12 @@ Disk *fake_disk_free(Disk *disk) {
         if (!disk)
                 return NULL;
         fake = fake_disk(disk);
+        lie_forget(&fake->lie);
         list_foreach(&fake->names, node) {
                 FakeName *one = container_of(node, FakeName, link);
 
-                inode_release(one->now);
-                inode_release(one->safe);
+                inode_release(fake, one->now);
+                inode_release(fake, one->safe);
                 free(one);
         }
         assert(list_is_empty(&fake->inodes)); /* or a file is still open */
@@ -411,6 +515,8 @@ void fake_disk_crash(Disk *disk) {
         bool names_kept = random_chance(&fake->random, 1, 2); /* a journal keeps them in order: a rename is never half done */
 
         fake->counts.crashes++;
+        if (!fake->lie.final)
+                lie_put_right(&fake->lie);
         list_foreach(&fake->inodes, node)
                 inode_crash(fake, container_of(node, FakeInode, link));
         list_foreach(&fake->names, node) {
@@ -419,14 +525,28 @@ void fake_disk_crash(Disk *disk) {
                 if (one->safe == one->now)
                         continue;
                 if (names_kept) {
-                        inode_release(one->safe);
+                        inode_release(fake, one->safe);
                         one->safe = inode_hold(one->now);
                 } else {
-                        inode_release(one->now);
+                        inode_release(fake, one->now);
                         one->now = inode_hold(one->safe);
                         fake->counts.lost_names++;
                 }
         }
+}
+
+bool fake_disk_has_lied(const Disk *disk) {
+        return container_of(disk, const FakeDisk, disk)->lie.final;
+}
+
+void fake_disk_end_lie(Disk *disk, bool put_right) {
+        FakeDisk *fake = fake_disk(disk);
+
+        fake->faults.next_write_lies = false;
+        if (put_right)
+                lie_put_right(&fake->lie);
+        else
+                lie_forget(&fake->lie);
 }
 
 char *fake_disk_contents(Disk *disk, const char *name, size_t *ret_length) {

@@ -15,10 +15,11 @@ typedef struct FakeDiskFaults {
         uint32_t read_flips_bit; /* in what is returned: damage that only a checksum shows */
         uint64_t capacity;       /* bytes in all files; 0: no limit. Beyond: -ENOSPC */
         bool sync_lies;          /* sync says yes and does nothing: only for planted faults */
+        bool next_write_lies;    /* the next write says yes and is lost, or lands in another place of its file; taken back once done */
 } FakeDiskFaults;
 
 typedef struct FakeDiskCounts {
-        uint64_t writes, syncs, bytes, failed_writes, failed_syncs, full, flips, crashes, torn, lost_names;
+        uint64_t writes, syncs, bytes, failed_writes, failed_syncs, full, flips, crashes, torn, lost_names, lies, misdirected;
 } FakeDiskCounts;
 
 /* -ENOMEM gives NULL. `random` is copied. */
@@ -31,6 +32,15 @@ const FakeDiskCounts *fake_disk_counts(const Disk *disk);
 /* Loss of power: all files are closed by force, each sector that was not synced keeps its old contents, gets the new, or
  * (a torn sector) a part of it; the names since the last sync of names are all kept or all lost. Files that are open become invalid. */
 void fake_disk_crash(Disk *disk);
+
+/*
+ * A write that lied. Nobody can tell one that was the last of its file from a torn end, so it is of consequence only from the
+ * moment on when a later write to the file was synced; until then a crash, and end_lie(), let it land where it belongs.
+ */
+bool fake_disk_has_lied(const Disk *disk);
+
+/* What was lost is put right, and what was overwritten; or it stays as it is, and another write may lie. */
+void fake_disk_end_lie(Disk *disk, bool put_right);
 
 /* The contents, for tests that damage them. NULL when there is no such file. Borrowed until the next call. */
 char *fake_disk_contents(Disk *disk, const char *name, size_t *ret_length);
