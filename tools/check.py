@@ -121,6 +121,12 @@ def run_program(tally: Tally, what: str, command: list[str]) -> None:
         tally.passed += 1
 
 
+def simulate(tally: Tally, folder: Path, name: str, seeds: str) -> None:
+    program = folder / "tests/sim/sim-store"
+    if program.exists():
+        run_program(tally, name, [str(program), "--seeds", seeds, "--jobs", str(os.cpu_count() or 1)])
+
+
 def check_quick(tally: Tally) -> None:
     say("build and unit tests")
     folder = build(tally, "debug", [], {})
@@ -141,9 +147,10 @@ def check_all(tally: Tally, full: bool) -> None:
     asan = build(tally, "asan", sanitize, {})
     if asan:
         run_meson_tests(tally, asan, "unit")
-    if release and (release / "tests/sim/sim-store").exists():
-        run_program(tally, "simulation of the store", [str(release / "tests/sim/sim-store"), "--seeds",
-                                                       "1-2000" if full else "1-200"])
+    if release:
+        simulate(tally, release, "simulation of the store", "1-2000" if full else "1-1000")
+    if asan:
+        simulate(tally, asan, "simulation of the store under sanitizers", "1-50")
     if release and list((ROOT / "tests/integration").glob("test_*.py")):
         say("integration tests")
         run_pytest(tally, release, "tests/integration")
