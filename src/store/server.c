@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "store/api/auth.h"
 #include "store/ask.h"
 #include "store/log/disk-directory.h"
 #include "store/server-internal.h"
@@ -314,8 +315,8 @@ int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, E
         if (!server)
                 return -ENOMEM;
         *server = (Server){.loop = loop, .settings = settings, .members_stale = true, .started = clock_wall()};
-        server->api = (Api){&server_backend, server};
-        r = server_init(server, error);
+        server->api = (Api){.backend = &server_backend, .userdata = server, .auth = auth_new(loop)};
+        r = server->api.auth ? server_init(server, error) : -ENOMEM;
         if (r < 0) {
                 if (server->peers)
                         peers_close(server->peers, NULL, NULL);
@@ -384,6 +385,7 @@ int server_free(Server *server, Error *error) {
         disk_directory_free(server->disk);
         members_deinit(&server->members);
         string_list_deinit(&server->advertised);
+        (void)auth_free(server->api.auth);
         free(server);
         return r;
 }

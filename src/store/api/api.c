@@ -1,7 +1,9 @@
 #include "store/api/api.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
+#include "base/json-write.h"
 #include "store/api/handlers.h"
 #include "store/api/keys-request.h"
 
@@ -11,6 +13,9 @@ static const struct {
         void (*handle)(Api *api, HttpRequest *request, Slice path);
 } routes[] = {
         {KEYS_PREFIX, true, keys_handle},
+        {"/v2/auth/enable", false, auth_enable_handle},
+        {"/v2/auth/roles", true, auth_roles_handle},
+        {"/v2/auth/users", true, auth_users_handle},
         {"/v2/members", true, members_handle},
         {"/v2/machines", false, machines_handle},
         {"/v2/stats/store", false, stats_store_handle},
@@ -57,6 +62,19 @@ void api_respond_text(HttpRequest *request, unsigned status, Buffer *headers, co
                     (Slice){buffer_data(&body), buffer_length(&body)});
 }
 
+void api_respond_message(HttpRequest *request, unsigned status, Buffer *headers, const char *message) {
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        JsonWriter json = json_writer(&body);
+
+        json_begin_object(&json);
+        json_field_string(&json, "message", message);
+        json_end_object(&json);
+        if (buffer_failed(&body))
+                api_respond_no_memory(request);
+        else
+                api_respond(request, status, "application/json", headers, (Slice){buffer_data(&body), buffer_length(&body)});
+}
+
 bool api_allow_method(HttpRequest *request, const char *allowed) {
         _cleanup_buffer_ Buffer headers = BUFFER_INIT;
         Slice rest = slice_from(allowed), one;
@@ -74,6 +92,10 @@ StoreStatus api_status(const Api *api) {
 
         api->backend->status(api->userdata, &status);
         return status;
+}
+
+void api_append_cluster_header(const Api *api, Buffer *headers) {
+        (void)buffer_printf(headers, "X-Etcd-Cluster-Id: %" PRIx64 "\r\n", api_status(api).cluster_id);
 }
 
 /* What Go leaves alone in the path of a URL that it writes, besides what is unreserved. */

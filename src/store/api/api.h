@@ -6,9 +6,16 @@
 #include "net/http-server.h"
 #include "store/api/backend.h"
 
+typedef struct Auth Auth;
+
 typedef struct Api {
         const StoreBackend *backend; /* borrowed, with its data */
         void *userdata;
+        Auth *auth; /* borrowed */
+
+        /* NULL: certificates say nothing about who sends a request. The common name in the client certificate of the request's
+         * connection, borrowed; NULL: it has shown none. */
+        const char *(*common_name)(const HttpRequest *request);
 } Api;
 
 /* HttpServerOps.handle; `userdata` is the Api, which must outlive the server. */
@@ -22,6 +29,9 @@ void api_respond(HttpRequest *request, unsigned status, const char *content_type
 /* Plain text with a line end, as Go's http.Error() answers; `headers` may be NULL. */
 void api_respond_text(HttpRequest *request, unsigned status, Buffer *headers, const char *text);
 
+/* {"message":…}, as etcd answers outside of the keys; `headers` may be NULL. */
+void api_respond_message(HttpRequest *request, unsigned status, Buffer *headers, const char *message);
+
 /* 500 when there was no memory for an answer. */
 void api_respond_no_memory(HttpRequest *request);
 
@@ -32,3 +42,6 @@ void api_append_cors(Buffer *headers);
 bool api_allow_method(HttpRequest *request, const char *allowed);
 
 StoreStatus api_status(const Api *api);
+
+/* Appends X-Etcd-Cluster-Id. */
+void api_append_cluster_header(const Api *api, Buffer *headers);

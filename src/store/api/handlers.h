@@ -3,6 +3,9 @@
 #include "store/api/api.h"
 
 void keys_handle(Api *api, HttpRequest *request, Slice path);
+void auth_enable_handle(Api *api, HttpRequest *request, Slice path);
+void auth_roles_handle(Api *api, HttpRequest *request, Slice path);
+void auth_users_handle(Api *api, HttpRequest *request, Slice path);
 void members_handle(Api *api, HttpRequest *request, Slice path);
 void machines_handle(Api *api, HttpRequest *request, Slice path);
 void stats_store_handle(Api *api, HttpRequest *request, Slice path);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "store/api/auth.h"
 #include "store/api/handlers.h"
 #include "store/api/keys-request.h"
 #include "store/api/keys-response.h"
@@ -298,6 +299,24 @@ static KeysMethod keys_method(HttpMethod method) {
         }
 }
 
+static void keys_refuse(Api *api, HttpRequest *http, AuthVerdict verdict) {
+        if (verdict == AUTH_REFUSED)
+                keys_fail(api, http, KEYS_UNAUTHORIZED, slice_from("Insufficient credentials"), 0);
+        else if (verdict == AUTH_BUSY)
+                keys_fail(api, http, KEYS_RAFT_INTERNAL, slice_from(AUTH_BUSY_TEXT), 0);
+        else if (verdict == AUTH_NO_MEMORY)
+                api_respond_no_memory(http);
+}
+
+static void keys_carry_out(Api *api, HttpRequest *http, KeysRequest *request) {
+        if (request->wait)
+                keys_watch(api, http, request);
+        else if (request->method == KEYS_HEAD || (request->method == KEYS_GET && !request->quorum))
+                keys_read(api, http, request);
+        else
+                keys_submit(api, http, request);
+}
+
 void keys_handle(Api *api, HttpRequest *http, Slice path) {
         _cleanup_keys_request_ KeysRequest request = {0};
         _cleanup_buffer_ Buffer cause = BUFFER_INIT;
@@ -309,6 +328,7 @@ void keys_handle(Api *api, HttpRequest *http, Slice path) {
                 .body = http_request_body(http),
                 .now = api->backend->now(api->userdata),
         };
+        AuthVerdict verdict;
         int r;
 
         if (!api_allow_method(http, "HEAD,GET,PUT,POST,DELETE"))
@@ -316,12 +336,13 @@ void keys_handle(Api *api, HttpRequest *http, Slice path) {
         r = keys_request_parse(&input, &request, &cause);
         if (r > 0)
                 keys_fail(api, http, r, (Slice){buffer_data(&cause), buffer_length(&cause)}, 0);
-        else if (r < 0)
+        if (r < 0)
                 api_respond_no_memory(http);
-        else if (request.wait)
-                keys_watch(api, http, &request);
-        else if (request.method == KEYS_HEAD || (request.method == KEYS_GET && !request.quorum))
-                keys_read(api, http, &request);
+        if (r != 0)
+                return;
+        verdict = auth_judge_key(api, http, path, request.recursive);
+        if (verdict == AUTH_GRANTED)
+                keys_carry_out(api, http, &request);
         else
-                keys_submit(api, http, &request);
+                keys_refuse(api, http, verdict);
 }
