@@ -4,7 +4,9 @@
  * etcd do. Handlers live in keys.c, members.c and stats.c.
  */
 #include "net/http-server.h"
+#include "store/api/access.h"
 #include "store/api/backend.h"
+#include "store/api/metrics.h"
 
 typedef struct Auth Auth;
 
@@ -16,7 +18,17 @@ typedef struct Api {
         /* NULL: certificates say nothing about who sends a request. The common name in the client certificate of the request's
          * connection, borrowed; NULL: it has shown none. */
         const char *(*common_name)(const HttpRequest *request);
+
+        /* NULL: none is. Whether the request came over TLS: any host name may be asked for there. */
+        bool (*is_secure)(const HttpRequest *request);
+
+        Access access;
+        Metrics metrics;
 } Api;
+
+/* `auth` is borrowed; the rest lets everyone in. */
+void api_init(Api *api, const StoreBackend *backend, void *userdata, Auth *auth);
+void api_deinit(Api *api);
 
 /* HttpServerOps.handle; `userdata` is the Api, which must outlive the server. */
 void api_handle(void *userdata, HttpRequest *request);
@@ -36,7 +48,7 @@ void api_respond_message(HttpRequest *request, unsigned status, Buffer *headers,
 void api_respond_no_memory(HttpRequest *request);
 
 /* Appends the fields for CORS to the fields of an answer. */
-void api_append_cors(Buffer *headers);
+void api_append_cors(const HttpRequest *request, Buffer *headers);
 
 /* True when the request's method is in `allowed` ("GET,PUT"); otherwise answers 405. */
 bool api_allow_method(HttpRequest *request, const char *allowed);

@@ -24,7 +24,7 @@ static void on_signal(uv_signal_t *signal, int number) {
 int main(int argc, char **argv) {
         static const HttpServerOps ops = {.handle = api_handle};
         FakeBackend fake;
-        Api api = {.backend = &fake_backend, .userdata = &fake};
+        Api api;
         Error error = ERROR_NONE;
         HttpServer *server;
         uv_signal_t signals[2];
@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
         }
         if (fake_backend_init(&fake, argv[1]) < 0 || uv_loop_init(&loop) < 0)
                 return 1;
-        api.auth = auth_new(&loop);
+        api_init(&api, &fake_backend, &fake, auth_new(&loop));
         if (!api.auth)
                 return 1;
         server = http_server_new(&loop, &ops, &api, &http_server_limits_default);

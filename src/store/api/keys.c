@@ -17,6 +17,7 @@ typedef struct KeysCall {
         HttpRequest *http; /* NULL: its connection is lost */
         KeysRequest request;
         Watcher *watcher;
+        WallUsec begun;
         bool busy; /* the pump is writing: who learns meanwhile that the connection is lost leaves the rest to it */
 } KeysCall;
 
@@ -86,15 +87,17 @@ static void keys_succeed(Api *api, HttpRequest *http, unsigned code, uint64_t in
         api_respond(http, code, "application/json", &headers, (Slice){buffer_data(body), buffer_length(body)});
 }
 
-static void keys_read(Api *api, HttpRequest *http, const KeysRequest *request) {
+static void keys_read(Api *api, HttpRequest *http, const KeysRequest *request, WallUsec begun) {
         _cleanup_tree_error_ TreeError error = {0};
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         Tree *tree = api->backend->tree(api->userdata);
         const Node *node;
+        WallUsec now;
         int r;
 
         r = tree_get(tree, request->path, &node, &error);
         if (r > 0) {
+                metrics_fail(&api->metrics, request->method, (unsigned)keys_error_text(error.code)->status);
                 keys_fail_tree(api, http, &error);
                 return;
         }
@@ -102,8 +105,10 @@ static void keys_read(Api *api, HttpRequest *http, const KeysRequest *request) {
                 api_respond_no_memory(http);
                 return;
         }
-        (void)keys_write_get(&body, node, request->recursive, api->backend->now(api->userdata));
+        now = api->backend->now(api->userdata);
+        (void)keys_write_get(&body, node, request->recursive, now);
         keys_succeed(api, http, 200, tree->index, &body);
+        metrics_succeed(&api->metrics, request->method, begun, api->backend->now(api->userdata));
 }
 
 /* ---- what goes through the cluster ---- */
@@ -115,10 +120,21 @@ static void keys_call_gone(HttpRequest *http) {
         call->http = NULL;
 }
 
+static void keys_count(const KeysCall *call, const StoreOutcome *outcome) {
+        Metrics *metrics = &call->api->metrics;
+
+        if (outcome->r != 0)
+                metrics_fail(metrics, call->request.method,
+                             (unsigned)keys_error_text(outcome->r < 0 ? KEYS_RAFT_INTERNAL : outcome->error->code)->status);
+        else if (call->request.method != KEYS_GET) /* a read counts itself */
+                metrics_succeed(metrics, call->request.method, call->begun, call->api->backend->now(call->api->userdata));
+}
+
 static void keys_outcome(void *data, const StoreOutcome *outcome) {
         KeysCall *call = data;
         HttpRequest *http = call->http;
 
+        keys_count(call, outcome);
         if (http) {
                 _cleanup_buffer_ Buffer body = BUFFER_INIT;
 
@@ -130,7 +146,7 @@ static void keys_outcome(void *data, const StoreOutcome *outcome) {
                 else if (outcome->r > 0)
                         keys_fail_tree(call->api, http, outcome->error);
                 else if (call->request.method == KEYS_GET)
-                        keys_read(call->api, http, &call->request);
+                        keys_read(call->api, http, &call->request, call->begun);
                 else {
                         (void)keys_write_event(&body, outcome->event, call->request.no_value_on_success);
                         keys_succeed(call->api, http, event_created(outcome->event) ? 201 : 200,
@@ -140,13 +156,14 @@ static void keys_outcome(void *data, const StoreOutcome *outcome) {
         keys_call_free(call);
 }
 
-static void keys_submit(Api *api, HttpRequest *http, KeysRequest *request) {
+static void keys_submit(Api *api, HttpRequest *http, KeysRequest *request, WallUsec begun) {
         KeysCall *call = keys_call_new(api, http, request);
 
         if (!call) {
                 api_respond_no_memory(http);
                 return;
         }
+        call->begun = begun;
         http_request_set_gone(http, keys_call_gone, false);
         if (call->request.method == KEYS_GET)
                 api->backend->read_index(api->userdata, 0, keys_outcome, call);
@@ -264,7 +281,7 @@ static void keys_watch(Api *api, HttpRequest *http, KeysRequest *request) {
         r = tree_watch(api->backend->tree(api->userdata), &options, &call->watcher, &error);
         if (r == 0) {
                 append_index_headers(&headers, &status, watcher_start_index(call->watcher));
-                api_append_cors(&headers);
+                api_append_cors(http, &headers);
                 (void)buffer_append_string(&headers, "Content-Type: application/json\r\n");
         }
         if (r != 0 || buffer_failed(&headers) || !buffer_string(&headers)) {
@@ -308,13 +325,15 @@ static void keys_refuse(Api *api, HttpRequest *http, AuthVerdict verdict) {
                 api_respond_no_memory(http);
 }
 
-static void keys_carry_out(Api *api, HttpRequest *http, KeysRequest *request) {
+static void keys_carry_out(Api *api, HttpRequest *http, KeysRequest *request, WallUsec begun) {
+        if (!request->wait)
+                metrics_receive(&api->metrics, request->method);
         if (request->wait)
                 keys_watch(api, http, request);
         else if (request->method == KEYS_HEAD || (request->method == KEYS_GET && !request->quorum))
-                keys_read(api, http, request);
+                keys_read(api, http, request, begun);
         else
-                keys_submit(api, http, request);
+                keys_submit(api, http, request, begun);
 }
 
 void keys_handle(Api *api, HttpRequest *http, Slice path) {
@@ -342,7 +361,7 @@ void keys_handle(Api *api, HttpRequest *http, Slice path) {
                 return;
         verdict = auth_judge_key(api, http, path, request.recursive);
         if (verdict == AUTH_GRANTED)
-                keys_carry_out(api, http, &request);
+                keys_carry_out(api, http, &request, input.now);
         else
                 keys_refuse(api, http, verdict);
 }

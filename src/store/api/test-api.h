@@ -24,7 +24,7 @@ static _unused_ int set_up(void **state) {
         assert_non_null(fixture);
         assert_int_equal(fake_backend_init(&fixture->fake, "http://127.0.0.1:2379"), 0);
         assert_int_equal(uv_loop_init(&fixture->loop), 0);
-        fixture->api = (Api){.backend = &fake_backend, .userdata = &fixture->fake, .auth = auth_new(&fixture->loop)};
+        api_init(&fixture->api, &fake_backend, &fixture->fake, auth_new(&fixture->loop));
         assert_non_null(fixture->api.auth);
         fixture->server = http_server_new(&fixture->loop, &ops, &fixture->api, &http_server_limits_default);
         (void)snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/store-api-XXXXXX");
@@ -44,6 +44,7 @@ static _unused_ int tear_down(void **state) {
                 ;
         assert_int_equal(uv_loop_close(&fixture->loop), 0);
         (void)auth_free(fixture->api.auth);
+        api_deinit(&fixture->api);
         fake_backend_deinit(&fixture->fake);
         (void)unlink(fixture->path);
         (void)rmdir(fixture->directory);

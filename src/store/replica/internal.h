@@ -127,6 +127,7 @@ struct Replica {
         RaftReady ready;
         Random random;
         Usec now, last_tick;
+        RateWindow appends_sent, appends_received;
         bool ticked;
         WallUsec wall;
         int failure;
