@@ -1,5 +1,6 @@
 #pragma once
 /* For tests of handlers: the API over the fake backend, on a unix socket of this process. Include the headers of cmocka before. */
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,6 +23,7 @@ static _unused_ int set_up(void **state) {
         Url url = {.scheme = URL_UNIX};
 
         assert_non_null(fixture);
+        (void)signal(SIGPIPE, SIG_IGN);
         assert_int_equal(fake_backend_init(&fixture->fake, "http://127.0.0.1:2379"), 0);
         assert_int_equal(uv_loop_init(&fixture->loop), 0);
         api_init(&fixture->api, &fake_backend, &fixture->fake, auth_new(&fixture->loop));
