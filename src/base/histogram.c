@@ -12,7 +12,8 @@ void histogram_add(Histogram *histogram, Usec took) {
         (void)__atomic_fetch_add(&histogram->sum, took, __ATOMIC_RELAXED);
 }
 
-void histogram_read(const Histogram *histogram, uint64_t ret_up_to[static HISTOGRAM_BUCKETS_MAX + 1], uint64_t *ret_sum) {
+void histogram_read(const Histogram *histogram, uint64_t ret_up_to[static HISTOGRAM_BUCKETS_MAX + 1],
+                    uint64_t *ret_sum) {
         uint64_t total = 0;
 
         for (unsigned i = 0; i <= histogram->buckets; i++) {

@@ -12,7 +12,7 @@ typedef struct Histogram {
         Usec first;       /* upper bound of the first bucket */
         unsigned buckets; /* at most HISTOGRAM_BUCKETS_MAX; what is above the last bound has no bucket */
         uint64_t counts[HISTOGRAM_BUCKETS_MAX + 1]; /* not summed up; the last one in use: above all bounds */
-        uint64_t sum;     /* microseconds */
+        uint64_t sum;                               /* microseconds */
 } Histogram;
 
 #define HISTOGRAM_INIT(first_bound, count) ((Histogram){.first = (first_bound), .buckets = (count)})
@@ -25,4 +25,5 @@ static inline Usec histogram_bound(const Histogram *histogram, unsigned index) {
 }
 
 /* How many there were up to each bound; the last, after all buckets, is how many there were at all. *ret_sum: microseconds. */
-void histogram_read(const Histogram *histogram, uint64_t ret_up_to[static HISTOGRAM_BUCKETS_MAX + 1], uint64_t *ret_sum);
+void histogram_read(const Histogram *histogram, uint64_t ret_up_to[static HISTOGRAM_BUCKETS_MAX + 1],
+                    uint64_t *ret_sum);

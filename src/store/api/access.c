@@ -28,7 +28,9 @@ static int check_origin(const char *origin, Error *error) {
         if (str_equals(origin, "*") ||
             ((str_starts_with(origin, "http://") || str_starts_with(origin, "https://")) && !strpbrk(origin, " \r\n")))
                 return 0;
-        return error_set(error, -EINVAL, "--cors: \"%s\" is no origin: it must be http://HOST[:PORT], https://HOST[:PORT], or *", origin);
+        return error_set(error, -EINVAL,
+                         "--cors: \"%s\" is no origin: it must be http://HOST[:PORT], https://HOST[:PORT], or *",
+                         origin);
 }
 
 int access_init(Access *access, const char *origins, const char *hosts, Error *error) {

@@ -45,37 +45,49 @@ static void histogram(Buffer *text, const char *name, const char *label, const H
 static void write_server(Buffer *text, const StoreStatus *status, const StoreMetrics *metrics) {
         bool leads = status->leader_id == status->member_id;
 
-        head(text, "etcd_server_id", "gauge", "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.");
+        head(text, "etcd_server_id", "gauge",
+             "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.");
         (void)buffer_printf(text, "etcd_server_id{server_id=\"%" PRIx64 "\"} 1\n", status->member_id);
-        head(text, "etcd_server_version", "gauge", "Which version is running. 1 for 'server_version' label with current version.");
+        head(text, "etcd_server_version", "gauge",
+             "Which version is running. 1 for 'server_version' label with current version.");
         (void)buffer_printf(text, "etcd_server_version{server_version=\"%s\"} 1\n", status->version);
-        head(text, "etcd_cluster_version", "gauge", "Which version is running. 1 for 'cluster_version' label with current cluster version");
+        head(text, "etcd_cluster_version", "gauge",
+             "Which version is running. 1 for 'cluster_version' label with current cluster version");
         (void)buffer_printf(text, "etcd_cluster_version{cluster_version=\"%.3s\"} 1\n", status->cluster_version);
-        figure(text, "etcd_server_has_leader", "gauge", "Whether or not a leader exists. 1 is existence, 0 is not.", status->leader_id != 0);
-        figure(text, "etcd_server_is_leader", "gauge", "Whether or not this member is a leader. 1 if is, 0 otherwise.", leads);
-        figure(text, "etcd_server_is_learner", "gauge", "Whether or not this member is a learner. 1 if is, 0 otherwise.",
-               metrics->stands_by);
-        figure(text, "etcd_server_leader_changes_seen_total", "counter", "The number of leader changes seen.", metrics->leader_changes);
+        figure(text, "etcd_server_has_leader", "gauge", "Whether or not a leader exists. 1 is existence, 0 is not.",
+               status->leader_id != 0);
+        figure(text, "etcd_server_is_leader", "gauge", "Whether or not this member is a leader. 1 if is, 0 otherwise.",
+               leads);
+        figure(text, "etcd_server_is_learner", "gauge",
+               "Whether or not this member is a learner. 1 if is, 0 otherwise.", metrics->stands_by);
+        figure(text, "etcd_server_leader_changes_seen_total", "counter", "The number of leader changes seen.",
+               metrics->leader_changes);
         figure(text, "etcd_server_heartbeat_send_failures_total", "counter",
                "The total number of messages to other members that could not be sent.", metrics->heartbeats_failed);
-        figure(text, "etcd_server_proposals_committed_total", "gauge", "The total number of consensus proposals committed.",
-               metrics->committed);
-        figure(text, "etcd_server_proposals_applied_total", "gauge", "The total number of consensus proposals applied.", metrics->applied);
-        figure(text, "etcd_server_proposals_pending", "gauge", "The current number of pending proposals to commit.", metrics->pending);
-        figure(text, "etcd_server_proposals_failed_total", "counter", "The total number of failed proposals seen.", metrics->failed);
-        figure(text, "etcd_server_read_indexes_failed_total", "counter", "The total number of failed read indexes seen.",
-               metrics->reads_failed);
+        figure(text, "etcd_server_proposals_committed_total", "gauge",
+               "The total number of consensus proposals committed.", metrics->committed);
+        figure(text, "etcd_server_proposals_applied_total", "gauge", "The total number of consensus proposals applied.",
+               metrics->applied);
+        figure(text, "etcd_server_proposals_pending", "gauge", "The current number of pending proposals to commit.",
+               metrics->pending);
+        figure(text, "etcd_server_proposals_failed_total", "counter", "The total number of failed proposals seen.",
+               metrics->failed);
+        figure(text, "etcd_server_read_indexes_failed_total", "counter",
+               "The total number of failed read indexes seen.", metrics->reads_failed);
 }
 
 static void write_disk(Buffer *text, const StoreMetrics *metrics) {
-        figure(text, "etcd_disk_wal_write_bytes_total", "gauge", "Total number of bytes written in WAL.", metrics->log_bytes);
+        figure(text, "etcd_disk_wal_write_bytes_total", "gauge", "Total number of bytes written in WAL.",
+               metrics->log_bytes);
         if (!metrics->log_syncs)
                 return;
-        head(text, "etcd_disk_wal_fsync_duration_seconds", "histogram", "The latency distributions of fsync called by WAL.");
+        head(text, "etcd_disk_wal_fsync_duration_seconds", "histogram",
+             "The latency distributions of fsync called by WAL.");
         histogram(text, "etcd_disk_wal_fsync_duration_seconds", "", metrics->log_syncs);
         if (!metrics->snapshot_syncs)
                 return;
-        head(text, "etcd_snap_fsync_duration_seconds", "histogram", "The latency distributions of fsync called by snap.");
+        head(text, "etcd_snap_fsync_duration_seconds", "histogram",
+             "The latency distributions of fsync called by snap.");
         histogram(text, "etcd_snap_fsync_duration_seconds", "", metrics->snapshot_syncs);
 }
 
@@ -87,20 +99,24 @@ static void write_peer_figure(Buffer *text, const StoreMetrics *metrics, const S
 
                 switch (which) {
                 case PEER_ACTIVE:
-                        (void)buffer_printf(text, "etcd_network_active_peers{Local=\"%" PRIx64 "\",Remote=\"%" PRIx64 "\"} %d\n",
-                                            status->member_id, peer->id, peer->connected);
+                        (void)buffer_printf(
+                                text, "etcd_network_active_peers{Local=\"%" PRIx64 "\",Remote=\"%" PRIx64 "\"} %d\n",
+                                status->member_id, peer->id, peer->connected);
                         break;
                 case PEER_SENT:
-                        (void)buffer_printf(text, "etcd_network_peer_sent_bytes_total{To=\"%" PRIx64 "\"} %" PRIu64 "\n", peer->id,
-                                            peer->sent_bytes);
+                        (void)buffer_printf(text,
+                                            "etcd_network_peer_sent_bytes_total{To=\"%" PRIx64 "\"} %" PRIu64 "\n",
+                                            peer->id, peer->sent_bytes);
                         break;
                 case PEER_RECEIVED:
-                        (void)buffer_printf(text, "etcd_network_peer_received_bytes_total{From=\"%" PRIx64 "\"} %" PRIu64 "\n", peer->id,
-                                            peer->received_bytes);
+                        (void)buffer_printf(
+                                text, "etcd_network_peer_received_bytes_total{From=\"%" PRIx64 "\"} %" PRIu64 "\n",
+                                peer->id, peer->received_bytes);
                         break;
                 case PEER_FAILED:
-                        (void)buffer_printf(text, "etcd_network_peer_sent_failures_total{To=\"%" PRIx64 "\"} %" PRIu64 "\n", peer->id,
-                                            peer->sent_failures);
+                        (void)buffer_printf(text,
+                                            "etcd_network_peer_sent_failures_total{To=\"%" PRIx64 "\"} %" PRIu64 "\n",
+                                            peer->id, peer->sent_failures);
                         break;
                 }
         }
@@ -113,7 +129,8 @@ static void write_peers(Buffer *text, const StoreStatus *status, const StoreMetr
         write_peer_figure(text, metrics, status, PEER_ACTIVE);
         head(text, "etcd_network_peer_sent_bytes_total", "counter", "The total number of bytes sent to peers.");
         write_peer_figure(text, metrics, status, PEER_SENT);
-        head(text, "etcd_network_peer_received_bytes_total", "counter", "The total number of bytes received from peers.");
+        head(text, "etcd_network_peer_received_bytes_total", "counter",
+             "The total number of bytes received from peers.");
         write_peer_figure(text, metrics, status, PEER_RECEIVED);
         head(text, "etcd_network_peer_sent_failures_total", "counter", "The total number of send failures from peers.");
         write_peer_figure(text, metrics, status, PEER_FAILED);
@@ -124,7 +141,8 @@ static void write_peers(Buffer *text, const StoreStatus *status, const StoreMetr
 
                 (void)snprintf(label, sizeof(label), "To=\"%" PRIx64 "\"", metrics->peers[i].id);
                 if (metrics->peers[i].round_trips.buckets > 0)
-                        histogram(text, "etcd_network_peer_round_trip_time_seconds", label, &metrics->peers[i].round_trips);
+                        histogram(text, "etcd_network_peer_round_trip_time_seconds", label,
+                                  &metrics->peers[i].round_trips);
         }
 }
 
@@ -145,17 +163,20 @@ static void write_tree(Buffer *text, const Tree *tree) {
         head(text, "etcd_debugging_store_reads_total", "counter",
              "Total number of reads action by (get/getRecursive), local to this member.");
         (void)buffer_printf(text, "etcd_debugging_store_reads_total{action=\"get\"} %" PRIu64 "\n", s->gets.success);
-        head(text, "etcd_debugging_store_reads_failed_total", "counter", "Failed read actions by (get/getRecursive), local to this member.");
-        (void)buffer_printf(text, "etcd_debugging_store_reads_failed_total{action=\"get\"} %" PRIu64 "\n", s->gets.fail);
-        head(text, "etcd_debugging_store_writes_total", "counter", "Total number of writes (e.g. set/compareAndDelete) seen by this member.");
+        head(text, "etcd_debugging_store_reads_failed_total", "counter",
+             "Failed read actions by (get/getRecursive), local to this member.");
+        (void)buffer_printf(text, "etcd_debugging_store_reads_failed_total{action=\"get\"} %" PRIu64 "\n",
+                            s->gets.fail);
+        head(text, "etcd_debugging_store_writes_total", "counter",
+             "Total number of writes (e.g. set/compareAndDelete) seen by this member.");
         for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
-                (void)buffer_printf(text, "etcd_debugging_store_writes_total{action=\"%s\"} %" PRIu64 "\n", writes[i].action,
-                                    writes[i].count.success);
+                (void)buffer_printf(text, "etcd_debugging_store_writes_total{action=\"%s\"} %" PRIu64 "\n",
+                                    writes[i].action, writes[i].count.success);
         head(text, "etcd_debugging_store_writes_failed_total", "counter",
              "Total number of failed write actions (e.g. set/compareAndDelete) seen by this member.");
         for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
-                (void)buffer_printf(text, "etcd_debugging_store_writes_failed_total{action=\"%s\"} %" PRIu64 "\n", writes[i].action,
-                                    writes[i].count.fail);
+                (void)buffer_printf(text, "etcd_debugging_store_writes_failed_total{action=\"%s\"} %" PRIu64 "\n",
+                                    writes[i].action, writes[i].count.fail);
         figure(text, "etcd_debugging_store_expires_total", "counter", "Total number of expired keys.", s->expired);
         figure(text, "etcd_debugging_store_watchers", "gauge", "Count of currently active watchers.", tree->hub.count);
 }
@@ -163,14 +184,18 @@ static void write_tree(Buffer *text, const Tree *tree) {
 static void write_requests(Buffer *text, const Metrics *metrics) {
         static const char *const methods[KEYS_METHODS] = {"GET", "HEAD", "PUT", "POST", "DELETE"};
 
-        head(text, "etcd_http_received_total", "counter", "Counter of requests received into the system (successfully parsed and authd).");
+        head(text, "etcd_http_received_total", "counter",
+             "Counter of requests received into the system (successfully parsed and authd).");
         for (size_t i = 0; i < KEYS_METHODS; i++)
-                (void)buffer_printf(text, "etcd_http_received_total{method=\"%s\"} %" PRIu64 "\n", methods[i], metrics->received[i]);
-        head(text, "etcd_http_failed_total", "counter", "Counter of handle failures of requests (non-watches), by method and code.");
+                (void)buffer_printf(text, "etcd_http_received_total{method=\"%s\"} %" PRIu64 "\n", methods[i],
+                                    metrics->received[i]);
+        head(text, "etcd_http_failed_total", "counter",
+             "Counter of handle failures of requests (non-watches), by method and code.");
         for (size_t i = 0; i < KEYS_METHODS; i++)
                 for (size_t k = 0; k < METRICS_FAILURES; k++)
                         if (metrics->failed[i][k] > 0)
-                                (void)buffer_printf(text, "etcd_http_failed_total{code=\"%u\",method=\"%s\"} %" PRIu64 "\n",
+                                (void)buffer_printf(text,
+                                                    "etcd_http_failed_total{code=\"%u\",method=\"%s\"} %" PRIu64 "\n",
                                                     metrics_failures[k], methods[i], metrics->failed[i][k]);
         head(text, "etcd_http_successful_duration_seconds", "histogram",
              "Bucketed histogram of processing time (s) of successfully handled requests (non-watches), by method.");
@@ -186,11 +211,14 @@ static void write_process(Buffer *text) {
         ProcessFigures figures;
 
         process_figures(&figures);
-        figure_double(text, "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.", figures.cpu_seconds);
+        figure_double(text, "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.",
+                      figures.cpu_seconds);
         figure(text, "process_max_fds", "gauge", "Maximum number of open file descriptors.", figures.max_files);
         figure(text, "process_open_fds", "gauge", "Number of open file descriptors.", figures.open_files);
-        figure(text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", figures.resident_bytes);
-        figure_double(text, "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.", figures.started);
+        figure(text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
+               figures.resident_bytes);
+        figure_double(text, "process_start_time_seconds", "gauge",
+                      "Start time of the process since unix epoch in seconds.", figures.started);
         figure(text, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.", figures.virtual_bytes);
 }
 
@@ -278,14 +306,16 @@ void debug_vars_handle(Api *api, HttpRequest *request, Slice path) {
         if (buffer_failed(&body))
                 api_respond_no_memory(request);
         else
-                api_respond(request, 200, "application/json; charset=utf-8", NULL, (Slice){buffer_data(&body), buffer_length(&body)});
+                api_respond(request, 200, "application/json; charset=utf-8", NULL,
+                            (Slice){buffer_data(&body), buffer_length(&body)});
 }
 
 void debug_pprof_handle(Api *api, HttpRequest *request, Slice path) {
         (void)api;
         (void)path;
-        api_respond_text(request, 404, NULL,
-                         "404 page not found: this server keeps no Go profiles; /metrics and /debug/vars have its figures");
+        api_respond_text(
+                request, 404, NULL,
+                "404 page not found: this server keeps no Go profiles; /metrics and /debug/vars have its figures");
 }
 
 /* ---- /config/local/log ---- */
@@ -296,7 +326,7 @@ static bool parse_level(const char *name, LogLevel *ret_level) {
                 const char *names[3];
                 LogLevel level;
         } levels[] = {
-                {{"CRITICAL", "C", "C"}, LOG_LEVEL_ERROR}, {{"ERROR", "0", "E"}, LOG_LEVEL_ERROR},
+                {{"CRITICAL", "C", "C"}, LOG_LEVEL_ERROR},  {{"ERROR", "0", "E"}, LOG_LEVEL_ERROR},
                 {{"WARNING", "1", "W"}, LOG_LEVEL_WARNING}, {{"NOTICE", "2", "N"}, LOG_LEVEL_INFO},
                 {{"INFO", "3", "I"}, LOG_LEVEL_INFO},       {{"DEBUG", "4", "D"}, LOG_LEVEL_DEBUG},
                 {{"TRACE", "5", "T"}, LOG_LEVEL_DEBUG},
@@ -323,7 +353,7 @@ void config_log_handle(Api *api, HttpRequest *request, Slice path) {
         if (!api_allow_method(request, "PUT"))
                 return;
         root = json_loadb(body.data ?: "", body.length, JSON_DISABLE_EOF_CHECK, NULL);
-        json_object_foreach(root, key, value) {
+        json_object_foreach (root, key, value) {
                 if (strcasecmp(key, "Level") == 0)
                         name = json_is_string(value) ? json_string_value(value) : NULL;
         }

@@ -171,7 +171,8 @@ static void auth_call_folder_made(AuthCall *call) {
 static void auth_call_folders(AuthCall *call) {
         const Node *node;
 
-        while (call->folder < ARRAY_SIZE(folders) && tree_find(call_tree(call), slice_from(folders[call->folder].path), &node, NULL) == 0)
+        while (call->folder < ARRAY_SIZE(folders) &&
+               tree_find(call_tree(call), slice_from(folders[call->folder].path), &node, NULL) == 0)
                 call->folder++;
         if (call->folder == ARRAY_SIZE(folders)) {
                 call->after_folders(call);
@@ -196,7 +197,8 @@ static void auth_call_hash_done(PasswordJob *job) {
         AuthCall *call = container_of(job, AuthCall, job);
 
         if (job->r < 0) {
-                auth_call_fail(call, 500, "etcdserver: the password could not be hashed: libcrypt has no bcrypt, or no memory");
+                auth_call_fail(call, 500,
+                               "etcdserver: the password could not be hashed: libcrypt has no bcrypt, or no memory");
                 return;
         }
         call->hashed = true;
@@ -311,7 +313,8 @@ static void user_update(AuthCall *call) {
         }
         auth_user_deinit(&call->made_user);
         if (r == 0)
-                r = auth_user_merge(old, &call->user, new_password ? (call->hashed ? call->job.hash : "") : NULL, &call->made_user, &error);
+                r = auth_user_merge(old, &call->user, new_password ? (call->hashed ? call->job.hash : "") : NULL,
+                                    &call->made_user, &error);
         if (r != 0) {
                 auth_call_refuse(call, r, &error);
                 return;
@@ -437,7 +440,8 @@ static void role_update(AuthCall *call) {
 }
 
 static void role_put_begin(AuthCall *call) {
-        bool changes = !auth_permissions_are_empty(&call->role.grant) || !auth_permissions_are_empty(&call->role.revoke);
+        bool changes =
+                !auth_permissions_are_empty(&call->role.grant) || !auth_permissions_are_empty(&call->role.revoke);
 
         if (changes && !auth_permissions_are_empty(&call->role.permissions))
                 auth_call_fail(call, 400, "Role JSON contains both permissions and grant/revoke");
@@ -514,7 +518,8 @@ static void enable_read(AuthCall *call) {
         const AuthRole *guest;
         Auth *auth = call->api->auth;
 
-        if (call->outcome->r < 0 || auth_records_user(&auth->records, call_tree(call), slice_from(AUTH_ROOT), &root) < 0)
+        if (call->outcome->r < 0 ||
+            auth_records_user(&auth->records, call_tree(call), slice_from(AUTH_ROOT), &root) < 0)
                 auth_call_fail(call, 409, "auth: No root user available, please create one");
         else if (auth_records_role(&auth->records, call_tree(call), slice_from(AUTH_GUEST), &guest) == 0)
                 auth_call_with_folders(call, write_enabled);
@@ -567,15 +572,18 @@ static bool take_role_body(Api *api, HttpRequest *http, AuthCall *call) {
 
 void auth_change(Api *api, HttpRequest *http, AuthChangeKind kind, Slice name) {
         static const AuthStep begin[] = {
-                [AUTH_PUT_USER] = user_put_begin,     [AUTH_DELETE_USER] = user_delete_begin,
-                [AUTH_PUT_ROLE] = role_put_begin,     [AUTH_DELETE_ROLE] = role_delete_begin,
-                [AUTH_ENABLE] = enable_begin,         [AUTH_DISABLE] = disable_begin,
+                [AUTH_PUT_USER] = user_put_begin, [AUTH_DELETE_USER] = user_delete_begin,
+                [AUTH_PUT_ROLE] = role_put_begin, [AUTH_DELETE_ROLE] = role_delete_begin,
+                [AUTH_ENABLE] = enable_begin,     [AUTH_DISABLE] = disable_begin,
         };
         _cleanup_(auth_call_freep) AuthCall *call = calloc(1, sizeof(*call));
         AuthCall *begun;
 
         if (call)
-                *call = (AuthCall){.api = api, .http = http, .kind = kind, .name = slice_dup(kind == AUTH_ENABLE ? slice_from(AUTH_GUEST) : name)};
+                *call = (AuthCall){.api = api,
+                                   .http = http,
+                                   .kind = kind,
+                                   .name = slice_dup(kind == AUTH_ENABLE ? slice_from(AUTH_GUEST) : name)};
         if (!call || !call->name) {
                 api_respond_no_memory(http);
                 return;

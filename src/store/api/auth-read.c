@@ -256,7 +256,8 @@ static void handle_resource(Api *api, HttpRequest *http, Slice path, const Resou
         else if (http_request_method(http) == HTTP_METHOD_GET)
                 resource->get(api, http, name);
         else
-                auth_change(api, http, http_request_method(http) == HTTP_METHOD_PUT ? resource->put : resource->delete, name);
+                auth_change(api, http, http_request_method(http) == HTTP_METHOD_PUT ? resource->put : resource->delete,
+                            name);
 }
 
 void auth_roles_handle(Api *api, HttpRequest *http, Slice path) {
@@ -280,7 +281,9 @@ void auth_enable_handle(Api *api, HttpRequest *http, Slice path) {
                 return;
         if (http_request_method(http) != HTTP_METHOD_GET) {
                 if (auth_demand_root(api, http))
-                        auth_change(api, http, http_request_method(http) == HTTP_METHOD_PUT ? AUTH_ENABLE : AUTH_DISABLE, (Slice){"", 0});
+                        auth_change(api, http,
+                                    http_request_method(http) == HTTP_METHOD_PUT ? AUTH_ENABLE : AUTH_DISABLE,
+                                    (Slice){"", 0});
                 return;
         }
         json_begin_object(&json);

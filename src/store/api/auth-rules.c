@@ -171,7 +171,8 @@ static int user_change_roles(AuthNames *roles, const AuthUser *change, Error *er
                 const char *name = change->revoke.list.items[i];
 
                 if (!string_list_contains(&roles->list, name))
-                        return error_set(error, 409, "auth: Revoking ungranted role %s for user %s", name, change->name);
+                        return error_set(error, 409, "auth: Revoking ungranted role %s for user %s", name,
+                                         change->name);
                 names_remove(roles, name);
         }
         string_list_sort(&roles->list);
@@ -190,7 +191,8 @@ int auth_user_merge(const AuthUser *old, const AuthUser *change, const char *has
         if (!user.name || !user.password)
                 return -ENOMEM;
         if (!str_equals(old->name, change->name))
-                return error_set(error, 409, "auth: Merging user data with conflicting usernames: %s %s", old->name, change->name);
+                return error_set(error, 409, "auth: Merging user data with conflicting usernames: %s %s", old->name,
+                                 change->name);
         r = names_copy(&old->roles, &user.roles);
         if (r == 0)
                 r = user_change_roles(&user.roles, change, error);
@@ -237,7 +239,8 @@ int auth_role_merge(const AuthRole *old, const AuthRole *change, AuthRole *ret_r
         if (!role.name)
                 return -ENOMEM;
         if (!str_equals(old->name, change->name))
-                return error_set(error, 409, "auth: Merging role with conflicting names: %s %s", old->name, change->name);
+                return error_set(error, 409, "auth: Merging role with conflicting names: %s %s", old->name,
+                                 change->name);
         r = (changes ? names_copy : names_clone)(&old->permissions.read, &role.permissions.read);
         if (r == 0)
                 r = (changes ? names_copy : names_clone)(&old->permissions.write, &role.permissions.write);

@@ -16,6 +16,7 @@ typedef struct Check {
 
 typedef struct CheckWaiter {
         ListNode node;
+        Check *check;
         HttpRequest *http;
 } CheckWaiter;
 
@@ -60,7 +61,11 @@ static void waiter_drop(CheckWaiter *waiter) {
 }
 
 static void waiter_gone(HttpRequest *http) {
-        waiter_drop(http_request_data(http));
+        CheckWaiter *waiter = http_request_data(http);
+        Check *check = waiter->check;
+
+        waiter_drop(waiter);
+        check->job.unwanted = list_is_empty(&check->waiters);
 }
 
 static int check_wait(Check *check, HttpRequest *http) {
@@ -68,7 +73,8 @@ static int check_wait(Check *check, HttpRequest *http) {
 
         if (!waiter)
                 return -ENOMEM;
-        waiter->http = http;
+        *waiter = (CheckWaiter){.check = check, .http = http};
+        check->job.unwanted = false;
         list_init(&waiter->node);
         list_append(&check->waiters, &waiter->node);
         http_request_set_data(http, waiter);
@@ -105,7 +111,7 @@ static bool digest_equals(const CredentialDigest *a, const CredentialDigest *b) 
 }
 
 static Check *find_check(Auth *auth, const CredentialDigest *digest) {
-        list_foreach(&auth->checks, node) {
+        list_foreach (&auth->checks, node) {
                 Check *check = container_of(node, Check, node);
 
                 if (digest_equals(&check->digest, digest))
@@ -182,7 +188,8 @@ Requester auth_resolve(Api *api, HttpRequest *http) {
 
         if (field.length == 0) {
                 common_name = api->common_name ? api->common_name(http) : NULL;
-                requester = common_name ? resolve_user(api, slice_from(common_name)) : (Requester){REQUESTER_GUEST, NULL};
+                requester =
+                        common_name ? resolve_user(api, slice_from(common_name)) : (Requester){REQUESTER_GUEST, NULL};
                 return requester.kind == REQUESTER_NOBODY ? (Requester){REQUESTER_GUEST, NULL} : requester;
         }
         r = basic_auth_parse(field, &basic);
@@ -233,7 +240,8 @@ AuthVerdict auth_judge_key(Api *api, HttpRequest *http, Slice key, bool recursiv
                 return verdict_of(requester.kind);
         for (size_t i = 0; i < requester.user->roles.list.length; i++) {
                 const AuthRole *role;
-                int r = auth_records_role(&api->auth->records, auth_tree(api), slice_from(requester.user->roles.list.items[i]), &role);
+                int r = auth_records_role(&api->auth->records, auth_tree(api),
+                                          slice_from(requester.user->roles.list.items[i]), &role);
 
                 if (r == -ENOMEM)
                         return AUTH_NO_MEMORY;

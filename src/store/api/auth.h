@@ -12,7 +12,7 @@ typedef struct Auth {
         AuthRecords records;
         Credentials credentials;
         PasswordPool passwords;
-        List checks; /* of passwords, under way */
+        List checks;                     /* of passwords, under way */
         const CredentialDigest *outcome; /* of the check whose requests are being handled anew, or NULL */
         bool outcome_right;
 } Auth;
@@ -24,7 +24,7 @@ Auth *auth_new(uv_loop_t *loop);
 Auth *auth_free(Auth *auth);
 
 typedef enum RequesterKind {
-        REQUESTER_GUEST,  /* says nothing about itself */
+        REQUESTER_GUEST, /* says nothing about itself */
         REQUESTER_USER,
         REQUESTER_NOBODY, /* no such user, or the password is wrong */
         REQUESTER_LATER,  /* its password is being checked: api_handle() will be called again for it */

@@ -29,13 +29,14 @@ static void credential_drop(Credentials *credentials, Credential *credential) {
 }
 
 void credentials_deinit(Credentials *credentials) {
-        list_foreach(&credentials->used, node)
+        list_foreach (&credentials->used, node)
                 credential_drop(credentials, container_of(node, Credential, node));
         map_deinit(&credentials->map);
         OPENSSL_cleanse(credentials->key, sizeof(credentials->key));
 }
 
-int credentials_digest(const Credentials *credentials, Slice user, Slice password, const char *hash, CredentialDigest *ret_digest) {
+int credentials_digest(const Credentials *credentials, Slice user, Slice password, const char *hash,
+                       CredentialDigest *ret_digest) {
         Slice parts[] = {user, password, slice_from(hash)};
         size_t lengths[] = {user.length, password.length, strlen(hash)};
         _cleanup_buffer_ Buffer text = BUFFER_INIT;

@@ -23,7 +23,8 @@ void credentials_init(Credentials *credentials);
 void credentials_deinit(Credentials *credentials);
 
 /* -ENOMEM. */
-int credentials_digest(const Credentials *credentials, Slice user, Slice password, const char *hash, CredentialDigest *ret_digest);
+int credentials_digest(const Credentials *credentials, Slice user, Slice password, const char *hash,
+                       CredentialDigest *ret_digest);
 
 bool credentials_has(Credentials *credentials, const CredentialDigest *digest);
 

@@ -11,6 +11,12 @@ void password_pool_init(PasswordPool *pool, uv_loop_t *loop) {
         list_init(&pool->waiting);
 }
 
+static void job_wipe(PasswordJob *job) {
+        explicit_bzero(job->password, strlen(job->password));
+        free(job->password);
+        job->password = NULL;
+}
+
 static void job_run(uv_work_t *request) {
         PasswordJob *job = container_of(request, PasswordJob, request);
 
@@ -18,9 +24,7 @@ static void job_run(uv_work_t *request) {
                 job->r = password_hash(job->password, job->salt, job->hash);
         else
                 job->r = password_matches(job->password, job->hash);
-        explicit_bzero(job->password, strlen(job->password));
-        free(job->password);
-        job->password = NULL;
+        job_wipe(job);
 }
 
 static void pool_run(PasswordPool *pool);
@@ -41,6 +45,12 @@ static void pool_run(PasswordPool *pool) {
 
                 list_unlink(&job->node);
                 pool->waiting_count--;
+                if (job->unwanted) {
+                        job_wipe(job);
+                        job->r = -ECANCELED;
+                        job->done(job);
+                        continue;
+                }
                 pool->running++;
                 (void)uv_queue_work(pool->loop, &job->request, job_run, job_done);
         }

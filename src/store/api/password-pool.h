@@ -7,7 +7,8 @@
 
 enum {
         PASSWORD_RUNNING_MAX = 2,
-        PASSWORD_QUEUE_MAX = 128, /* further ones are refused: a flood of wrong passwords must not become a flood of work */
+        PASSWORD_QUEUE_MAX =
+                128, /* further ones are refused: a flood of wrong passwords must not become a flood of work */
 };
 
 typedef struct PasswordPool {
@@ -23,9 +24,10 @@ typedef struct PasswordJob {
         PasswordPool *pool;
         char *password; /* in plain; the pool wipes and frees it */
         char hash[PASSWORD_HASH_SIZE];
-        bool makes_hash;   /* of `password` into `hash`; otherwise: does it match `hash`? */
+        bool makes_hash; /* of `password` into `hash`; otherwise: does it match `hash`? */
+        bool unwanted;   /* nobody waits for it any more: if it has not begun it ends at once, with -ECANCELED */
         char salt[16];
-        int r;             /* once done: 0, or -errno; for a check: 1 when it matches */
+        int r; /* once done: 0, or -errno; for a check: 1 when it matches */
         void (*done)(struct PasswordJob *job);
 } PasswordJob;
 

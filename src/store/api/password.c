@@ -35,8 +35,8 @@ int password_hash(const char *password, const char salt[static 16], char ret_has
 }
 
 static bool is_bcrypt(const char *hash) {
-        return strlen(hash) == 60 && hash[0] == '$' && hash[1] == '2' && strchr("aby", hash[2]) && hash[3] == '$' && hash[6] == '$' &&
-               atoi(hash + 4) <= PASSWORD_COST_MAX;
+        return strlen(hash) == 60 && hash[0] == '$' && hash[1] == '2' && strchr("aby", hash[2]) && hash[3] == '$' &&
+               hash[6] == '$' && atoi(hash + 4) <= PASSWORD_COST_MAX;
 }
 
 bool password_matches(const char *password, const char *hash) {

@@ -50,8 +50,9 @@ static void read_stat(ProcessFigures *figures) {
         if (read_file("/proc/self/stat", 4096, &text) < 0 || !buffer_string(&text))
                 return;
         after = strrchr(buffer_string(&text), ')'); /* the name before it may hold anything */
-        if (!after || sscanf(after + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %llu %lu %ld", &user,
-                             &system, &started, &bytes, &pages) != 5)
+        if (!after || sscanf(after + 2,
+                             "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %llu %lu %ld",
+                             &user, &system, &started, &bytes, &pages) != 5)
                 return;
         figures->cpu_seconds = (double)(user + system) / tick;
         figures->started = boot_time() + (double)started / tick;

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "store/api/access.h"
@@ -32,9 +33,11 @@ static void test_only_those_in_the_lists(void **state) {
         assert_int_equal(access_init(&access, "http://a:80, https://b", "localhost,::1", NULL), 0);
         assert_true(slice_equals(access_allowed_origin(&access, slice_from("https://b")), slice_from("https://b")));
         assert_false(allows(&access, NULL) || allows(&access, "http://a") || allows(&access, "https://b.evil"));
-        assert_true(access_allows_host(&access, slice_from("localhost")) && access_allows_host(&access, slice_from("localhost:4001")));
+        assert_true(access_allows_host(&access, slice_from("localhost")) &&
+                    access_allows_host(&access, slice_from("localhost:4001")));
         assert_true(access_allows_host(&access, slice_from("[::1]:4001")));
-        assert_false(access_allows_host(&access, slice_from("evil:4001")) || access_allows_host(&access, slice_from("")));
+        assert_false(access_allows_host(&access, slice_from("evil:4001")) ||
+                     access_allows_host(&access, slice_from("")));
 }
 
 static void test_what_is_no_origin_is_refused(void **state) {

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "base/log.h"
@@ -20,8 +21,10 @@ static void test_requests_are_counted(void **state) {
         exchange(*state, "GET /metrics" REQUEST_END, 200, "etcd_http_received_total{method=\"GET\"} 3\n");
         exchange(*state, "GET /metrics" REQUEST_END, 200, "etcd_http_failed_total{code=\"404\",method=\"GET\"} 1\n");
         exchange(*state, "GET /metrics" REQUEST_END, 200, "etcd_http_failed_total{code=\"412\",method=\"DELETE\"} 1\n");
-        exchange(*state, "GET /metrics" REQUEST_END, 200, "etcd_http_successful_duration_seconds_bucket{method=\"GET\",le=\"+Inf\"} 2\n");
-        exchange(*state, "GET /metrics" REQUEST_END, 200, "etcd_http_successful_duration_seconds_count{method=\"PUT\"} 1\n");
+        exchange(*state, "GET /metrics" REQUEST_END, 200,
+                 "etcd_http_successful_duration_seconds_bucket{method=\"GET\",le=\"+Inf\"} 2\n");
+        exchange(*state, "GET /metrics" REQUEST_END, 200,
+                 "etcd_http_successful_duration_seconds_count{method=\"PUT\"} 1\n");
         exchange(*state, "GET /metrics" REQUEST_END, 200, "# TYPE etcd_disk_wal_fsync_duration_seconds histogram\n");
         exchange(*state, "GET /metrics" REQUEST_END, 200, "etcd_network_peer_sent_bytes_total{To=\"abc\"} 17\n");
         exchange(*state, "GET /metrics" REQUEST_END, 200, "etcd_server_has_leader 1\n");
@@ -30,12 +33,14 @@ static void test_requests_are_counted(void **state) {
 static void test_level_of_the_log(void **state) {
         LogLevel before = log_level();
 
-        exchange(*state, "PUT /config/local/log HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{\"level\":\"debug\"}", 204, "\r\n\r\n");
+        exchange(*state, "PUT /config/local/log HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{\"level\":\"debug\"}",
+                 204, "\r\n\r\n");
         assert_int_equal(log_level(), LOG_LEVEL_DEBUG);
         log_set_level(before);
-        exchange(*state, "PUT /config/local/log HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{\"Level\":\"X\"}", 400,
-                 "{\"message\":\"Invalid log level X\"}");
-        exchange(*state, "PUT /config/local/log HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{\"Level\":1}", 400, "Invalid json body");
+        exchange(*state, "PUT /config/local/log HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{\"Level\":\"X\"}",
+                 400, "{\"message\":\"Invalid log level X\"}");
+        exchange(*state, "PUT /config/local/log HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{\"Level\":1}", 400,
+                 "Invalid json body");
         exchange(*state, "PUT /config/local/log" REQUEST_END, 400, "Invalid json body");
         exchange(*state, "GET /config/local/log" REQUEST_END, 405, "Allow: PUT\r\n");
 }

@@ -41,7 +41,8 @@ static _unused_ int set_up(void **state) {
 static _unused_ int tear_down(void **state) {
         Fixture *fixture = *state;
 
-        http_server_close(fixture->server, NULL, NULL);
+        if (fixture->server)
+                http_server_close(fixture->server, NULL, NULL);
         while (uv_run(&fixture->loop, UV_RUN_ONCE))
                 ;
         assert_int_equal(uv_loop_close(&fixture->loop), 0);

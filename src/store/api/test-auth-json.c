@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "store/api/auth-json.h"
@@ -41,16 +42,27 @@ static void test_users(void **state) {
 
 static void test_roles(void **state) {
         (void)state;
-        assert_role_again("{\"role\":\"a\"}", "{\"role\":\"a\",\"permissions\":{\"kv\":{\"read\":null,\"write\":null}}}");
+        assert_role_again("{\"role\":\"a\"}",
+                          "{\"role\":\"a\",\"permissions\":{\"kv\":{\"read\":null,\"write\":null}}}");
         assert_role_again("{\"role\":\"a\",\"permissions\":{\"KV\":{\"read\":[\"/x\"],\"write\":[]}},\"grant\":null}",
                           "{\"role\":\"a\",\"permissions\":{\"kv\":{\"read\":[\"/x\"],\"write\":[]}}}");
-        assert_role_again("{\"role\":\"a\",\"revoke\":{}}", "{\"role\":\"a\",\"permissions\":{\"kv\":{\"read\":null,\"write\":null}},"
-                                                            "\"revoke\":{\"kv\":{\"read\":null,\"write\":null}}}");
+        assert_role_again("{\"role\":\"a\",\"revoke\":{}}",
+                          "{\"role\":\"a\",\"permissions\":{\"kv\":{\"read\":null,\"write\":null}},"
+                          "\"revoke\":{\"kv\":{\"read\":null,\"write\":null}}}");
 }
 
 static void test_what_is_no_user_is_refused(void **state) {
-        static const char *const bad[] = {"", "junk", "{", "1", "[]", "\"a\"", "{\"user\":1}", "{\"user\":\"a\",\"roles\":\"x\"}",
-                                          "{\"user\":\"a\",\"grant\":[1]}", "{\"user\":\"a\\u0000b\"}", "{\"password\":{}}"};
+        static const char *const bad[] = {"",
+                                          "junk",
+                                          "{",
+                                          "1",
+                                          "[]",
+                                          "\"a\"",
+                                          "{\"user\":1}",
+                                          "{\"user\":\"a\",\"roles\":\"x\"}",
+                                          "{\"user\":\"a\",\"grant\":[1]}",
+                                          "{\"user\":\"a\\u0000b\"}",
+                                          "{\"password\":{}}"};
         _cleanup_auth_user_ AuthUser user = {0};
         _cleanup_auth_role_ AuthRole role = {0};
 
@@ -58,7 +70,8 @@ static void test_what_is_no_user_is_refused(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
                 assert_int_equal(auth_user_parse(slice_from(bad[i]), &user), -EINVAL);
         assert_int_equal(auth_role_parse(slice_from("{\"role\":\"a\",\"permissions\":[]}"), &role), -EINVAL);
-        assert_int_equal(auth_role_parse(slice_from("{\"role\":\"a\",\"grant\":{\"kv\":{\"read\":\"/x\"}}}"), &role), -EINVAL);
+        assert_int_equal(auth_role_parse(slice_from("{\"role\":\"a\",\"grant\":{\"kv\":{\"read\":\"/x\"}}}"), &role),
+                         -EINVAL);
 }
 
 static void assert_basic(const char *field, const char *user, const char *password) {

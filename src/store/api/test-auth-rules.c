@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 #include "base/random.h"
@@ -53,10 +54,11 @@ static void test_patterns(void **state) {
                 const char *pattern, *key;
                 bool alone, below;
         } cases[] = {
-                {"/a", "/a", true, false},       {"/a", "/a/", false, false}, {"/a", "/ab", false, false}, {"/a", "/a/b", false, false},
-                {"/a/*", "/a", false, false},    {"/a/*", "/a/", true, true}, {"/a/*", "/a/b/c", true, true},
-                {"/a*", "/ab", true, true},      {"/*", "/x", true, true},    {"/*", "", false, false},
-                {"*", "", true, true},           {"", "", true, false},       {"/a*b", "/axb", false, false},
+                {"/a", "/a", true, false},      {"/a", "/a/", false, false},  {"/a", "/ab", false, false},
+                {"/a", "/a/b", false, false},   {"/a/*", "/a", false, false}, {"/a/*", "/a/", true, true},
+                {"/a/*", "/a/b/c", true, true}, {"/a*", "/ab", true, true},   {"/*", "/x", true, true},
+                {"/*", "", false, false},       {"*", "", true, true},        {"", "", true, false},
+                {"/a*b", "/axb", false, false},
         };
 
         (void)state;
@@ -80,7 +82,8 @@ static void test_root_role_may_do_everything(void **state) {
 }
 
 static void test_grants_and_revokes_of_a_user(void **state) {
-        _cleanup_auth_user_ AuthUser old = user_make("u", "b a", "", ""), change = user_make("u", "", "c", "a"), made = {0};
+        _cleanup_auth_user_ AuthUser old = user_make("u", "b a", "", ""), change = user_make("u", "", "c", "a"),
+                                     made = {0};
         Error error = ERROR_NONE;
 
         (void)state;
@@ -117,7 +120,8 @@ static void test_a_user_that_stays_the_same_is_refused(void **state) {
 }
 
 static void test_grants_and_revokes_of_a_role(void **state) {
-        _cleanup_auth_role_ AuthRole old = role_make("r", "/b /a /a", "/w"), change = role_make("r", "", ""), made = {0};
+        _cleanup_auth_role_ AuthRole old = role_make("r", "/b /a /a", "/w"), change = role_make("r", "", ""),
+                                     made = {0};
         Error error = ERROR_NONE;
 
         (void)state;
@@ -157,7 +161,8 @@ static void names_put_set(AuthNames *names, unsigned set) {
 static bool set_allows(unsigned set, const char *key, bool recursive) {
         for (unsigned i = 0; i < PATTERNS; i++) {
                 bool star = str_ends_with(patterns[i], "*");
-                bool matches = star ? strncmp(key, patterns[i], strlen(patterns[i]) - 1) == 0 : !recursive && str_equals(key, patterns[i]);
+                bool matches = star ? strncmp(key, patterns[i], strlen(patterns[i]) - 1) == 0
+                                    : !recursive && str_equals(key, patterns[i]);
 
                 if (set & 1U << i && matches)
                         return true;
@@ -180,10 +185,11 @@ static void test_roles_follow_a_plain_set(void **state) {
                 _cleanup_auth_role_ AuthRole change = {.name = strdup("r"), .has_grant = true, .has_revoke = true};
                 AuthRole made = {0};
                 Error error;
-                unsigned next_read = (read | grant_read) & ~revoke_read, next_write = (write | grant_write) & ~revoke_write;
-                int r, expected = (read & grant_read) || (write & grant_write)         ? 409
+                unsigned next_read = (read | grant_read) & ~revoke_read,
+                         next_write = (write | grant_write) & ~revoke_write;
+                int r, expected = (read & grant_read) || (write & grant_write)            ? 409
                                   : round > 0 && next_read == read && next_write == write ? 400
-                                                                                         : 0;
+                                                                                          : 0;
 
                 names_put_set(&change.grant.read, grant_read);
                 names_put_set(&change.grant.write, grant_write);
@@ -202,8 +208,10 @@ static void test_roles_follow_a_plain_set(void **state) {
                 }
                 for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
                         for (int recursive = 0; recursive < 2; recursive++) {
-                                assert_int_equal(auth_role_allows(&role, slice_from(keys[i]), false, recursive), set_allows(read, keys[i], recursive));
-                                assert_int_equal(auth_role_allows(&role, slice_from(keys[i]), true, recursive), set_allows(write, keys[i], recursive));
+                                assert_int_equal(auth_role_allows(&role, slice_from(keys[i]), false, recursive),
+                                                 set_allows(read, keys[i], recursive));
+                                assert_int_equal(auth_role_allows(&role, slice_from(keys[i]), true, recursive),
+                                                 set_allows(write, keys[i], recursive));
                         }
         }
         assert_true(refused > 100 && changed > 100);

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "base/encode.h"
@@ -55,7 +56,8 @@ static void expect(Fixture *fixture, int fd, unsigned status, const char *text) 
 
 static void make_user(Fixture *fixture, const char *name, const char *password, const char *roles, const char *who) {
         _cleanup_free_ char *line = str_printf("PUT /v2/auth/users/%s", name);
-        _cleanup_free_ char *body = str_printf("{\"user\":\"%s\",\"password\":\"%s\",\"roles\":[%s]}", name, password, roles);
+        _cleanup_free_ char *body =
+                str_printf("{\"user\":\"%s\",\"password\":\"%s\",\"roles\":[%s]}", name, password, roles);
 
         asked(fixture, line, who, body, *roles ? 200 : 201, name);
 }
@@ -66,7 +68,8 @@ static void enable(Fixture *fixture) {
         make_user(fixture, "eve", "e", "\"app\"", NULL);
         asked(fixture, "PUT /v2/auth/roles/app", NULL,
               "{\"role\":\"app\",\"permissions\":{\"kv\":{\"read\":[\"/app/*\"],\"write\":[\"/app/*\"]}}}", 201, "app");
-        asked(fixture, "PUT /v2/auth/roles/guest", NULL, "{\"role\":\"guest\",\"permissions\":{\"kv\":{\"read\":[\"/pub\"]}}}", 201, "guest");
+        asked(fixture, "PUT /v2/auth/roles/guest", NULL,
+              "{\"role\":\"guest\",\"permissions\":{\"kv\":{\"read\":[\"/pub\"]}}}", 201, "guest");
         asked(fixture, "PUT /v2/auth/enable", NULL, NULL, 200, "\r\n\r\n");
 }
 
@@ -97,7 +100,8 @@ static void test_who_may_what(void **state) {
         asked(fixture, "GET /v2/members", NULL, NULL, 200, "members");
         asked(fixture, "GET /v2/stats/store", NULL, NULL, 200, "getsSuccess");
         asked(fixture, "GET /v2/auth/users", "eve:e", NULL, 401, "Insufficient credentials");
-        asked(fixture, "GET /v2/auth/users", "root:r", NULL, 200, "{\"users\":[{\"user\":\"eve\",\"roles\":[{\"role\":\"app\"");
+        asked(fixture, "GET /v2/auth/users", "root:r", NULL, 200,
+              "{\"users\":[{\"user\":\"eve\",\"roles\":[{\"role\":\"app\"");
         asked(fixture, "DELETE /v2/auth/users/root", "root:r", NULL, 403, "while auth is enabled");
         asked(fixture, "GET /v2/auth/users/root%00", "root:r", NULL, 400, "Invalid path");
         asked(fixture, "DELETE /v2/auth/enable", "root:r", NULL, 200, "\r\n\r\n");
@@ -123,7 +127,7 @@ static void test_a_changed_password_is_out_at_once(void **state) {
 static size_t checks_under_way(const Fixture *fixture) {
         size_t count = 0;
 
-        list_foreach(&fixture->api.auth->checks, node)
+        list_foreach (&fixture->api.auth->checks, node)
                 count++;
         return count;
 }
@@ -142,7 +146,8 @@ static void test_equal_checks_are_one(void **state) {
         expect(fixture, fds[3], 401, "110");
         assert_int_equal(checks_under_way(fixture), 0);
         /* known now: answered within the turn */
-        exchange(fixture, "GET /v2/keys/app/x HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ZXZlOmU=\r\n\r\n", 404, "/app");
+        exchange(fixture, "GET /v2/keys/app/x HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ZXZlOmU=\r\n\r\n", 404,
+                 "/app");
 }
 
 static void test_too_many_new_passwords_are_refused(void **state) {
@@ -155,6 +160,30 @@ static void test_too_many_new_passwords_are_refused(void **state) {
         asked(fixture, "GET /v2/auth/users", "eve:e", NULL, 503, "too many requests");
         *waiting -= PASSWORD_QUEUE_MAX;
         asked(fixture, "GET /v2/keys/app/x", "eve:e", NULL, 404, "/app");
+}
+
+/* What waits when the server closes is dropped; tear_down() then finds nothing under way. */
+static void test_closing_drops_checks_that_wait(void **state) {
+        Fixture *fixture = *state;
+        int fds[8];
+
+        enable(fixture);
+        for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+                char who[16];
+
+                (void)snprintf(who, sizeof(who), "eve:%zu", i);
+                fds[i] = ask(fixture, "GET /v2/keys/app/x", who, NULL);
+        }
+        assert_int_equal(fixture->api.auth->passwords.running, PASSWORD_RUNNING_MAX);
+        assert_int_equal(fixture->api.auth->passwords.waiting_count, ARRAY_SIZE(fds) - PASSWORD_RUNNING_MAX);
+        http_server_close(fixture->server, NULL, NULL);
+        fixture->server = NULL;
+        while (checks_under_way(fixture) > PASSWORD_RUNNING_MAX)
+                (void)uv_run(&fixture->loop, UV_RUN_ONCE);
+        /* at most those that had begun were hashed */
+        assert_true(fixture->api.auth->passwords.waiting_count == 0);
+        for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+                (void)close(fds[i]);
 }
 
 static void test_cluster_that_cannot_write_users_says_so(void **state) {
@@ -198,8 +227,10 @@ static void test_index_moves_as_in_etcd(void **state) {
         /* two directories, their folder and "enabled", although there is nothing to delete */
         asked(fixture, "DELETE /v2/auth/users/none", NULL, NULL, 404, "User none does not exist");
         asked(fixture, "GET /v2/keys/", NULL, NULL, 200, "X-Etcd-Index: 7\r\n");
-        asked(fixture, "PUT /v2/auth/users/ann", NULL, "{\"user\":\"ann\",\"password\":\"a\"}", 201, "{\"user\":\"ann\",\"roles\":null}");
-        asked(fixture, "PUT /v2/auth/users/ann", NULL, "{\"user\":\"ann\",\"grant\":[\"x\"]}", 200, "{\"user\":\"ann\",\"roles\":[\"x\"]}");
+        asked(fixture, "PUT /v2/auth/users/ann", NULL, "{\"user\":\"ann\",\"password\":\"a\"}", 201,
+              "{\"user\":\"ann\",\"roles\":null}");
+        asked(fixture, "PUT /v2/auth/users/ann", NULL, "{\"user\":\"ann\",\"grant\":[\"x\"]}", 200,
+              "{\"user\":\"ann\",\"roles\":[\"x\"]}");
         asked(fixture, "GET /v2/keys/", NULL, NULL, 200, "X-Etcd-Index: 9\r\n");
 }
 
@@ -236,6 +267,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_a_changed_password_is_out_at_once, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_equal_checks_are_one, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_too_many_new_passwords_are_refused, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_closing_drops_checks_that_wait, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cluster_that_cannot_write_users_says_so, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_the_name_in_a_certificate_is_a_user, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_index_moves_as_in_etcd, set_up, tear_down),
