@@ -353,7 +353,7 @@ void config_log_handle(Api *api, HttpRequest *request, Slice path) {
         if (!api_allow_method(request, "PUT"))
                 return;
         root = json_loadb(body.data ?: "", body.length, JSON_DISABLE_EOF_CHECK, NULL);
-        json_object_foreach (root, key, value) {
+        json_object_foreach(root, key, value) {
                 if (strcasecmp(key, "Level") == 0)
                         name = json_is_string(value) ? json_string_value(value) : NULL;
         }

@@ -37,7 +37,7 @@ static int take_names(const json_t *value, AuthNames *names) {
         if (!json_is_array(value) || json_array_size(value) > AUTH_NAMES_MAX)
                 return -EINVAL;
         names->is_set = true;
-        json_array_foreach (value, i, item) {
+        json_array_foreach(value, i, item) {
                 if (!json_is_string(item) && !json_is_null(item))
                         return -EINVAL;
                 r = string_list_add(&names->list, json_string_value(item) ?: "");
@@ -56,7 +56,7 @@ static int take_kv(json_t *value, AuthPermissions *permissions) {
                 return 0;
         if (!json_is_object(value))
                 return -EINVAL;
-        json_object_foreach (value, key, field) {
+        json_object_foreach(value, key, field) {
                 if (field_is(key, "read"))
                         r = take_names(field, &permissions->read);
                 else if (field_is(key, "write"))
@@ -79,7 +79,7 @@ static int take_permissions(json_t *value, AuthPermissions *permissions, bool *r
                 return 0;
         if (!json_is_object(value))
                 return -EINVAL;
-        json_object_foreach (value, key, field) {
+        json_object_foreach(value, key, field) {
                 r = field_is(key, "kv") ? take_kv(field, permissions) : 0;
                 if (r < 0)
                         return r;
@@ -92,7 +92,7 @@ static int take_role(json_t *root, AuthRole *role) {
         json_t *value;
         int r = 0;
 
-        json_object_foreach (root, key, value) {
+        json_object_foreach(root, key, value) {
                 if (field_is(key, "role"))
                         r = take_string(value, &role->name);
                 else if (field_is(key, "permissions"))
@@ -112,7 +112,7 @@ static int take_user(json_t *root, AuthUser *user) {
         json_t *value;
         int r = 0;
 
-        json_object_foreach (root, key, value) {
+        json_object_foreach(root, key, value) {
                 if (field_is(key, "user"))
                         r = take_string(value, &user->name);
                 else if (field_is(key, "password"))

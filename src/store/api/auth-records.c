@@ -28,7 +28,7 @@ CLEANUP_DEFINE(Record, record_free)
 static void records_clear(Map *map) {
         SipKey seed = map->seed;
 
-        map_foreach (map, entry)
+        map_foreach(map, entry)
                 record_free(entry->value);
         map_deinit(map);
         map_set_seed(map, seed);

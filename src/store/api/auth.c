@@ -25,11 +25,12 @@ Auth *auth_new(uv_loop_t *loop) {
 
         if (!auth)
                 return NULL;
-        if (auth_records_init(&auth->records) < 0) {
+        if (auth_records_init(&auth->records) < 0 || credentials_init(&auth->credentials) < 0) {
+                credentials_deinit(&auth->credentials);
+                auth_records_deinit(&auth->records);
                 free(auth);
                 return NULL;
         }
-        credentials_init(&auth->credentials);
         password_pool_init(&auth->passwords, loop);
         list_init(&auth->checks);
         return auth;
@@ -111,7 +112,7 @@ static bool digest_equals(const CredentialDigest *a, const CredentialDigest *b) 
 }
 
 static Check *find_check(Auth *auth, const CredentialDigest *digest) {
-        list_foreach (&auth->checks, node) {
+        list_foreach(&auth->checks, node) {
                 Check *check = container_of(node, Check, node);
 
                 if (digest_equals(&check->digest, digest))

@@ -1,10 +1,11 @@
 #include "store/api/credentials.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
 
-#include "base/buffer.h"
 #include "base/random.h"
 
 typedef struct Credential {
@@ -12,14 +13,33 @@ typedef struct Credential {
         ListNode node;
 } Credential;
 
-void credentials_init(Credentials *credentials) {
+/* Made and keyed once: looking the algorithm up costs more than all the rest of a request. */
+static EVP_MAC_CTX *make_mac(void) {
+        char digest[] = "SHA256";
+        const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                         OSSL_PARAM_END};
+        EVP_MAC *algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
+        EVP_MAC_CTX *mac = algorithm ? EVP_MAC_CTX_new(algorithm) : NULL;
+        unsigned char key[32];
+
+        EVP_MAC_free(algorithm); /* the context holds it */
+        random_secret(key, sizeof(key));
+        if (mac && !EVP_MAC_init(mac, key, sizeof(key), parameters)) {
+                EVP_MAC_CTX_free(mac);
+                mac = NULL;
+        }
+        OPENSSL_cleanse(key, sizeof(key));
+        return mac;
+}
+
+int credentials_init(Credentials *credentials) {
         SipKey seed;
 
-        *credentials = (Credentials){0};
+        *credentials = (Credentials){.mac = make_mac()};
         random_secret(&seed, sizeof(seed));
         map_set_seed(&credentials->map, seed);
         list_init(&credentials->used);
-        random_secret(credentials->key, sizeof(credentials->key));
+        return credentials->mac ? 0 : -ENOMEM;
 }
 
 static void credential_drop(Credentials *credentials, Credential *credential) {
@@ -29,30 +49,29 @@ static void credential_drop(Credentials *credentials, Credential *credential) {
 }
 
 void credentials_deinit(Credentials *credentials) {
-        list_foreach (&credentials->used, node)
+        if (!credentials->mac) /* nothing was ever added */
+                return;
+        list_foreach(&credentials->used, node)
                 credential_drop(credentials, container_of(node, Credential, node));
         map_deinit(&credentials->map);
-        OPENSSL_cleanse(credentials->key, sizeof(credentials->key));
+        EVP_MAC_CTX_free(credentials->mac); /* wipes the key */
 }
 
-int credentials_digest(const Credentials *credentials, Slice user, Slice password, const char *hash,
+int credentials_digest(Credentials *credentials, Slice user, Slice password, const char *hash,
                        CredentialDigest *ret_digest) {
-        Slice parts[] = {user, password, slice_from(hash)};
-        size_t lengths[] = {user.length, password.length, strlen(hash)};
-        _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        unsigned length = sizeof(ret_digest->bytes);
-        const unsigned char *made;
+        const Slice parts[] = {user, password, slice_from(hash)};
+        bool fine = EVP_MAC_init(credentials->mac, NULL, 0, NULL); /* anew, with the same key */
+        size_t length;
 
-        /* all at once: growing would leave copies of the secret behind */
-        if (!buffer_reserve(&text, sizeof(lengths) + lengths[0] + lengths[1] + lengths[2]))
-                return -ENOMEM;
-        (void)buffer_append(&text, lengths, sizeof(lengths));
-        for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-                (void)buffer_append(&text, parts[i].data, parts[i].length);
-        made = HMAC(EVP_sha256(), credentials->key, sizeof(credentials->key), (const unsigned char *)buffer_data(&text),
-                    buffer_length(&text), (unsigned char *)ret_digest->bytes, &length);
-        OPENSSL_cleanse(text.memory, text.capacity);
-        return made ? 0 : -ENOMEM;
+        for (size_t i = 0; i < ARRAY_SIZE(parts) && fine; i++) {
+                uint64_t count = parts[i].length; /* so that no byte can be taken for another part's */
+
+                fine = EVP_MAC_update(credentials->mac, (const unsigned char *)&count, sizeof(count)) &&
+                       EVP_MAC_update(credentials->mac, (const unsigned char *)parts[i].data, parts[i].length);
+        }
+        fine = fine &&
+               EVP_MAC_final(credentials->mac, (unsigned char *)ret_digest->bytes, &length, sizeof(ret_digest->bytes));
+        return fine ? 0 : -ENOMEM;
 }
 
 static Slice digest_slice(const CredentialDigest *digest) {

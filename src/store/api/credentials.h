@@ -15,15 +15,15 @@ typedef struct CredentialDigest {
 
 typedef struct Credentials {
         Map map;
-        List used; /* the one asked for longest ago first */
-        char key[32];
+        List used;                  /* the one asked for longest ago first */
+        struct evp_mac_ctx_st *mac; /* has a secret key that no one knows */
 } Credentials;
 
-void credentials_init(Credentials *credentials);
+int credentials_init(Credentials *credentials); /* -ENOMEM */
 void credentials_deinit(Credentials *credentials);
 
 /* -ENOMEM. */
-int credentials_digest(const Credentials *credentials, Slice user, Slice password, const char *hash,
+int credentials_digest(Credentials *credentials, Slice user, Slice password, const char *hash,
                        CredentialDigest *ret_digest);
 
 bool credentials_has(Credentials *credentials, const CredentialDigest *digest);

@@ -127,7 +127,7 @@ static void test_a_changed_password_is_out_at_once(void **state) {
 static size_t checks_under_way(const Fixture *fixture) {
         size_t count = 0;
 
-        list_foreach (&fixture->api.auth->checks, node)
+        list_foreach(&fixture->api.auth->checks, node)
                 count++;
         return count;
 }
@@ -239,7 +239,7 @@ static void test_credentials_are_bounded(void **state) {
         Credentials credentials;
 
         (void)state;
-        credentials_init(&credentials);
+        assert_int_equal(credentials_init(&credentials), 0);
         for (unsigned i = 0; i < CREDENTIALS_MAX + 10; i++) {
                 Slice name = {(const char *)&i, sizeof(i)};
 
