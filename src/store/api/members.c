@@ -41,13 +41,10 @@ static void members_respond(Api *api, HttpRequest *request, unsigned code, Buffe
 }
 
 static void members_fail(Api *api, HttpRequest *request, unsigned code, const char *message) {
-        _cleanup_buffer_ Buffer body = BUFFER_INIT;
-        JsonWriter json = json_writer(&body);
+        _cleanup_buffer_ Buffer headers = BUFFER_INIT;
 
-        json_begin_object(&json);
-        json_field_string(&json, "message", message);
-        json_end_object(&json);
-        members_respond(api, request, code, &body);
+        api_append_cluster_header(api, &headers);
+        api_respond_message(request, code, &headers, message);
 }
 
 static void members_list(Api *api, HttpRequest *request) {
