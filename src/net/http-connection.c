@@ -428,6 +428,10 @@ void *http_request_listener_data(const HttpRequest *request) {
         return request_connection(request)->listener_data;
 }
 
+void *http_request_server_data(const HttpRequest *request) {
+        return request_connection(request)->server->userdata;
+}
+
 uv_loop_t *http_request_loop(const HttpRequest *request) {
         return request_connection(request)->server->loop;
 }

@@ -71,6 +71,7 @@ const HttpHead *http_request_head(const HttpRequest *request);
 Slice http_request_body(const HttpRequest *request);        /* the gathered body */
 bool http_request_wants_upgrade(const HttpRequest *request);
 void *http_request_listener_data(const HttpRequest *request);
+void *http_request_server_data(const HttpRequest *request); /* the server's `userdata` */
 uv_loop_t *http_request_loop(const HttpRequest *request);
 
 /* Process id and user of a unix socket's peer; -ENOTSUP on TCP. */

@@ -1,6 +1,7 @@
 /* What the API asks of the server. */
 #include <errno.h>
 
+#include "store/log/disk-directory.h"
 #include "store/membership.h"
 #include "store/server-internal.h"
 
@@ -122,6 +123,8 @@ static void backend_status(void *userdata, StoreStatus *ret_status) {
                 .received_appends = counts.appends_received,
                 .sent_appends = counts.appends_sent,
         };
+        ret_status->has_sent_rate = replica_append_rates(server->replica, true, &ret_status->sent_rate);
+        ret_status->has_received_rate = replica_append_rates(server->replica, false, &ret_status->received_rate);
 }
 
 static const StoreMember *backend_members(void *userdata, size_t *ret_count) {
@@ -161,6 +164,68 @@ static bool backend_followers(void *userdata, const StoreFollower **ret_follower
         return true;
 }
 
+ServerPeer *server_peer(Server *server, uint64_t id) {
+        for (size_t i = 0; i < ARRAY_SIZE(server->peer_counts); i++) {
+                ServerPeer *peer = &server->peer_counts[i];
+
+                if (peer->id == 0)
+                        peer->id = id;
+                if (peer->id == id)
+                        return peer;
+        }
+        return NULL;
+}
+
+static size_t peer_metrics(Server *server, StorePeerMetrics *peers, size_t room) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < server->members.length && count < room; i++) {
+                uint64_t id = server->members.items[i].id;
+                const ServerPeer *peer;
+
+                if (id == replica_id(server->replica))
+                        continue;
+                peer = server_peer(server, id);
+                peers[count++] = (StorePeerMetrics){
+                        .id = id,
+                        .connected = peers_connected(server->peers, id),
+                        .sent_bytes = peer ? peer->sent_bytes : 0,
+                        .received_bytes = peer ? peer->received_bytes : 0,
+                        .sent_failures = peer ? peer->failures : 0,
+                        .round_trips = replica_follower(server->replica, id).round_trips,
+                };
+        }
+        return count;
+}
+
+static void backend_metrics(void *userdata, StoreMetrics *ret_metrics) {
+        static StorePeerMetrics peers[RAFT_MEMBERS_MAX];
+        Server *server = userdata;
+        ReplicaCounts counts = replica_counts(server->replica);
+        RaftBasicStatus raft = raft_basic_status(replica_raft(server->replica));
+
+        *ret_metrics = (StoreMetrics){
+                .stands_by = raft.learner,
+                .leader_changes = server->leader_changes,
+                .committed = raft.hard_state.commit,
+                .applied = counts.applied_index,
+                .pending = replica_pending(server->replica),
+                .failed = counts.proposals_failed,
+                .reads = counts.reads,
+                .reads_failed = counts.reads_failed,
+                .snapshots_made = counts.snapshots_made,
+                .snapshots_sent = counts.snapshots_sent,
+                .snapshots_received = counts.snapshots_received,
+                .log_bytes = counts.batch_bytes,
+                .log_syncs = disk_directory_log_syncs(server->disk),
+                .snapshot_syncs = disk_directory_snapshot_syncs(server->disk),
+                .peers = peers,
+                .peer_count = peer_metrics(server, peers, ARRAY_SIZE(peers)),
+        };
+        for (size_t i = 0; i < ret_metrics->peer_count; i++)
+                ret_metrics->heartbeats_failed += peers[i].sent_failures;
+}
+
 const StoreBackend server_backend = {
         .tree = backend_tree,
         .now = backend_now,
@@ -170,4 +235,5 @@ const StoreBackend server_backend = {
         .status = backend_status,
         .members = backend_members,
         .followers = backend_followers,
+        .metrics = backend_metrics,
 };

@@ -11,6 +11,11 @@
 #include "store/replica/replica.h"
 #include "store/server.h"
 
+typedef struct ServerPeer {
+        uint64_t id; /* 0: free */
+        uint64_t sent_bytes, received_bytes, failures;
+} ServerPeer;
+
 struct Server {
         uv_loop_t *loop;
         const Settings *settings;
@@ -42,12 +47,16 @@ struct Server {
         Usec publish_retry;
         uint64_t leader;
         WallUsec started, leader_since;
+        uint64_t leader_changes;
+        ServerPeer peer_counts[RAFT_MEMBERS_MAX];
         Error failure;
         int failed;
 };
 
 /* server-backend.c */
 extern const StoreBackend server_backend;
+
+ServerPeer *server_peer(Server *server, uint64_t id); /* NULL: no room */
 
 /* server-members.c */
 int server_parse_urls(const StringList *texts, Url **ret_urls); /* how many; the caller frees */

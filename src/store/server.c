@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "store/api/auth.h"
 #include "store/ask.h"
 #include "store/log/disk-directory.h"
 #include "store/server-internal.h"
@@ -59,6 +60,10 @@ static void on_run_job(void *userdata, DiskJob *job) {
 static void on_send(void *userdata, uint64_t to, bool bulk, Slice frame) {
         Server *server = userdata;
 
+        ServerPeer *peer = server_peer(server, to);
+
+        if (peer)
+                peer->sent_bytes += frame.length;
         /* a job that ends while the server closes still has answers to send, but the links are gone */
         if (!server->closing)
                 peers_send(server->peers, to, bulk, frame);
@@ -74,15 +79,25 @@ static const ReplicaOps replica_ops = {.run_job = on_run_job, .send = on_send, .
 
 static int on_frame(void *userdata, uint64_t from, RaftPayload *frame) {
         Server *server = userdata;
-        int r = replica_receive(server->replica, from, frame);
+        ServerPeer *peer = server_peer(server, from);
+        int r;
 
+        if (peer)
+                peer->received_bytes += frame->length;
+        replica_note_time(server->replica, clock_monotonic());
+        r = replica_receive(server->replica, from, frame);
         if (r < 0 && r != -EPERM)
                 log_warning("member %" PRIx64 " sent a frame that makes no sense: the connection is closed", from);
         return r;
 }
 
 static void on_unreachable(void *userdata, uint64_t to) {
-        replica_report_unreachable(((Server *)userdata)->replica, to);
+        Server *server = userdata;
+        ServerPeer *peer = server_peer(server, to);
+
+        if (peer)
+                peer->failures++;
+        replica_report_unreachable(server->replica, to);
 }
 
 static bool on_is_removed(void *userdata, uint64_t id) {
@@ -112,8 +127,10 @@ static void server_note_leader(Server *server) {
         server->leader_changed = clock_monotonic();
         if (leader == RAFT_ID_NONE)
                 log_info("no leader at present");
-        else
+        else {
+                server->leader_changes++;
                 log_info("member %" PRIx64 " leads%s", leader, leader == replica_id(server->replica) ? ": this one" : "");
+        }
 }
 
 /* What came before the stop is answered first, and whoever still takes this member for the leader is served. */
@@ -314,8 +331,10 @@ int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, E
         if (!server)
                 return -ENOMEM;
         *server = (Server){.loop = loop, .settings = settings, .members_stale = true, .started = clock_wall()};
-        server->api = (Api){&server_backend, server};
-        r = server_init(server, error);
+        api_init(&server->api, &server_backend, server, auth_new(loop));
+        r = server->api.auth ? access_init(&server->api.access, settings->cors, settings->host_whitelist, error) : -ENOMEM;
+        if (r >= 0)
+                r = server_init(server, error);
         if (r < 0) {
                 if (server->peers)
                         peers_close(server->peers, NULL, NULL);
@@ -384,6 +403,8 @@ int server_free(Server *server, Error *error) {
         disk_directory_free(server->disk);
         members_deinit(&server->members);
         string_list_deinit(&server->advertised);
+        (void)auth_free(server->api.auth);
+        api_deinit(&server->api);
         free(server);
         return r;
 }

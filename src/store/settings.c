@@ -2,13 +2,14 @@
 
 #include <errno.h>
 
+#include "store/api/access.h"
 #include "store/settings-old.h"
 
 #define DEFAULT_CLIENT_URLS "http://127.0.0.1:2379,http://127.0.0.1:4001"
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 24 + SETTINGS_OLD_OPTIONS,
+        SETTINGS_OPTIONS = 26 + SETTINGS_OLD_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -44,6 +45,10 @@ const Option *settings_options(Settings *s) {
                  "silence after which a member stands for election (default: 1000)", &s->election_msec, NULL},
                 {"snapshot-count", 0, OPTION_U64, "N", "ETCD_SNAPSHOT_COUNT",
                  "entries after which a snapshot is made (default: 10000)", &s->snapshot_count, NULL},
+                {"cors", 0, OPTION_STRING, "ORIGIN,…", "ETCD_CORS",
+                 "sites whose scripts may use this store from a browser (default: * for all)", &s->cors, NULL},
+                {"host-whitelist", 0, OPTION_STRING, "HOST,…", "ETCD_HOST_WHITELIST",
+                 "host names that plain HTTP may ask for (default: * for all)", &s->host_whitelist, NULL},
                 {"enable-v2", 0, OPTION_SWITCH, NULL, "ETCD_ENABLE_V2", "accepted: this server speaks v2", &s->enable_v2, NULL},
                 {"debug", 0, OPTION_SWITCH, NULL, "ETCD_DEBUG", "log more", &s->debug, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
@@ -69,7 +74,7 @@ int settings_format_help(Buffer *buffer) {
 void settings_deinit(Settings *s) {
         char *strings[] = {s->name, s->data_dir, s->listen_client_urls, s->advertise_client_urls, s->listen_peer_urls,
                            s->initial_advertise_peer_urls, s->initial_cluster, s->initial_cluster_state,
-                           s->initial_cluster_token};
+                           s->initial_cluster_token, s->cors, s->host_whitelist};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -112,6 +117,7 @@ static int settle_cluster(Settings *s, Error *error) {
 }
 
 static int settings_check(Settings *s, Error *error) {
+        _cleanup_access_ Access access = {0};
         int r;
 
         if (!str_equals(s->initial_cluster_state, "new") && !str_equals(s->initial_cluster_state, "existing"))
@@ -123,7 +129,9 @@ static int settings_check(Settings *s, Error *error) {
                                  (unsigned long long)s->heartbeat_msec);
         if (s->election_msec > ELECTION_MSEC_MAX)
                 return error_set(error, -EINVAL, "--election-timeout may be at most %d ms", ELECTION_MSEC_MAX);
-        r = parse_urls("listen-client-urls", s->listen_client_urls, &s->listen_client, error);
+        r = access_init(&access, s->cors, s->host_whitelist, error);
+        if (r >= 0)
+                r = parse_urls("listen-client-urls", s->listen_client_urls, &s->listen_client, error);
         if (r >= 0)
                 r = parse_urls("advertise-client-urls", s->advertise_client_urls, &s->advertise_client, error);
         if (r >= 0)
@@ -138,6 +146,10 @@ static int settings_fill(Settings *s) {
         int r;
 
         r = set_default(&s->name, "default");
+        if (r >= 0)
+                r = set_default(&s->cors, "*");
+        if (r >= 0)
+                r = set_default(&s->host_whitelist, "*");
         if (r < 0)
                 return r;
         directory = str_printf("%s.etcd", s->name);

@@ -21,6 +21,7 @@ typedef struct Settings {
         char *data_dir;
         char *listen_client_urls, *advertise_client_urls, *listen_peer_urls, *initial_advertise_peer_urls;
         char *initial_cluster, *initial_cluster_state, *initial_cluster_token;
+        char *cors, *host_whitelist;
         uint64_t heartbeat_msec, election_msec;
         uint64_t snapshot_count;
         bool force_new_cluster;

@@ -119,8 +119,28 @@ static void test_mistakes_are_named(void **state) {
         }
 }
 
+static void test_who_may_use_it_from_a_browser(void **state) {
+        static const char *const given[] = {"store", "--cors", "http://a.example,https://b", "--host-whitelist", "h", NULL};
+        static const char *const wrong[] = {"store", "--cors", "a.example", NULL};
+        static const char *const none[] = {"store", NULL};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(given, &settings, &error), 0);
+        assert_string_equal(settings.cors, "http://a.example,https://b");
+        assert_string_equal(settings.host_whitelist, "h");
+        settings_deinit(&settings);
+        assert_int_equal(parse(none, &settings, &error), 0);
+        assert_string_equal(settings.cors, "*");
+        settings_deinit(&settings);
+        assert_int_equal(parse(wrong, &settings, &error), -EINVAL);
+        assert_non_null(strstr(error.text, "\"a.example\" is no origin"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_who_may_use_it_from_a_browser),
                 cmocka_unit_test(test_without_flags_one_member_begins),
                 cmocka_unit_test(test_flags_of_old_become_todays),
                 cmocka_unit_test(test_bind_addr_may_leave_out_the_port),

@@ -1,7 +1,9 @@
 #include "store/api/api.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
+#include "base/json-write.h"
 #include "store/api/handlers.h"
 #include "store/api/keys-request.h"
 
@@ -11,6 +13,9 @@ static const struct {
         void (*handle)(Api *api, HttpRequest *request, Slice path);
 } routes[] = {
         {KEYS_PREFIX, true, keys_handle},
+        {"/v2/auth/enable", false, auth_enable_handle},
+        {"/v2/auth/roles", true, auth_roles_handle},
+        {"/v2/auth/users", true, auth_users_handle},
         {"/v2/members", true, members_handle},
         {"/v2/machines", false, machines_handle},
         {"/v2/stats/store", false, stats_store_handle},
@@ -18,12 +23,40 @@ static const struct {
         {"/v2/stats/leader", false, stats_leader_handle},
         {"/version", false, version_handle},
         {"/health", false, health_handle},
+        {"/metrics", false, metrics_handle},
+        {"/debug/vars", false, debug_vars_handle},
+        {"/debug/pprof", true, debug_pprof_handle},
+        {"/config/local/log", false, config_log_handle},
 };
 
-void api_append_cors(Buffer *headers) {
-        (void)buffer_append_string(headers, "Access-Control-Allow-Headers: accept, content-type, authorization\r\n"
-                                            "Access-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE\r\n"
-                                            "Access-Control-Allow-Origin: *\r\n");
+#define CORS_FIELDS                                                             \
+        "Access-Control-Allow-Headers: accept, content-type, authorization\r\n" \
+        "Access-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE\r\n"     \
+        "Access-Control-Allow-Origin: "
+
+void api_init(Api *api, const StoreBackend *backend, void *userdata, Auth *auth) {
+        *api = (Api){.backend = backend, .userdata = userdata, .auth = auth};
+        metrics_init(&api->metrics);
+}
+
+void api_deinit(Api *api) {
+        access_deinit(&api->access);
+}
+
+void api_append_cors(const HttpRequest *request, Buffer *headers) {
+        const Api *api = http_request_server_data(request);
+        Slice origin;
+
+        if (!api->access.some_origins) {
+                (void)buffer_append_string(headers, CORS_FIELDS "*\r\n");
+                return;
+        }
+        origin = access_allowed_origin(&api->access, http_request_header(request, "Origin"));
+        if (!origin.data)
+                return;
+        (void)buffer_append_string(headers, CORS_FIELDS);
+        (void)buffer_append(headers, origin.data, origin.length);
+        (void)buffer_append_string(headers, "\r\n");
 }
 
 void api_respond_no_memory(HttpRequest *request) {
@@ -36,7 +69,7 @@ void api_respond(HttpRequest *request, unsigned status, const char *content_type
 
         if (!headers)
                 headers = &own;
-        api_append_cors(headers);
+        api_append_cors(request, headers);
         if (content_type) {
                 (void)buffer_append_string(headers, "Content-Type: ");
                 (void)buffer_append_string(headers, content_type);
@@ -60,6 +93,19 @@ void api_respond_text(HttpRequest *request, unsigned status, Buffer *headers, co
                     (Slice){buffer_data(&body), buffer_length(&body)});
 }
 
+void api_respond_message(HttpRequest *request, unsigned status, Buffer *headers, const char *message) {
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        JsonWriter json = json_writer(&body);
+
+        json_begin_object(&json);
+        json_field_string(&json, "message", message);
+        json_end_object(&json);
+        if (buffer_failed(&body))
+                api_respond_no_memory(request);
+        else
+                api_respond(request, status, "application/json", headers, (Slice){buffer_data(&body), buffer_length(&body)});
+}
+
 bool api_allow_method(HttpRequest *request, const char *allowed) {
         _cleanup_buffer_ Buffer headers = BUFFER_INIT;
         Slice rest = slice_from(allowed), one;
@@ -77,6 +123,10 @@ StoreStatus api_status(const Api *api) {
 
         api->backend->status(api->userdata, &status);
         return status;
+}
+
+void api_append_cluster_header(const Api *api, Buffer *headers) {
+        (void)buffer_printf(headers, "X-Etcd-Cluster-Id: %" PRIx64 "\r\n", api_status(api).cluster_id);
 }
 
 /* What Go leaves alone in the path of a URL that it writes, besides what is unreserved. */
@@ -145,12 +195,29 @@ static bool route_matches(size_t index, Slice path, Slice *ret_rest) {
         return ret_rest->length == 0 || (routes[index].below && ret_rest->data[0] == '/');
 }
 
+/* True when the host may be asked for; otherwise answers. */
+static bool api_check_host(const Api *api, HttpRequest *request) {
+        Slice host = http_request_header(request, "Host"), name = access_host_name(host);
+        _cleanup_free_ char *text = NULL;
+
+        if (access_allows_host(&api->access, host) || (api->is_secure && api->is_secure(request)))
+                return true;
+        text = str_printf("The host name \"%.*s\" of this request is not among those that this store answers to.\n"
+                          "That keeps web pages from reaching it by a name of their own (DNS rebinding, CVE-2018-5702).\n"
+                          "Ask over HTTPS, or start the store with the name in --host-whitelist.\n",
+                          (int)min_of(name.length, (size_t)255), name.data ?: "");
+        http_respond_text(request, 421, text ?: "host not allowed\n");
+        return false;
+}
+
 void api_handle(void *userdata, HttpRequest *request) {
         _cleanup_buffer_ Buffer decoded = BUFFER_INIT, clean = BUFFER_INIT;
         Api *api = userdata;
         Slice path, rest;
         int r;
 
+        if (api->access.some_hosts && !api_check_host(api, request))
+                return;
         if (http_request_method(request) == HTTP_METHOD_OPTIONS) {
                 api_respond(request, 200, NULL, NULL, (Slice){"", 0});
                 return;

@@ -3,6 +3,8 @@
  * What the API needs of the server behind it. The server fills this table; tests have a fake that applies at once.
  * All on one loop: nothing here is called from another thread.
  */
+#include "base/histogram.h"
+#include "base/rate.h"
 #include "store/tree/tree.h"
 
 typedef struct StoreMember {
@@ -51,6 +53,8 @@ typedef struct StoreStatus {
         const char *cluster_version; /* that all members support; "not_decided" before that is known */
         WallUsec started, leader_since;
         uint64_t received_appends, sent_appends;
+        bool has_sent_rate, has_received_rate; /* of appends, of late */
+        Rate sent_rate, received_rate;
 } StoreStatus;
 
 /* How a follower does, for /v2/stats/leader. Latencies in milliseconds. */
@@ -59,6 +63,27 @@ typedef struct StoreFollower {
         double latency, latency_average, latency_deviation, latency_minimum, latency_maximum;
         uint64_t success, fail;
 } StoreFollower;
+
+/* The link with another member, for /metrics. */
+typedef struct StorePeerMetrics {
+        uint64_t id;
+        bool connected;
+        uint64_t sent_bytes, received_bytes, sent_failures;
+        Histogram round_trips;
+} StorePeerMetrics;
+
+/* What only the server knows, for /metrics. */
+typedef struct StoreMetrics {
+        bool stands_by; /* does not vote yet */
+        uint64_t leader_changes;
+        uint64_t committed, applied, pending, failed; /* proposals */
+        uint64_t reads, reads_failed, heartbeats_failed;
+        uint64_t snapshots_made, snapshots_sent, snapshots_received;
+        uint64_t log_bytes;
+        const Histogram *log_syncs, *snapshot_syncs; /* NULL: there is no disk */
+        const StorePeerMetrics *peers;
+        size_t peer_count;
+} StoreMetrics;
 
 typedef struct StoreBackend {
         /* The tree: for local reads and watches. The backend calls hub_dispatch() after it has applied something. */
@@ -86,4 +111,7 @@ typedef struct StoreBackend {
 
         /* The followers, borrowed as above; false when this member does not lead. */
         bool (*followers)(void *userdata, const StoreFollower **ret_followers, size_t *ret_count);
+
+        /* Filled anew at each call; borrowed as above. */
+        void (*metrics)(void *userdata, StoreMetrics *ret_metrics);
 } StoreBackend;

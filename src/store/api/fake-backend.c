@@ -161,6 +161,14 @@ static bool fake_followers(void *userdata, const StoreFollower **ret_followers, 
         return ((FakeBackend *)userdata)->leads;
 }
 
+static void fake_metrics(void *userdata, StoreMetrics *ret_metrics) {
+        static const StorePeerMetrics peer = {.id = 0xabc, .connected = true, .sent_bytes = 17, .round_trips = {.first = 100, .buckets = 16}};
+        static const Histogram syncs = {.first = 1000, .buckets = 14};
+        FakeBackend *fake = userdata;
+
+        *ret_metrics = (StoreMetrics){.applied = fake->status.raft_index, .log_syncs = &syncs, .peers = &peer, .peer_count = 1};
+}
+
 const StoreBackend fake_backend = {
         .tree = fake_tree,
         .now = fake_now,
@@ -170,6 +178,7 @@ const StoreBackend fake_backend = {
         .status = fake_status,
         .members = fake_members,
         .followers = fake_followers,
+        .metrics = fake_metrics,
 };
 
 /* What a member writes about itself when a cluster begins: the index of a fresh store is 3. */

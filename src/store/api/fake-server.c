@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "store/api/api.h"
+#include "store/api/auth.h"
 #include "store/api/fake-backend.h"
 
 enum { SYNC_MSEC = 500 };
@@ -24,7 +24,7 @@ static void on_signal(uv_signal_t *signal, int number) {
 int main(int argc, char **argv) {
         static const HttpServerOps ops = {.handle = api_handle};
         FakeBackend fake;
-        Api api = {&fake_backend, &fake};
+        Api api;
         Error error = ERROR_NONE;
         HttpServer *server;
         uv_signal_t signals[2];
@@ -37,6 +37,9 @@ int main(int argc, char **argv) {
                 return 1;
         }
         if (fake_backend_init(&fake, argv[1]) < 0 || uv_loop_init(&loop) < 0)
+                return 1;
+        api_init(&api, &fake_backend, &fake, auth_new(&loop));
+        if (!api.auth)
                 return 1;
         server = http_server_new(&loop, &ops, &api, &http_server_limits_default);
         if (!server || http_server_listen(server, &url, 0600, NULL, NULL, &error) < 0) {
@@ -58,6 +61,7 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
                 uv_close((uv_handle_t *)&signals[i], NULL);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
+        (void)auth_free(api.auth);
         (void)uv_loop_close(&loop);
         fake_backend_deinit(&fake);
         return 0;

@@ -30,6 +30,7 @@ typedef enum KeysMethod {
         KEYS_PUT,
         KEYS_POST,
         KEYS_DELETE,
+        KEYS_METHODS,
 } KeysMethod;
 
 /* What comes in; everything is borrowed. */

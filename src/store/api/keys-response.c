@@ -108,8 +108,11 @@ static void write_expiry(JsonWriter *json, WallUsec expiry, WallUsec now) {
 }
 
 static void write_indices(JsonWriter *json, uint64_t modified, uint64_t created) {
-        json_field_u64(json, "modifiedIndex", modified);
-        json_field_u64(json, "createdIndex", created);
+        /* the root was never written: it has neither */
+        if (modified > 0)
+                json_field_u64(json, "modifiedIndex", modified);
+        if (created > 0)
+                json_field_u64(json, "createdIndex", created);
 }
 
 static void write_side(JsonWriter *json, const EventNode *node, Slice key, WallUsec now) {

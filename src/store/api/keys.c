@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "store/api/auth.h"
 #include "store/api/handlers.h"
 #include "store/api/keys-request.h"
 #include "store/api/keys-response.h"
@@ -15,6 +16,7 @@ typedef struct KeysCall {
         HttpRequest *http; /* NULL: its connection is lost */
         KeysRequest request;
         Watcher *watcher;
+        WallUsec begun;
         bool busy; /* the pump is writing: who learns meanwhile that the connection is lost leaves the rest to it */
 } KeysCall;
 
@@ -96,15 +98,17 @@ static void keys_succeed(Api *api, HttpRequest *http, unsigned code, uint64_t in
         api_respond(http, code, "application/json", &headers, (Slice){buffer_data(body), buffer_length(body)});
 }
 
-static void keys_read(Api *api, HttpRequest *http, const KeysRequest *request) {
+static void keys_read(Api *api, HttpRequest *http, const KeysRequest *request, WallUsec begun) {
         _cleanup_tree_error_ TreeError error = {0};
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         Tree *tree = api->backend->tree(api->userdata);
         const Node *node;
+        WallUsec now;
         int r;
 
         r = tree_get(tree, request->path, &node, &error);
         if (r > 0) {
+                metrics_fail(&api->metrics, request->method, (unsigned)keys_error_text(error.code)->status);
                 keys_fail_tree(api, http, &error);
                 return;
         }
@@ -112,8 +116,10 @@ static void keys_read(Api *api, HttpRequest *http, const KeysRequest *request) {
                 api_respond_no_memory(http);
                 return;
         }
-        (void)keys_write_get(&body, node, request->recursive, api->backend->now(api->userdata));
+        now = api->backend->now(api->userdata);
+        (void)keys_write_get(&body, node, request->recursive, now);
         keys_succeed(api, http, 200, tree->index, &body);
+        metrics_succeed(&api->metrics, request->method, begun, api->backend->now(api->userdata));
 }
 
 /* ---- what goes through the cluster ---- */
@@ -125,10 +131,21 @@ static void keys_call_gone(HttpRequest *http) {
         call->http = NULL;
 }
 
+static void keys_count(const KeysCall *call, const StoreOutcome *outcome) {
+        Metrics *metrics = &call->api->metrics;
+
+        if (outcome->r != 0)
+                metrics_fail(metrics, call->request.method,
+                             (unsigned)keys_error_text(outcome->r < 0 ? KEYS_RAFT_INTERNAL : outcome->error->code)->status);
+        else if (call->request.method != KEYS_GET) /* a read counts itself */
+                metrics_succeed(metrics, call->request.method, call->begun, call->api->backend->now(call->api->userdata));
+}
+
 static void keys_outcome(void *data, const StoreOutcome *outcome) {
         KeysCall *call = data;
         HttpRequest *http = call->http;
 
+        keys_count(call, outcome);
         if (http) {
                 _cleanup_buffer_ Buffer body = BUFFER_INIT;
 
@@ -140,7 +157,7 @@ static void keys_outcome(void *data, const StoreOutcome *outcome) {
                 else if (outcome->r > 0)
                         keys_fail_tree(call->api, http, outcome->error);
                 else if (call->request.method == KEYS_GET)
-                        keys_read(call->api, http, &call->request);
+                        keys_read(call->api, http, &call->request, call->begun);
                 else {
                         (void)keys_write_event(&body, outcome->event, call->request.no_value_on_success);
                         keys_succeed(call->api, http, event_created(outcome->event) ? 201 : 200,
@@ -150,13 +167,14 @@ static void keys_outcome(void *data, const StoreOutcome *outcome) {
         keys_call_free(call);
 }
 
-static void keys_submit(Api *api, HttpRequest *http, KeysRequest *request) {
+static void keys_submit(Api *api, HttpRequest *http, KeysRequest *request, WallUsec begun) {
         KeysCall *call = keys_call_new(api, http, request);
 
         if (!call) {
                 api_respond_no_memory(http);
                 return;
         }
+        call->begun = begun;
         http_request_set_gone(http, keys_call_gone, false);
         if (call->request.method == KEYS_GET)
                 api->backend->read_index(api->userdata, 0, keys_outcome, call);
@@ -274,7 +292,7 @@ static void keys_watch(Api *api, HttpRequest *http, KeysRequest *request) {
         r = tree_watch(api->backend->tree(api->userdata), &options, &call->watcher, &error);
         if (r == 0) {
                 append_index_headers(&headers, &status, watcher_start_index(call->watcher));
-                api_append_cors(&headers);
+                api_append_cors(http, &headers);
                 (void)buffer_append_string(&headers, "Content-Type: application/json\r\n");
         }
         if (r != 0 || buffer_failed(&headers) || !buffer_string(&headers)) {
@@ -309,6 +327,26 @@ static KeysMethod keys_method(HttpMethod method) {
         }
 }
 
+static void keys_refuse(Api *api, HttpRequest *http, AuthVerdict verdict) {
+        if (verdict == AUTH_REFUSED)
+                keys_fail(api, http, KEYS_UNAUTHORIZED, slice_from("Insufficient credentials"), 0);
+        else if (verdict == AUTH_BUSY)
+                keys_fail(api, http, KEYS_RAFT_INTERNAL, slice_from(AUTH_BUSY_TEXT), 0);
+        else if (verdict == AUTH_NO_MEMORY)
+                api_respond_no_memory(http);
+}
+
+static void keys_carry_out(Api *api, HttpRequest *http, KeysRequest *request, WallUsec begun) {
+        if (!request->wait)
+                metrics_receive(&api->metrics, request->method);
+        if (request->wait)
+                keys_watch(api, http, request);
+        else if (request->method == KEYS_HEAD || (request->method == KEYS_GET && !request->quorum))
+                keys_read(api, http, request, begun);
+        else
+                keys_submit(api, http, request, begun);
+}
+
 void keys_handle(Api *api, HttpRequest *http, Slice path) {
         _cleanup_keys_request_ KeysRequest request = {0};
         _cleanup_buffer_ Buffer cause = BUFFER_INIT;
@@ -320,6 +358,7 @@ void keys_handle(Api *api, HttpRequest *http, Slice path) {
                 .body = http_request_body(http),
                 .now = api->backend->now(api->userdata),
         };
+        AuthVerdict verdict;
         int r;
 
         if (!api_allow_method(http, "HEAD,GET,PUT,POST,DELETE"))
@@ -327,12 +366,13 @@ void keys_handle(Api *api, HttpRequest *http, Slice path) {
         r = keys_request_parse(&input, &request, &cause);
         if (r > 0)
                 keys_fail(api, http, r, (Slice){buffer_data(&cause), buffer_length(&cause)}, 0);
-        else if (r < 0)
+        if (r < 0)
                 api_respond_no_memory(http);
-        else if (request.wait)
-                keys_watch(api, http, &request);
-        else if (request.method == KEYS_HEAD || (request.method == KEYS_GET && !request.quorum))
-                keys_read(api, http, &request);
+        if (r != 0)
+                return;
+        verdict = auth_judge_key(api, http, path, request.recursive);
+        if (verdict == AUTH_GRANTED)
+                keys_carry_out(api, http, &request, input.now);
         else
-                keys_submit(api, http, &request);
+                keys_refuse(api, http, verdict);
 }

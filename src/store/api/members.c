@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/json-write.h"
+#include "store/api/auth.h"
 #include "store/api/handlers.h"
 #include "store/api/members-request.h"
 
@@ -27,12 +28,6 @@ static void write_member(JsonWriter *json, const StoreMember *member) {
         json_end_object(json);
 }
 
-static void append_cluster_id(const Api *api, Buffer *headers) {
-        StoreStatus status = api_status(api);
-
-        (void)buffer_printf(headers, "X-Etcd-Cluster-Id: %" PRIx64 "\r\n", status.cluster_id);
-}
-
 static void members_respond(Api *api, HttpRequest *request, unsigned code, Buffer *body) {
         _cleanup_buffer_ Buffer headers = BUFFER_INIT;
 
@@ -41,18 +36,15 @@ static void members_respond(Api *api, HttpRequest *request, unsigned code, Buffe
                 api_respond_no_memory(request);
                 return;
         }
-        append_cluster_id(api, &headers);
+        api_append_cluster_header(api, &headers);
         api_respond(request, code, "application/json", &headers, (Slice){buffer_data(body), buffer_length(body)});
 }
 
 static void members_fail(Api *api, HttpRequest *request, unsigned code, const char *message) {
-        _cleanup_buffer_ Buffer body = BUFFER_INIT;
-        JsonWriter json = json_writer(&body);
+        _cleanup_buffer_ Buffer headers = BUFFER_INIT;
 
-        json_begin_object(&json);
-        json_field_string(&json, "message", message);
-        json_end_object(&json);
-        members_respond(api, request, code, &body);
+        api_append_cluster_header(api, &headers);
+        api_respond_message(request, code, &headers, message);
 }
 
 static void members_list(Api *api, HttpRequest *request) {
@@ -152,7 +144,7 @@ static void members_outcome(void *data, const StoreOutcome *outcome) {
         } else {
                 _cleanup_buffer_ Buffer headers = BUFFER_INIT;
 
-                append_cluster_id(call->api, &headers);
+                api_append_cluster_header(call->api, &headers);
                 api_respond(request, 204, NULL, &headers, (Slice){"", 0});
         }
 }
@@ -183,7 +175,7 @@ static bool members_parse_id(Api *api, HttpRequest *request, Slice text, uint64_
         bool right = text.length <= 16;
 
         if (text.length == 0) {
-                append_cluster_id(api, &headers);
+                api_append_cluster_header(api, &headers);
                 api_respond_text(request, 405, &headers, "Method Not Allowed");
                 return false;
         }
@@ -244,6 +236,8 @@ static void members_get(Api *api, HttpRequest *request, Slice path) {
 
 void members_handle(Api *api, HttpRequest *request, Slice path) {
         if (!api_allow_method(request, api->backend->change_member ? "GET,POST,DELETE,PUT" : "GET"))
+                return;
+        if (http_request_method(request) != HTTP_METHOD_GET && !auth_demand_root(api, request))
                 return;
         if (path.length > 0)
                 path = (Slice){path.data + 1, path.length - 1}; /* the slash */

@@ -73,6 +73,16 @@ void stats_store_handle(Api *api, HttpRequest *request, Slice path) {
         respond_json(request, 200, &body);
 }
 
+static void field_double(JsonWriter *json, const char *key, double value) {
+        json_key(json, key);
+        json_write_double(json, value);
+}
+
+static void write_rate(JsonWriter *json, const char *count_key, const char *bytes_key, const Rate *rate) {
+        field_double(json, count_key, rate->per_second);
+        field_double(json, bytes_key, rate->bytes_per_second);
+}
+
 void stats_self_handle(Api *api, HttpRequest *request, Slice path) {
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         JsonWriter json = json_writer(&body);
@@ -94,14 +104,13 @@ void stats_self_handle(Api *api, HttpRequest *request, Slice path) {
         field_time(&json, "startTime", status.leader_since);
         json_end_object(&json);
         json_field_u64(&json, "recvAppendRequestCnt", status.received_appends);
+        if (status.has_received_rate)
+                write_rate(&json, "recvPkgRate", "recvBandwidthRate", &status.received_rate);
         json_field_u64(&json, "sendAppendRequestCnt", status.sent_appends);
+        if (status.has_sent_rate)
+                write_rate(&json, "sendPkgRate", "sendBandwidthRate", &status.sent_rate);
         json_end_object(&json);
         respond_json(request, 200, &body);
-}
-
-static void field_double(JsonWriter *json, const char *key, double value) {
-        json_key(json, key);
-        json_write_double(json, value);
 }
 
 static void write_follower(JsonWriter *json, const StoreFollower *follower) {

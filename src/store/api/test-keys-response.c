@@ -57,16 +57,14 @@ static void test_listings(void **state) {
 
         (void)state;
         assert_int_equal(tree_init(&tree, NULL), 0);
-        assert_get(&tree, "/1", false, "{\"action\":\"get\",\"node\":{\"dir\":true,\"modifiedIndex\":0,"
-                                       "\"createdIndex\":0}}\n");
+        assert_get(&tree, "/1", false, "{\"action\":\"get\",\"node\":{\"dir\":true}}\n");
         for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
                 assert_int_equal(tree_apply(&tree, &(Command){COMMAND_SET, .path = slice_from(paths[i])}, NULL, NULL),
                                  0);
         assert_get(&tree, "/1", false,
                    "{\"action\":\"get\",\"node\":{\"dir\":true,\"nodes\":["
                    "{\"key\":\"/c\",\"value\":\"\",\"modifiedIndex\":3,\"createdIndex\":3},"
-                   "{\"key\":\"/d\",\"dir\":true,\"modifiedIndex\":1,\"createdIndex\":1}],"
-                   "\"modifiedIndex\":0,\"createdIndex\":0}}\n");
+                   "{\"key\":\"/d\",\"dir\":true,\"modifiedIndex\":1,\"createdIndex\":1}]}}\n");
         assert_get(&tree, "/1/d", true,
                    "{\"action\":\"get\",\"node\":{\"key\":\"/d\",\"dir\":true,\"nodes\":["
                    "{\"key\":\"/d/x\",\"dir\":true,\"nodes\":["

@@ -11,11 +11,13 @@
 typedef struct Directory {
         Disk disk;
         int fd;
+        Histogram log_syncs, snapshot_syncs;
 } Directory;
 
 typedef struct DirectoryFile {
         DiskFile file;
         int fd;
+        Histogram *syncs; /* of the directory */
 } DirectoryFile;
 
 static int directory_fd(Disk *disk) {
@@ -55,6 +57,10 @@ static int directory_open(Disk *disk, const char *name, bool create, DiskFile **
         if (!file)
                 return -ENOMEM;
         file->file.disk = disk;
+        /* a segment begins as "spare"; a snapshot as something else */
+        file->syncs = str_starts_with(name, "log-") || str_equals(name, "spare")
+                              ? &container_of(disk, Directory, disk)->log_syncs
+                              : &container_of(disk, Directory, disk)->snapshot_syncs;
         file->fd = openat(directory_fd(disk), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
         if (file->fd < 0) {
                 r = -errno;
@@ -115,7 +121,12 @@ static int directory_write(DiskFile *file, uint64_t offset, const void *bytes, s
 }
 
 static int directory_sync(DiskFile *file) {
-        return fdatasync(file_fd(file)) < 0 ? -errno : 0;
+        Usec begun = clock_monotonic();
+
+        if (fdatasync(file_fd(file)) < 0)
+                return -errno;
+        histogram_add(container_of(file, DirectoryFile, file)->syncs, clock_monotonic() - begun);
+        return 0;
 }
 
 static int directory_truncate(DiskFile *file, uint64_t size) {
@@ -204,7 +215,12 @@ int disk_directory_new(const char *path, Disk **ret_disk, Error *error) {
                 (void)close(fd);
                 return -ENOMEM;
         }
-        *directory = (Directory){.disk = {&directory_ops}, .fd = fd};
+        *directory = (Directory){
+                .disk = {&directory_ops},
+                .fd = fd,
+                .log_syncs = HISTOGRAM_INIT(USEC_PER_MSEC, 14),
+                .snapshot_syncs = HISTOGRAM_INIT(USEC_PER_MSEC, 14),
+        };
         *ret_disk = &directory->disk;
         return 0;
 }
@@ -215,4 +231,12 @@ Disk *disk_directory_free(Disk *disk) {
         (void)close(directory_fd(disk));
         free(container_of(disk, Directory, disk));
         return NULL;
+}
+
+const Histogram *disk_directory_log_syncs(const Disk *disk) {
+        return &container_of(disk, const Directory, disk)->log_syncs;
+}
+
+const Histogram *disk_directory_snapshot_syncs(const Disk *disk) {
+        return &container_of(disk, const Directory, disk)->snapshot_syncs;
 }

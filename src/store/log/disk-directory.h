@@ -1,5 +1,6 @@
 #pragma once
 /* A real directory as a Disk. */
+#include "base/histogram.h"
 #include "store/log/disk.h"
 
 /* Opens the directory, making it (mode 0700, and missing parents) if need be, and locks it against another server: -EBUSY with
@@ -9,3 +10,7 @@ int disk_directory_new(const char *path, Disk **ret_disk, Error *error);
 /* All files must be closed. NULL is allowed; returns NULL. */
 Disk *disk_directory_free(Disk *disk);
 CLEANUP_DEFINE(Disk, disk_directory_free)
+
+/* How long it took to make the log's bytes safe, and those of snapshots: what a sync of a file took. */
+const Histogram *disk_directory_log_syncs(const Disk *disk);
+const Histogram *disk_directory_snapshot_syncs(const Disk *disk);

@@ -12,8 +12,8 @@ static int apply_command(Replica *replica, const RaftEntry *entry) {
         uint64_t member = wire_get_u64(&reader), id = wire_get_u64(&reader);
         ReplicaRequest *request = NULL;
         ReplicaResult result = {.raft_index = entry->index, .raft_term = entry->term};
-        Event *event = NULL;
-        TreeError error = {0};
+        _cleanup_event_ Event *event = NULL;
+        _cleanup_tree_error_ TreeError error = {0};
         Command command;
         int r;
 
@@ -35,7 +35,6 @@ static int apply_command(Replica *replica, const RaftEntry *entry) {
                 result.error = &error;
                 request_finish(request, &result);
         }
-        event_unref(event);
         return 0;
 }
 

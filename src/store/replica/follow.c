@@ -13,6 +13,7 @@ static Following *follow_find(Replica *replica, uint64_t id, bool make) {
                         if (!make)
                                 return NULL;
                         following->figures.id = id;
+                        following->figures.round_trips = HISTOGRAM_INIT(100, 16);
                         return following;
                 }
         }
@@ -49,6 +50,7 @@ void follow_answered(Replica *replica, const RaftMessage *message) {
                 return;
         figures = &following->figures;
         figures->latency = (double)(replica->now - following->sent) / USEC_PER_MSEC;
+        histogram_add(&figures->round_trips, replica->now - following->sent);
         figures->answers++;
         n = (double)figures->answers;
         figures->minimum = figures->answers == 1 ? figures->latency : fmin(figures->minimum, figures->latency);

@@ -128,6 +128,7 @@ struct Replica {
         Random random;
         Usec now, last_tick;
         bool ticked, stood_alone;
+        RateWindow appends_sent, appends_received;
         WallUsec wall;
         int failure;
         Error error;

@@ -316,6 +316,10 @@ static int replica_step(Replica *replica, RaftMessage *message) {
         return 0;
 }
 
+void replica_note_time(Replica *replica, Usec now) {
+        replica->now = max_of(replica->now, now);
+}
+
 /* Only who is in no configuration here is looked for among the removed. */
 static bool sender_was_removed(const Replica *replica, uint64_t from) {
         const RaftConfState *state = raft_configuration(replica->raft);
@@ -337,6 +341,8 @@ int replica_receive(Replica *replica, uint64_t from, RaftPayload *payload) {
         if (r >= 0 && frame.kind == FRAME_RAFT && frame.message.to != replica->config.id)
                 r = -EBADMSG;
         if (r >= 0) {
+                if (frame.kind == FRAME_RAFT && frame.message.type == RAFT_MESSAGE_APPEND)
+                        rate_window_add(&replica->appends_received, replica->now, payload->length);
                 if (frame.kind == FRAME_RAFT)
                         r = replica_step(replica, &frame.message);
                 else if (frame.kind == FRAME_SNAPSHOT_PIECE)
@@ -364,6 +370,14 @@ void replica_job_done(Replica *replica, DiskJob *job, int r) {
 
 bool replica_is_quiet(const Replica *replica) {
         return replica->proposal_count == 0 && replica->change_count == 0 && replica->held_count == 0;
+}
+
+size_t replica_pending(const Replica *replica) {
+        return replica->proposal_count;
+}
+
+bool replica_append_rates(Replica *replica, bool sent, Rate *ret_rate) {
+        return rate_window_read(sent ? &replica->appends_sent : &replica->appends_received, replica->now, ret_rate);
 }
 
 bool replica_hand_over(Replica *replica) {
@@ -396,6 +410,8 @@ void replica_send_message(Replica *replica, const RaftMessage *message) {
         if (r < 0) /* as if lost on the way: the core sends it again */
                 return;
         follow_sent(replica, message);
+        if (message->type == RAFT_MESSAGE_APPEND)
+                rate_window_add(&replica->appends_sent, replica->now, buffer_length(&frame));
         replica_send_frame(replica, message->to, false, (Slice){buffer_data(&frame), buffer_length(&frame)});
 }
 

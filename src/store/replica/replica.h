@@ -12,7 +12,9 @@
  * recovers from what is safe.
  */
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/random.h"
+#include "base/rate.h"
 #include "raft/raft.h"
 #include "store/log/log.h"
 #include "store/log/snapshot-file.h"
@@ -90,6 +92,9 @@ Replica *replica_free(Replica *replica, bool crash);
 
 /* The clocks; call it about once per tick interval. Counts the ticks that have passed itself. */
 void replica_tick(Replica *replica, Usec now, WallUsec wall);
+
+/* The time of what comes in until the next tick: what is measured is measured by it. */
+void replica_note_time(Replica *replica, Usec now);
 
 /* A frame from member `from`; takes a reference to it. Malformed ones are counted and dropped: -EBADMSG. -EPERM: that member
  * was removed, and is not listened to. */
@@ -204,11 +209,18 @@ typedef struct ReplicaCounts {
 
 ReplicaCounts replica_counts(const Replica *replica);
 
+/* Appends that leave and come, by the last few; false: none of late. */
+bool replica_append_rates(Replica *replica, bool sent, Rate *ret_rate);
+
+/* How many requests of this member wait to be applied. */
+size_t replica_pending(const Replica *replica);
+
 /* How a follower answers this leader's appends; milliseconds. */
 typedef struct ReplicaFollower {
         uint64_t id;
         double latency, average, deviation, minimum, maximum;
         uint64_t answers, failures;
+        Histogram round_trips;
 } ReplicaFollower;
 
 /* Zeroed when nothing has been measured. */

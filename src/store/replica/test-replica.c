@@ -311,6 +311,25 @@ static void test_write_that_an_answer_brings_does_not_wait_for_the_clock(void **
         cluster_deinit(&cluster);
 }
 
+/* Every member says why to itself, and must not keep it: leaks are what the sanitizer looks for here. */
+static void test_refused_writes_leave_nothing_behind(void **state) {
+        Cluster cluster;
+        Answer answer;
+
+        (void)state;
+        cluster_init(&cluster, 3, 0, 0);
+        cluster_pass(&cluster, 3 * USEC_PER_SEC);
+        answer = cluster_set(&cluster, &cluster.members[0], "/1/a", "x");
+        assert_int_equal(answer.code, 0);
+        for (size_t i = 0; i < 3; i++) {
+                answer = cluster_set(&cluster, &cluster.members[i], "/1/a/b", "x");
+                assert_int_equal(answer.r, 0);
+                assert_int_equal(answer.code, TREE_NOT_DIRECTORY);
+        }
+        assert_equal_trees(&cluster);
+        cluster_deinit(&cluster);
+}
+
 static void test_followers_forward_and_read_their_writes(void **state) {
         Cluster cluster;
 
@@ -828,6 +847,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_one_member_writes_and_restarts),
                 cmocka_unit_test(test_write_that_an_answer_brings_does_not_wait_for_the_clock),
+                cmocka_unit_test(test_refused_writes_leave_nothing_behind),
                 cmocka_unit_test(test_followers_forward_and_read_their_writes),
                 cmocka_unit_test(test_dead_leader_is_replaced),
                 cmocka_unit_test(test_lagging_member_gets_a_snapshot),

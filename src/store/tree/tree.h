@@ -18,6 +18,9 @@
 #define TREE_KEYS "/1"
 #define TREE_SYSTEM "/0"
 
+/* Where the users and roles of clients live, once there are any. */
+#define TREE_AUTH "/2"
+
 /* Expiry times before this mean "permanent" when a key is set or created, as in etcd: 2000-01-01. */
 #define TREE_EXPIRY_MIN ((WallUsec)946684800 * 1000000)
 
