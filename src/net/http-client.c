@@ -668,6 +668,10 @@ HttpClient *http_client_new(uv_loop_t *loop, const HttpClientConfig *config) {
         return client;
 }
 
+void http_client_set_tls(HttpClient *client, TlsContext *tls) {
+        client->config.tls = tls;
+}
+
 void http_client_close(HttpClient *client) {
         client->closing = true;
         list_foreach(&client->links, node) {

@@ -57,6 +57,9 @@ typedef struct HttpCallSpec {
 /* NULL without memory. */
 HttpClient *http_client_new(uv_loop_t *loop, const HttpClientConfig *config);
 
+/* For connections from now on; borrowed. */
+void http_client_set_tls(HttpClient *client, TlsContext *tls);
+
 /* Cancels all calls (no `done`) and closes; memory goes once the loop has run. */
 void http_client_close(HttpClient *client);
 

@@ -203,7 +203,7 @@ static void stream_input_filtered(Stream *stream, const char *bytes, size_t leng
 
         if (!stream->corked)
                 stream_flush(stream);
-        if (shook && !stream->filter->shakes && !stream->closing && stream->events->ready)
+        if (r >= 0 && shook && !stream->filter->shakes && !stream->closing && stream->events->ready)
                 stream->events->ready(stream);
         if (buffer_length(&plain) > 0 && !stream->closing)
                 stream->events->input(stream, buffer_data(&plain), buffer_length(&plain));
