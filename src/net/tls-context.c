@@ -130,7 +130,7 @@ static int load_all(TlsContext *context, SSL_CTX *ssl, Error *error) {
                 r = load_key(ssl, settings->key_file, settings->cert_file, error);
         if (r >= 0 && settings->ca_file)
                 r = load_authorities(ssl, settings->ca_file, settings->want_client_cert || settings->need_client_cert, error);
-        else if (r >= 0 && SSL_CTX_set_default_verify_paths(ssl) != 1)
+        else if (r >= 0 && (SSL_CTX_set_default_verify_file(ssl) != 1 || SSL_CTX_set_default_verify_dir(ssl) != 1))
                 r = error_set(error, -EINVAL, "the system's authorities: %s", tls_text_reason());
         if (r >= 0 && settings->crl_file)
                 r = load_revoked(ssl, settings->crl_file, error);
@@ -143,7 +143,8 @@ static void configure(SSL_CTX *ssl) {
         (void)SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
         (void)SSL_CTX_set_cipher_list(ssl, CIPHERS_TLS12);
         (void)SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-        (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+        /* the chain is in the file of the certificate: to search for it costs more than all else of a handshake */
+        (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_NO_AUTO_CHAIN);
         SSL_CTX_set_default_passwd_cb(ssl, on_password);
         SSL_CTX_set_alpn_select_cb(ssl, tls_filter_on_alpn, NULL);
         (void)SSL_CTX_set_session_id_context(ssl, session_context, sizeof(session_context) - 1);
