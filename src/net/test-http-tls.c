@@ -29,7 +29,8 @@ static void on_done(HttpCall *call, int r, const Error *error) {
 static const HttpCallOps ops = {.done = on_done};
 
 static TlsContext *context_new(const char *own, const char *ca, bool need_client_cert) {
-        _cleanup_free_ char *cert = str_printf("%s/%s.pem", certificates.folder, own), *key = str_printf("%s/%s-key.pem", certificates.folder, own);
+        _cleanup_free_ char *cert = str_printf("%s/%s.pem", certificates.folder, own),
+                            *key = str_printf("%s/%s-key.pem", certificates.folder, own);
         const TlsSettings settings = {.cert_file = *own ? cert : NULL,
                                       .key_file = *own ? key : NULL,
                                       .ca_file = ca ? certificates_path(&certificates, ca) : NULL,
@@ -54,7 +55,8 @@ static HttpClient *client_new(Bench *bench, TlsContext *tls) {
         return client;
 }
 
-static void start(Bench *bench, HttpClient *client, const char *method, const char *target, Slice body, Result *result) {
+static void start(Bench *bench, HttpClient *client, const char *method, const char *target, Slice body,
+                  Result *result) {
         HttpCallSpec spec = {.url = &bench->url, .method = method, .target = target, .body = body};
 
         *result = (Result){0};

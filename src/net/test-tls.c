@@ -30,7 +30,8 @@ static TlsSettings server_settings(void) {
 }
 
 static TlsSettings client_settings(void) {
-        return (TlsSettings){.ca_file = certificates_path(&certificates, "ca.pem"), .ca_option = "--ca-file", .note = on_note};
+        return (TlsSettings){
+                .ca_file = certificates_path(&certificates, "ca.pem"), .ca_option = "--ca-file", .note = on_note};
 }
 
 static TlsContext *context_new(TlsSettings settings) {
@@ -56,7 +57,8 @@ static bool carry(End *from, End *to, size_t piece) {
 
         from->wire = BUFFER_INIT;
         for (size_t at = 0; at < length && !to->gone; at += piece) {
-                to->r = to->filter->ops->input(to->filter, buffer_data(&sent) + at, min_of(piece, length - at), &to->plain, &to->wire);
+                to->r = to->filter->ops->input(to->filter, buffer_data(&sent) + at, min_of(piece, length - at),
+                                               &to->plain, &to->wire);
                 to->gone = to->r < 0;
         }
         return length > 0;
@@ -247,7 +249,8 @@ static void assert_server_refused(TlsSettings client, const char *host, const ch
 
 static void test_a_server_with_another_name_is_refused(void **state) {
         (void)state;
-        assert_server_refused(client_settings(), "10.0.0.1", "the server's certificate is for localhost, 127.0.0.1, not for 10.0.0.1");
+        assert_server_refused(client_settings(), "10.0.0.1",
+                              "the server's certificate is for localhost, 127.0.0.1, not for 10.0.0.1");
         assert_server_refused(client_settings(), "example.com", "not for example.com");
 }
 
@@ -308,14 +311,18 @@ static void test_clients_that_may_not_in_are_refused(void **state) {
 
         (void)state;
         certificates_add(&certificates, "stranger", &certificates.other_ca, (CertificateSpec){.cn = "alice"});
-        certificates_add(&certificates, "not-client", &certificates.ca, (CertificateSpec){.cn = "alice", .usage = "serverAuth"});
-        certificates_add(&certificates, "bob", &certificates.ca, (CertificateSpec){.cn = "bob", .hosts = "DNS:bob.example.com"});
+        certificates_add(&certificates, "not-client", &certificates.ca,
+                         (CertificateSpec){.cn = "alice", .usage = "serverAuth"});
+        certificates_add(&certificates, "bob", &certificates.ca,
+                         (CertificateSpec){.cn = "bob", .hosts = "DNS:bob.example.com"});
         server.ca_file = certificates_path(&certificates, "ca.pem");
         server.ca_option = "--trusted-ca-file";
         server.need_client_cert = true;
-        assert_client_refused(client_settings(), server, "showed no certificate; it must show one that --trusted-ca-file");
+        assert_client_refused(client_settings(), server,
+                              "showed no certificate; it must show one that --trusted-ca-file");
         server.ca_file = certificates_path(&certificates, "ca.pem");
-        assert_client_refused(client_of("stranger"), server, "is signed by an authority (CN=other authority) that --trusted-ca-file");
+        assert_client_refused(client_of("stranger"), server,
+                              "is signed by an authority (CN=other authority) that --trusted-ca-file");
         assert_client_refused(client_of("not-client"), server, "is not for clients");
         server = server_settings();
         server.ca_file = certificates_path(&certificates, "ca.pem");
@@ -413,7 +420,8 @@ static void test_files_that_cannot_be_used_are_named(void **state) {
         TlsSettings settings = server_settings();
 
         (void)state;
-        certificates_add(&certificates, "old", &certificates.ca, (CertificateSpec){.cn = "old", .from = -7200, .until = -3600});
+        certificates_add(&certificates, "old", &certificates.ca,
+                         (CertificateSpec){.cn = "old", .from = -7200, .until = -3600});
         certificates_add(&certificates, "new", &certificates.ca, (CertificateSpec){.cn = "new", .from = 3600});
         settings.key_file = NULL;
         assert_cannot_load(settings, -EINVAL, "server.pem needs its key");
@@ -433,8 +441,8 @@ static void test_files_that_cannot_be_used_are_named(void **state) {
 }
 
 static void copy_certificate(const char *from, const char *to) {
-        _cleanup_free_ char *command = str_printf("cd '%s' && cp %s.pem %s.pem && cp %s-key.pem %s-key.pem", certificates.folder, from,
-                                                  to, from, to);
+        _cleanup_free_ char *command = str_printf("cd '%s' && cp %s.pem %s.pem && cp %s-key.pem %s-key.pem",
+                                                  certificates.folder, from, to, from, to);
 
         assert_int_equal(system(command), 0);
 }
@@ -456,7 +464,8 @@ static void test_changed_files_are_taken_up_and_broken_ones_are_not(void **state
         Pair pair = {0};
 
         (void)state;
-        certificates_add(&certificates, "second", &certificates.ca, (CertificateSpec){.cn = "second", .hosts = "IP:127.0.0.1"});
+        certificates_add(&certificates, "second", &certificates.ca,
+                         (CertificateSpec){.cn = "second", .hosts = "IP:127.0.0.1"});
         copy_certificate("server", "live");
         server.cert_file = certificates_path(&certificates, "live.pem");
         server.key_file = certificates_path(&certificates, "live-key.pem");
@@ -551,6 +560,47 @@ static void test_a_changed_record_breaks_the_stream(void **state) {
         pair_deinit(&pair);
 }
 
+static void test_keys_are_not_changed_without_end(void **state) {
+        Pair pair;
+        SSL *client;
+        size_t rounds = 0;
+
+        (void)state;
+        pair_init(&pair, client_settings(), server_settings());
+        carry_all(&pair.client, &pair.server, 65536);
+        client = container_of(pair.client.filter, TlsFilter, filter)->ssl;
+        for (; rounds < 10000 && pair.server.r == 0; rounds++) {
+                assert_int_equal(SSL_key_update(client, SSL_KEY_UPDATE_REQUESTED), 1);
+                say(&pair.client, "x", 1); /* the request goes with it */
+                (void)carry(&pair.client, &pair.server, 65536);
+                buffer_clear(&pair.server.plain);
+        }
+        assert_true(rounds > 100 && rounds < 10000);
+        assert_refused(&pair.server, -EPROTO, "asks for new keys without end");
+        pair_deinit(&pair);
+}
+
+static void test_an_intermediate_authority_can_be_believed_alone(void **state) {
+        const CertificateSpec spec = {.cn = "intermediate", .is_authority = true};
+        TlsSettings server = server_settings(), client = client_settings();
+        Authority middle;
+        Pair pair;
+
+        (void)state;
+        certificate_make(&certificates.ca, &spec, &middle.certificate, &middle.key);
+        pem_write(certificates_path(&certificates, "middle.pem"), middle.certificate, NULL);
+        certificates_add(&certificates, "deep", &middle, (CertificateSpec){.cn = "deep", .hosts = "IP:127.0.0.1"});
+        server.cert_file = certificates_path(&certificates, "deep.pem");
+        server.key_file = certificates_path(&certificates, "deep-key.pem");
+        client.ca_file = certificates_path(&certificates, "middle.pem");
+        pair_init(&pair, client, server);
+        carry_all(&pair.client, &pair.server, 65536);
+        assert_string_equal(pair.client.filter->peer, "deep");
+        pair_deinit(&pair);
+        X509_free(middle.certificate);
+        EVP_PKEY_free(middle.key);
+}
+
 static void test_http_where_tls_was_expected_is_guessed(void **state) {
         Pair pair;
 
@@ -624,6 +674,8 @@ int main(void) {
                 cmocka_unit_test(test_a_self_signed_certificate_is_made_once),
                 cmocka_unit_test(test_http_and_garbage_are_told_apart),
                 cmocka_unit_test(test_a_changed_record_breaks_the_stream),
+                cmocka_unit_test(test_keys_are_not_changed_without_end),
+                cmocka_unit_test(test_an_intermediate_authority_can_be_believed_alone),
                 cmocka_unit_test(test_http_where_tls_was_expected_is_guessed),
                 cmocka_unit_test(test_only_tls_12_and_later_is_spoken),
         };

@@ -21,9 +21,9 @@ typedef struct Authority {
 
 typedef struct CertificateSpec {
         const char *cn;
-        const char *hosts;   /* as OpenSSL writes it: "DNS:a,IP:1.2.3.4"; NULL: none */
-        const char *usage;   /* of extendedKeyUsage; NULL: both */
-        long from, until;    /* seconds from now; until 0: a day */
+        const char *hosts; /* as OpenSSL writes it: "DNS:a,IP:1.2.3.4"; NULL: none */
+        const char *usage; /* of extendedKeyUsage; NULL: both */
+        long from, until;  /* seconds from now; until 0: a day */
         bool is_authority;
 } CertificateSpec;
 
@@ -78,7 +78,9 @@ static void pem_write(const char *path, X509 *certificate, EVP_PKEY *key) {
         FILE *file = fopen(path, "we");
 
         assert_non_null(file);
-        assert_int_equal(certificate ? PEM_write_X509(file, certificate) : PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+        assert_int_equal(certificate ? PEM_write_X509(file, certificate)
+                                     : PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL),
+                         1);
         assert_int_equal(fclose(file), 0);
 }
 
@@ -101,12 +103,14 @@ static void certificates_add(Certificates *all, const char *name, const Authorit
 static void certificates_init(Certificates *all) {
         *all = (Certificates){.folder = "/tmp/test-tls-XXXXXX"};
         assert_non_null(mkdtemp(all->folder));
-        certificate_make(NULL, &(CertificateSpec){.cn = "test authority", .is_authority = true}, &all->ca.certificate, &all->ca.key);
-        certificate_make(NULL, &(CertificateSpec){.cn = "other authority", .is_authority = true}, &all->other_ca.certificate,
-                         &all->other_ca.key);
+        certificate_make(NULL, &(CertificateSpec){.cn = "test authority", .is_authority = true}, &all->ca.certificate,
+                         &all->ca.key);
+        certificate_make(NULL, &(CertificateSpec){.cn = "other authority", .is_authority = true},
+                         &all->other_ca.certificate, &all->other_ca.key);
         pem_write(certificates_path(all, "ca.pem"), all->ca.certificate, NULL);
         pem_write(certificates_path(all, "other-ca.pem"), all->other_ca.certificate, NULL);
-        certificates_add(all, "server", &all->ca, (CertificateSpec){.cn = "server", .hosts = "DNS:localhost,IP:127.0.0.1"});
+        certificates_add(all, "server", &all->ca,
+                         (CertificateSpec){.cn = "server", .hosts = "DNS:localhost,IP:127.0.0.1"});
         certificates_add(all, "client", &all->ca, (CertificateSpec){.cn = "alice", .hosts = "DNS:alice.example.com"});
 }
 

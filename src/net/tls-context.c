@@ -30,6 +30,11 @@ static int open_pem(const char *path, BIO **ret, Error *error) {
         return error_set_errno(error, errno ? -errno : -ENOMEM, "cannot read %s", path);
 }
 
+/* For files that OpenSSL opens by itself, whose own words for it say less. */
+static int check_readable(const char *path, Error *error) {
+        return access(path, R_OK) < 0 ? error_set_errno(error, -errno, "cannot read %s", path) : 0;
+}
+
 static int check_dates(X509 *certificate, const char *path, Error *error) {
         char when[64];
 
@@ -39,22 +44,22 @@ static int check_dates(X509 *certificate, const char *path, Error *error) {
         }
         if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
                 tls_text_time(X509_get0_notBefore(certificate), when, sizeof(when));
-                return error_set(error, -EKEYEXPIRED, "the certificate %s: is valid from %s on only; is this machine's clock right?",
-                                 path, when);
+                return error_set(error, -EKEYEXPIRED,
+                                 "the certificate %s: is valid from %s on only; is this machine's clock right?", path,
+                                 when);
         }
         return 0;
 }
 
 static int load_certificate(SSL_CTX *ssl, const char *path, Error *error) {
-        BIO *file;
-        int r = open_pem(path, &file, error);
+        int r = check_readable(path, error);
 
         if (r < 0)
                 return r;
-        BIO_free(file);
         ERR_clear_error();
         if (SSL_CTX_use_certificate_chain_file(ssl, path) != 1)
-                return error_set(error, -EINVAL, "the certificate %s: is no certificate in PEM form (%s)", path, tls_text_reason());
+                return error_set(error, -EINVAL, "the certificate %s: is no certificate in PEM form (%s)", path,
+                                 tls_text_reason());
         return check_dates(SSL_CTX_get0_certificate(ssl), path, error);
 }
 
@@ -69,8 +74,10 @@ static int load_key(SSL_CTX *ssl, const char *path, const char *certificate, Err
         key = PEM_read_bio_PrivateKey(file, NULL, on_password, NULL);
         BIO_free(file);
         if (!key)
-                return error_set(error, -EINVAL, "the key %s: is no private key in PEM form, or has a password, which must be taken off (%s)",
-                                 path, tls_text_reason());
+                return error_set(
+                        error, -EINVAL,
+                        "the key %s: is no private key in PEM form, or has a password, which must be taken off (%s)",
+                        path, tls_text_reason());
         if (X509_check_private_key(SSL_CTX_get0_certificate(ssl), key) != 1) {
                 ERR_clear_error();
                 return error_set(error, -EINVAL, "the key %s does not belong to the certificate %s", path, certificate);
@@ -81,16 +88,17 @@ static int load_key(SSL_CTX *ssl, const char *path, const char *certificate, Err
 }
 
 static int load_authorities(SSL_CTX *ssl, const char *path, bool is_server, Error *error) {
-        STACK_OF(X509_NAME) *names;
-        BIO *file;
-        int r = open_pem(path, &file, error);
+        STACK_OF(X509_NAME) * names;
+        int r = check_readable(path, error);
 
         if (r < 0)
                 return r;
-        BIO_free(file);
         ERR_clear_error();
+        /* who is named in the file is believed, also when it is signed by another that is not */
+        (void)X509_STORE_set_flags(SSL_CTX_get_cert_store(ssl), X509_V_FLAG_PARTIAL_CHAIN);
         if (SSL_CTX_load_verify_file(ssl, path) != 1)
-                return error_set(error, -EINVAL, "the authorities %s: hold no certificate in PEM form (%s)", path, tls_text_reason());
+                return error_set(error, -EINVAL, "the authorities %s: hold no certificate in PEM form (%s)", path,
+                                 tls_text_reason());
         if (!is_server)
                 return 0;
         names = SSL_load_client_CA_file(path); /* what a client's certificate may be signed by: it chooses by that */
@@ -129,7 +137,8 @@ static int load_all(TlsContext *context, SSL_CTX *ssl, Error *error) {
         if (r >= 0 && settings->key_file)
                 r = load_key(ssl, settings->key_file, settings->cert_file, error);
         if (r >= 0 && settings->ca_file)
-                r = load_authorities(ssl, settings->ca_file, settings->want_client_cert || settings->need_client_cert, error);
+                r = load_authorities(ssl, settings->ca_file, settings->want_client_cert || settings->need_client_cert,
+                                     error);
         else if (r >= 0 && (SSL_CTX_set_default_verify_file(ssl) != 1 || SSL_CTX_set_default_verify_dir(ssl) != 1))
                 r = error_set(error, -EINVAL, "the system's authorities: %s", tls_text_reason());
         if (r >= 0 && settings->crl_file)
@@ -142,7 +151,8 @@ static void configure(SSL_CTX *ssl) {
 
         (void)SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
         (void)SSL_CTX_set_cipher_list(ssl, CIPHERS_TLS12);
-        (void)SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+        (void)SSL_CTX_set_options(ssl,
+                                  SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
         /* the chain is in the file of the certificate: to search for it costs more than all else of a handshake */
         (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY | SSL_MODE_NO_AUTO_CHAIN);
         SSL_CTX_set_default_passwd_cb(ssl, on_password);
@@ -177,7 +187,8 @@ static void stamp_files(const TlsContext *context, TlsStamp stamps[static TLS_FI
         for (size_t i = 0; i < TLS_FILES; i++) {
                 stamps[i] = (TlsStamp){0};
                 if (context->files[i] && stat(context->files[i], &status) == 0)
-                        stamps[i] = (TlsStamp){status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size, status.st_ino};
+                        stamps[i] = (TlsStamp){status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size,
+                                               status.st_ino};
         }
 }
 
@@ -281,7 +292,8 @@ int tls_context_new(const TlsSettings *settings, TlsContext **ret_context, Error
         settings = &context->settings;
         if (!settings->cert_file != !settings->key_file)
                 return error_set(error, -EINVAL, "%s needs its %s: a certificate and its key are given together",
-                                 settings->cert_file ?: settings->key_file, settings->cert_file ? "key" : "certificate");
+                                 settings->cert_file ?: settings->key_file,
+                                 settings->cert_file ? "key" : "certificate");
         stamp_files(context, context->stamps);
         r = load(context, &context->ssl, error);
         if (r < 0)

@@ -79,7 +79,8 @@ static bool common_name(X509 *certificate, char name[static TLS_PEER_NAME_MAX]) 
         const X509_NAME *subject = X509_get_subject_name(certificate);
         int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
         unsigned char *text = NULL;
-        int length = at < 0 ? -1 : ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+        int length =
+                at < 0 ? -1 : ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
         bool fits = length > 0 && length < TLS_PEER_NAME_MAX && !memchr(text, '\0', (size_t)length);
 
         if (fits)
@@ -95,7 +96,8 @@ static bool client_is_allowed(TlsFilter *filter, X509 *certificate) {
 
         (void)common_name(certificate, name);
         if (settings->allowed_cn && !str_equals(name, settings->allowed_cn)) {
-                (void)error_set(&filter->problem, -EPROTO, "the client's certificate is of \"%s\"; only \"%s\" is allowed", name,
+                (void)error_set(&filter->problem, -EPROTO,
+                                "the client's certificate is of \"%s\"; only \"%s\" is allowed", name,
                                 settings->allowed_cn);
                 return false;
         }
@@ -208,7 +210,8 @@ static int filter_encode(TlsFilter *filter, const char *bytes, size_t length) {
 
                 ERR_clear_error();
                 if (SSL_write_ex(filter->ssl, bytes, piece, &written) != 1)
-                        return buffer_failed(filter->wire) < 0 ? filter_fail(filter, -ENOMEM) : filter_fail(filter, -EPIPE);
+                        return buffer_failed(filter->wire) < 0 ? filter_fail(filter, -ENOMEM)
+                                                               : filter_fail(filter, -EPIPE);
                 bytes += written;
                 length -= written;
         }
@@ -254,12 +257,14 @@ static int filter_decode(TlsFilter *filter, Buffer *plain) {
 
 /* Somebody speaks HTTP to the port of https: said in its own words. */
 static int filter_refuse_plain(TlsFilter *filter) {
-        static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
-                                     "Content-Length: 67\r\n\r\n"
-                                     "This port speaks HTTPS, not HTTP: the address begins with https://\n";
+        static const char answer[] =
+                "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+                "Content-Length: 67\r\n\r\n"
+                "This port speaks HTTPS, not HTTP: the address begins with https://\n";
 
         (void)buffer_append(filter->wire, answer, sizeof(answer) - 1);
-        (void)error_set(&filter->problem, -EPROTO, "it speaks HTTP to a port of HTTPS; its address must begin with https://");
+        (void)error_set(&filter->problem, -EPROTO,
+                        "it speaks HTTP to a port of HTTPS; its address must begin with https://");
         return filter_fail(filter, -EPROTO);
 }
 
@@ -268,9 +273,19 @@ static bool looks_like_http(char first) {
         return first >= 'A' && first <= 'Z';
 }
 
+/* A peer that only asks for new keys, and reads none of the answers, would fill the queue. */
+static int filter_count_answers(TlsFilter *filter, size_t length) {
+        filter->answered += length;
+        if (filter->answered <= TLS_ANSWERED_MAX)
+                return 0;
+        return filter_fail(filter, error_set(&filter->problem, -EPROTO, "the %s asks for new keys without end",
+                                             filter->is_server ? "client" : "server"));
+}
+
 static int filter_input(StreamFilter *base, const char *bytes, size_t length, Buffer *plain, Buffer *wire) {
         TlsFilter *filter = container_of(base, TlsFilter, filter);
-        bool first = !filter->started && length > 0;
+        bool first = !filter->started && length > 0, shook = filter->filter.shakes;
+        size_t before = buffer_length(wire);
         int r = 0;
 
         if (filter->broken)
@@ -284,6 +299,8 @@ static int filter_input(StreamFilter *base, const char *bytes, size_t length, Bu
                 r = filter_shake(filter);
         if (r >= 0 && !filter->filter.shakes)
                 r = filter_decode(filter, plain);
+        if (r >= 0 && !shook)
+                r = filter_count_answers(filter, buffer_length(wire) - before);
         filter->input = (Slice){NULL, 0};
         filter->wire = NULL;
         return r < 0 ? r : filter->ended;
@@ -296,6 +313,7 @@ static int filter_output(StreamFilter *base, const char *bytes, size_t length, B
         if (filter->broken)
                 return -EPIPE;
         filter->wire = wire;
+        filter->answered = 0;
         if (!filter->filter.shakes)
                 r = filter_encode(filter, bytes, length);
         else if (buffer_append(&filter->pending, bytes, length) < 0)
@@ -325,7 +343,8 @@ static int filter_input_end(StreamFilter *base) {
         if (filter->filter.shakes && filter->is_server && !filter->started)
                 return 0; /* looked whether somebody is there */
         if (filter->filter.shakes)
-                (void)error_set(&filter->problem, -ECONNRESET, "the %s ended the connection in the middle of the handshake",
+                (void)error_set(&filter->problem, -ECONNRESET,
+                                "the %s ended the connection in the middle of the handshake",
                                 filter->is_server ? "client" : "server");
         else if (!filter->is_server)
                 (void)error_set(&filter->problem, -ECONNRESET, "the connection was cut off");
@@ -396,12 +415,15 @@ int tls_server_filter(TlsContext *context, Usec now, StreamFilter **ret) {
 static int filter_expect_host(TlsFilter *filter) {
         X509_VERIFY_PARAM *wanted = SSL_get0_param(filter->ssl);
         unsigned char address[16];
-        bool is_address = inet_pton(AF_INET, filter->host, address) == 1 || inet_pton(AF_INET6, filter->host, address) == 1;
+        bool is_address =
+                inet_pton(AF_INET, filter->host, address) == 1 || inet_pton(AF_INET6, filter->host, address) == 1;
 
-        X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        X509_VERIFY_PARAM_set_hostflags(wanted,
+                                        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         if (is_address)
                 return X509_VERIFY_PARAM_set1_ip_asc(wanted, filter->host) == 1 ? 0 : -ENOMEM;
-        if (X509_VERIFY_PARAM_set1_host(wanted, filter->host, 0) != 1 || SSL_set_tlsext_host_name(filter->ssl, filter->host) != 1)
+        if (X509_VERIFY_PARAM_set1_host(wanted, filter->host, 0) != 1 ||
+            SSL_set_tlsext_host_name(filter->ssl, filter->host) != 1)
                 return -ENOMEM;
         return 0;
 }

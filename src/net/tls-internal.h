@@ -6,11 +6,13 @@
 #include "net/tls.h"
 
 enum {
-        TLS_SESSIONS_MAX = 32,      /* of servers, that a client may take up again */
-        TLS_SESSION_SECONDS = 600,  /* so soon a peer shows its certificate again */
-        TLS_PENDING_MAX = 1 << 20,  /* plain bytes that may wait for the handshake */
-        TLS_PIECE = 16384,          /* of one record */
-        TLS_PEER_NAME_MAX = 65,     /* of a CN, by X.509, and NUL */
+        TLS_SESSIONS_MAX = 32,     /* of servers, that a client may take up again */
+        TLS_SESSION_SECONDS = 600, /* so soon a peer shows its certificate again */
+        TLS_PENDING_MAX = 1 << 20, /* plain bytes that may wait for the handshake */
+        TLS_ANSWERED_MAX =
+                1 << 16, /* bytes that a peer may make us send, by asking for new keys, while we have nothing to say */
+        TLS_PIECE = 16384,      /* of one record */
+        TLS_PEER_NAME_MAX = 65, /* of a CN, by X.509, and NUL */
 };
 
 CLEANUP_DEFINE(X509, X509_free)
@@ -48,13 +50,14 @@ typedef struct TlsFilter {
         StreamFilter filter;
         TlsContext *context;
         SSL *ssl;
-        Slice input;     /* borrowed while it is read */
-        Buffer *wire;    /* borrowed while it is written */
-        Buffer pending;  /* plain, until the handshake is through */
-        char host[256];  /* of clients: the server's */
+        Slice input;    /* borrowed while it is read */
+        Buffer *wire;   /* borrowed while it is written */
+        Buffer pending; /* plain, until the handshake is through */
+        char host[256]; /* of clients: the server's */
         uint16_t port;
+        size_t answered; /* to what the peer asked of TLS itself, since our own last output */
         bool is_server;
-        bool started;    /* a byte has come in */
+        bool started; /* a byte has come in */
         bool broken, ended;
         char peer[TLS_PEER_NAME_MAX];
         Error problem;

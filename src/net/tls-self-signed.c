@@ -31,7 +31,8 @@ static int add_hosts(X509 *certificate, const StringList *hosts) {
 
                 (void)buffer_printf(&value, "%s%s:%s", i > 0 ? "," : "", is_address ? "IP" : "DNS", host);
         }
-        return buffer_string(&value) ? add_extension(certificate, NID_subject_alt_name, buffer_string(&value)) : -ENOMEM;
+        return buffer_string(&value) ? add_extension(certificate, NID_subject_alt_name, buffer_string(&value))
+                                     : -ENOMEM;
 }
 
 static int fill_certificate(X509 *certificate, EVP_PKEY *key, const StringList *hosts) {
@@ -46,7 +47,8 @@ static int fill_certificate(X509 *certificate, EVP_PKEY *key, const StringList *
         if (X509_set_version(certificate, X509_VERSION_3) != 1 ||
             ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), number >> 1) != 1 ||
             !X509_gmtime_adj(X509_getm_notBefore(certificate), -60) ||
-            !X509_gmtime_adj(X509_getm_notAfter(certificate), VALID_SECONDS) || X509_set_pubkey(certificate, key) != 1 ||
+            !X509_gmtime_adj(X509_getm_notAfter(certificate), VALID_SECONDS) ||
+            X509_set_pubkey(certificate, key) != 1 ||
             X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)"faering", -1, -1, 0) != 1 ||
             X509_set_issuer_name(certificate, name) != 1)
                 return -ENOMEM;
@@ -105,8 +107,8 @@ int tls_make_self_signed(const char *directory, const StringList *hosts, Error *
         certificate = X509_new();
         r = key && certificate ? fill_certificate(certificate, key, hosts) : -ENOMEM;
         if (r < 0)
-                return error_set(error, r, "cannot make a certificate for %s: %s", hosts->length ? hosts->items[0] : "no host",
-                                 tls_text_reason());
+                return error_set(error, r, "cannot make a certificate for %s: %s",
+                                 hosts->length ? hosts->items[0] : "no host", tls_text_reason());
         r = write_pem(key_path, NULL, key, error);
         return r < 0 ? r : write_pem(cert_path, certificate, NULL, error);
 }

@@ -26,7 +26,8 @@ void tls_text_name(const X509_NAME *name, char *text, size_t size) {
         BIO *out = BIO_new(BIO_s_mem());
         int n = -1;
 
-        if (out && name && X509_NAME_print_ex(out, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB & ~XN_FLAG_SPC_EQ) >= 0)
+        if (out && name &&
+            X509_NAME_print_ex(out, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB & ~XN_FLAG_SPC_EQ) >= 0)
                 n = BIO_read(out, text, (int)size - 1);
         BIO_free(out);
         if (n <= 0)
@@ -41,7 +42,8 @@ static bool host_text(const GENERAL_NAME *name, char *text, size_t size) {
 
         if (name->type == GEN_DNS) {
                 value = name->d.dNSName;
-                (void)snprintf(text, size, "%.*s", ASN1_STRING_length(value), (const char *)ASN1_STRING_get0_data(value));
+                (void)snprintf(text, size, "%.*s", ASN1_STRING_length(value),
+                               (const char *)ASN1_STRING_get0_data(value));
                 return true;
         }
         if (name->type != GEN_IPADD)
@@ -101,7 +103,8 @@ static void tell_wrong_host(const TlsFilter *filter, X509 *certificate, Error *e
                 (void)error_set(error, -EPROTO, "the server's certificate is for %s, not for %s", hosts, filter->host);
         else
                 (void)error_set(error, -EPROTO,
-                                "the server's certificate names no host in subjectAltName, so it is not for %s: a CN alone is not enough",
+                                "the server's certificate names no host in subjectAltName, so it is not for %s: a CN "
+                                "alone is not enough",
                                 filter->host);
 }
 
@@ -111,14 +114,16 @@ static void tell_unknown_authority(const TlsFilter *filter, const char *name, X5
 
         tls_text_name(X509_get_issuer_name(certificate), issuer, sizeof(issuer));
         if (settings->ca_file)
-                (void)error_set(error, -EPROTO, "the %s's certificate (%s) is signed by an authority (%s) that %s%s%s does not know",
+                (void)error_set(error, -EPROTO,
+                                "the %s's certificate (%s) is signed by an authority (%s) that %s%s%s does not know",
                                 whose(filter), name, issuer, settings->ca_option ?: "", settings->ca_option ? " " : "",
                                 settings->ca_file);
         else
-                (void)error_set(error, -EPROTO,
-                                "the %s's certificate (%s) is signed by an authority (%s) that this system does not know%s%s%s",
-                                whose(filter), name, issuer, settings->ca_option ? ": " : "", settings->ca_option ?: "",
-                                settings->ca_option ? " names a file with others" : "");
+                (void)error_set(
+                        error, -EPROTO,
+                        "the %s's certificate (%s) is signed by an authority (%s) that this system does not know%s%s%s",
+                        whose(filter), name, issuer, settings->ca_option ? ": " : "", settings->ca_option ?: "",
+                        settings->ca_option ? " names a file with others" : "");
 }
 
 void tls_text_verdict(const TlsFilter *filter, X509_STORE_CTX *store, Error *error) {
@@ -131,11 +136,13 @@ void tls_text_verdict(const TlsFilter *filter, X509_STORE_CTX *store, Error *err
         switch (certificate ? verdict : X509_V_ERR_UNSPECIFIED) {
         case X509_V_ERR_CERT_HAS_EXPIRED:
                 tls_text_time(X509_get0_notAfter(certificate), when, sizeof(when));
-                (void)error_set(error, -EPROTO, "the %s's certificate (%s) expired on %s; renew it", whose(filter), name, when);
+                (void)error_set(error, -EPROTO, "the %s's certificate (%s) expired on %s; renew it", whose(filter),
+                                name, when);
                 break;
         case X509_V_ERR_CERT_NOT_YET_VALID:
                 tls_text_time(X509_get0_notBefore(certificate), when, sizeof(when));
-                (void)error_set(error, -EPROTO, "the %s's certificate (%s) is valid from %s on only; is this machine's clock right?",
+                (void)error_set(error, -EPROTO,
+                                "the %s's certificate (%s) is valid from %s on only; is this machine's clock right?",
                                 whose(filter), name, when);
                 break;
         case X509_V_ERR_HOSTNAME_MISMATCH:
@@ -156,11 +163,13 @@ void tls_text_verdict(const TlsFilter *filter, X509_STORE_CTX *store, Error *err
                 break;
         case X509_V_ERR_CRL_HAS_EXPIRED:
         case X509_V_ERR_UNABLE_TO_GET_CRL:
-                (void)error_set(error, -EPROTO, "%s says nothing (any more) of certificates by the authority of %s: %s; renew it",
+                (void)error_set(error, -EPROTO,
+                                "%s says nothing (any more) of certificates by the authority of %s: %s; renew it",
                                 filter->context->settings.crl_file, name, X509_verify_cert_error_string(verdict));
                 break;
         case X509_V_ERR_INVALID_PURPOSE:
-                (void)error_set(error, -EPROTO, "the %s's certificate (%s) is not for %ss: its extendedKeyUsage lacks %sAuth",
+                (void)error_set(error, -EPROTO,
+                                "the %s's certificate (%s) is not for %ss: its extendedKeyUsage lacks %sAuth",
                                 whose(filter), name, whose(filter), whose(filter));
                 break;
         default:
@@ -182,23 +191,27 @@ static int tell_alert(const TlsFilter *filter, int alert, Error *error) {
                                  own ? " that it takes" : " (a certificate and its key can be given)");
         case ALERT_HANDSHAKE_FAILURE:
                 return error_set(error, -EPROTO, "the %s refused the handshake%s", peer,
-                                 filter->is_server || own ? "" : "; perhaps it wants a client's certificate, and this side has none");
+                                 filter->is_server || own
+                                         ? ""
+                                         : "; perhaps it wants a client's certificate, and this side has none");
         case ALERT_UNKNOWN_CA:
-                return error_set(error, -EPROTO, "the %s does not know the authority that signed this side's certificate%s%s", peer,
+                return error_set(error, -EPROTO,
+                                 "the %s does not know the authority that signed this side's certificate%s%s", peer,
                                  own ? ", " : "", own ?: "");
         case ALERT_BAD_CERTIFICATE:
         case ALERT_UNSUPPORTED_CERTIFICATE:
         case ALERT_CERTIFICATE_REVOKED:
         case ALERT_CERTIFICATE_EXPIRED:
         case ALERT_CERTIFICATE_UNKNOWN:
-                return error_set(error, -EPROTO, "the %s does not accept this side's certificate%s%s: %s", peer, own ? ", " : "",
-                                 own ?: "", SSL_alert_desc_string_long(alert));
+                return error_set(error, -EPROTO, "the %s does not accept this side's certificate%s%s: %s", peer,
+                                 own ? ", " : "", own ?: "", SSL_alert_desc_string_long(alert));
         case ALERT_PROTOCOL_VERSION:
                 return error_set(error, -EPROTO, "the %s speaks neither TLS 1.2 nor 1.3", peer);
         case ALERT_NO_APPLICATION_PROTOCOL:
                 return error_set(error, -EPROTO, "the %s does not speak HTTP/1.1", peer);
         default:
-                return error_set(error, -EBADMSG, "the %s ended the connection: %s", peer, SSL_alert_desc_string_long(alert));
+                return error_set(error, -EBADMSG, "the %s ended the connection: %s", peer,
+                                 SSL_alert_desc_string_long(alert));
         }
 }
 
@@ -214,9 +227,10 @@ int tls_text_failure(TlsFilter *filter, Error *error) {
                 return tell_alert(filter, reason - SSL_AD_REASON_OFFSET, error);
         switch (ERR_GET_LIB(code) == ERR_LIB_SSL ? reason : 0) {
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-                return error_set(error, -EPROTO, "the client showed no certificate; it must show one that %s%s%s has signed",
-                                 filter->context->settings.ca_option ?: "", filter->context->settings.ca_option ? " " : "",
-                                 filter->context->settings.ca_file ?: "an authority of this system");
+                return error_set(
+                        error, -EPROTO, "the client showed no certificate; it must show one that %s%s%s has signed",
+                        filter->context->settings.ca_option ?: "", filter->context->settings.ca_option ? " " : "",
+                        filter->context->settings.ca_file ?: "an authority of this system");
         case SSL_R_WRONG_VERSION_NUMBER:
         case SSL_R_UNKNOWN_PROTOCOL:
         case SSL_R_BAD_PROTOCOL_VERSION_NUMBER:

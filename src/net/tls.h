@@ -17,12 +17,13 @@ typedef struct TlsSettings {
         const char *cert_file, *key_file; /* what this side shows of itself, with its chain; servers need both */
         const char *ca_file;              /* authorities of the other side; NULL: the system's */
         const char *crl_file;             /* of revoked certificates of the other side; NULL: none */
-        const char *ca_option;            /* what people call ca_file here, as "--ca-file"; borrowed. NULL: only its name is told */
-        bool want_client_cert;            /* of a server: a client that shows a certificate shows a valid one … */
-        bool need_client_cert;            /* … and must show one */
-        const char *allowed_cn;           /* of a client's certificate: its CN; NULL: any */
-        const char *allowed_host;         /* of a client's certificate: a name of its subjectAltName; NULL: any */
-        bool trust_any_server;            /* of a client: does not look at who the server is */
+        const char
+                *ca_option; /* what people call ca_file here, as "--ca-file"; borrowed. NULL: only its name is told */
+        bool want_client_cert;    /* of a server: a client that shows a certificate shows a valid one … */
+        bool need_client_cert;    /* … and must show one */
+        const char *allowed_cn;   /* of a client's certificate: its CN; NULL: any */
+        const char *allowed_host; /* of a client's certificate: a name of its subjectAltName; NULL: any */
+        bool trust_any_server;    /* of a client: does not look at who the server is */
         /* May be NULL. A text for the log: files were taken up, or could not be. */
         void (*note)(void *userdata, bool bad, const char *text);
         void *userdata;

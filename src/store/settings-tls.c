@@ -7,27 +7,34 @@
 size_t settings_tls_options(Settings *s, Option options[static SETTINGS_TLS_OPTIONS]) {
         SettingsTls *c = &s->client_tls, *p = &s->peer_tls;
         const Option table[] = {
-                {"cert-file", 0, OPTION_STRING, "FILE", "ETCD_CERT_FILE", "what clients are shown at https:// addresses", &c->cert_file, NULL},
+                {"cert-file", 0, OPTION_STRING, "FILE", "ETCD_CERT_FILE",
+                 "what clients are shown at https:// addresses", &c->cert_file, NULL},
                 {"key-file", 0, OPTION_STRING, "FILE", "ETCD_KEY_FILE", "its key", &c->key_file, NULL},
                 {"trusted-ca-file", 0, OPTION_STRING, "FILE", "ETCD_TRUSTED_CA_FILE",
                  "authorities: clients must show a certificate that one of them signed", &c->trusted_ca_file, NULL},
                 {"client-cert-auth", 0, OPTION_SWITCH, NULL, "ETCD_CLIENT_CERT_AUTH",
-                 "clients must show a certificate; needs --trusted-ca-file, which means it already", &c->client_cert_auth, NULL},
-                {"client-crl-file", 0, OPTION_STRING, "FILE", "ETCD_CLIENT_CRL_FILE", "revoked certificates of clients", &c->crl_file, NULL},
+                 "clients must show a certificate; needs --trusted-ca-file, which means it already",
+                 &c->client_cert_auth, NULL},
+                {"client-crl-file", 0, OPTION_STRING, "FILE", "ETCD_CLIENT_CRL_FILE", "revoked certificates of clients",
+                 &c->crl_file, NULL},
                 {"client-cert-allowed-hostname", 0, OPTION_STRING, "HOST", "ETCD_CLIENT_CERT_ALLOWED_HOSTNAME",
                  "clients' certificates must be for it", &c->allowed_host, NULL},
-                {"auto-tls", 0, OPTION_SWITCH, NULL, "ETCD_AUTO_TLS", "show clients a certificate that vouches for itself", &c->automatic, NULL},
+                {"auto-tls", 0, OPTION_SWITCH, NULL, "ETCD_AUTO_TLS",
+                 "show clients a certificate that vouches for itself", &c->automatic, NULL},
                 {"ca-file", 0, OPTION_STRING, "FILE", "ETCD_CA_FILE", NULL, &c->ca_file, NULL},
-                {"peer-cert-file", 0, OPTION_STRING, "FILE", "ETCD_PEER_CERT_FILE", "what other members are shown, and it shows them",
-                 &p->cert_file, NULL},
+                {"peer-cert-file", 0, OPTION_STRING, "FILE", "ETCD_PEER_CERT_FILE",
+                 "what other members are shown, and it shows them", &p->cert_file, NULL},
                 {"peer-key-file", 0, OPTION_STRING, "FILE", "ETCD_PEER_KEY_FILE", "its key", &p->key_file, NULL},
                 {"peer-trusted-ca-file", 0, OPTION_STRING, "FILE", "ETCD_PEER_TRUSTED_CA_FILE",
-                 "authorities: other members must show a certificate that one of them signed", &p->trusted_ca_file, NULL},
+                 "authorities: other members must show a certificate that one of them signed", &p->trusted_ca_file,
+                 NULL},
                 {"peer-client-cert-auth", 0, OPTION_SWITCH, NULL, "ETCD_PEER_CLIENT_CERT_AUTH",
-                 "other members must show a certificate; needs --peer-trusted-ca-file, which means it already", &p->client_cert_auth, NULL},
-                {"peer-crl-file", 0, OPTION_STRING, "FILE", "ETCD_PEER_CRL_FILE", "revoked certificates of members", &p->crl_file, NULL},
-                {"peer-cert-allowed-cn", 0, OPTION_STRING, "NAME", "ETCD_PEER_CERT_ALLOWED_CN", "members' certificates must be of it",
-                 &p->allowed_cn, NULL},
+                 "other members must show a certificate; needs --peer-trusted-ca-file, which means it already",
+                 &p->client_cert_auth, NULL},
+                {"peer-crl-file", 0, OPTION_STRING, "FILE", "ETCD_PEER_CRL_FILE", "revoked certificates of members",
+                 &p->crl_file, NULL},
+                {"peer-cert-allowed-cn", 0, OPTION_STRING, "NAME", "ETCD_PEER_CERT_ALLOWED_CN",
+                 "members' certificates must be of it", &p->allowed_cn, NULL},
                 {"peer-cert-allowed-hostname", 0, OPTION_STRING, "HOST", "ETCD_PEER_CERT_ALLOWED_HOSTNAME",
                  "members' certificates must be for it", &p->allowed_host, NULL},
                 {"peer-auto-tls", 0, OPTION_SWITCH, NULL, "ETCD_PEER_AUTO_TLS",
@@ -67,16 +74,19 @@ static int check_files(SettingsTls *tls, const char *prefix, Error *error) {
                 tls->ca_file = NULL;
         }
         if (tls->client_cert_auth && !given(tls->trusted_ca_file))
-                return error_set(error, -EINVAL, "--%sclient-cert-auth needs --%strusted-ca-file: who signs %s", prefix, prefix,
-                                 *prefix ? "members' certificates" : "clients' certificates");
-        if ((given(tls->crl_file) || given(tls->allowed_cn) || given(tls->allowed_host)) && !given(tls->trusted_ca_file))
+                return error_set(error, -EINVAL, "--%sclient-cert-auth needs --%strusted-ca-file: who signs %s", prefix,
+                                 prefix, *prefix ? "members' certificates" : "clients' certificates");
+        if ((given(tls->crl_file) || given(tls->allowed_cn) || given(tls->allowed_host)) &&
+            !given(tls->trusted_ca_file))
                 return error_set(error, -EINVAL,
-                                 "--%strusted-ca-file is missing: without it no certificate of a %s is looked at, whatever else is given",
+                                 "--%strusted-ca-file is missing: without it no certificate of a %s is looked at, "
+                                 "whatever else is given",
                                  prefix, *prefix ? "member" : "client");
         return 0;
 }
 
-static int check_urls(const SettingsTls *tls, const char *prefix, const char *option, const UrlList *urls, Error *error) {
+static int check_urls(const SettingsTls *tls, const char *prefix, const char *option, const UrlList *urls,
+                      Error *error) {
         char text[URL_TEXT_MAX];
 
         if (given(tls->cert_file) || tls->automatic)
@@ -85,8 +95,9 @@ static int check_urls(const SettingsTls *tls, const char *prefix, const char *op
                 if (urls->items[i].scheme != URL_HTTPS)
                         continue;
                 url_format(&urls->items[i], text);
-                return error_set(error, -EINVAL, "--%s has %s: https needs --%scert-file and --%skey-file, or --%sauto-tls", option, text,
-                                 prefix, prefix, prefix);
+                return error_set(error, -EINVAL,
+                                 "--%s has %s: https needs --%scert-file and --%skey-file, or --%sauto-tls", option,
+                                 text, prefix, prefix, prefix);
         }
         return 0;
 }
@@ -110,7 +121,8 @@ int settings_tls_check(Settings *s, Error *error) {
 /* ---- the context ---- */
 
 static int make_automatic(const Settings *s, bool peer, char **ret_cert, char **ret_key, Error *error) {
-        const UrlList *lists[] = {peer ? &s->listen_peer : &s->listen_client, peer ? &s->advertise_peer : &s->advertise_client};
+        const UrlList *lists[] = {peer ? &s->listen_peer : &s->listen_client,
+                                  peer ? &s->advertise_peer : &s->advertise_client};
         _cleanup_free_ char *folder = str_printf("%s/fixtures/%s", s->data_dir, peer ? "peer" : "client");
         _cleanup_string_list_ StringList hosts = {0};
         int r = folder ? 0 : -ENOMEM;
@@ -152,8 +164,8 @@ static bool is_wanted(const Settings *s, bool peer) {
         return peer ? any_https(&s->listen_peer) || others_have_https(s) : any_https(&s->listen_client);
 }
 
-int settings_tls_context(const Settings *s, bool peer, void (*note)(void *userdata, bool bad, const char *text), TlsContext **ret,
-                         Error *error) {
+int settings_tls_context(const Settings *s, bool peer, void (*note)(void *userdata, bool bad, const char *text),
+                         TlsContext **ret, Error *error) {
         const SettingsTls *tls = peer ? &s->peer_tls : &s->client_tls;
         _cleanup_free_ char *made_cert = NULL, *made_key = NULL;
         bool automatic = tls->automatic && !given(tls->cert_file);

@@ -28,12 +28,14 @@ static void make_contexts(void) {
         Error error = ERROR_NONE;
         TlsSettings settings;
 
-        if (!mkdtemp(folder) || string_list_add(&hosts, "localhost") < 0 || tls_make_self_signed(folder, &hosts, &error) < 0)
+        if (!mkdtemp(folder) || string_list_add(&hosts, "localhost") < 0 ||
+            tls_make_self_signed(folder, &hosts, &error) < 0)
                 abort();
         (void)snprintf(cert, sizeof(cert), "%s/cert.pem", folder);
         (void)snprintf(key, sizeof(key), "%s/key.pem", folder);
         settings = (TlsSettings){.cert_file = cert, .key_file = key, .ca_file = cert, .want_client_cert = true};
-        if (tls_context_new(&settings, &server_context, &error) < 0 || tls_context_new(&settings, &client_context, &error) < 0)
+        if (tls_context_new(&settings, &server_context, &error) < 0 ||
+            tls_context_new(&settings, &client_context, &error) < 0)
                 abort();
         (void)unlink(cert);
         (void)unlink(key);
