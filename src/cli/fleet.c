@@ -205,10 +205,11 @@ static int run_verb(FleetGroup *group, const Verb *verb, int argc, char **argv) 
 
         if (is_local(verb))
                 return verb->run(group, argc, argv);
-        if (parse_endpoint(group, &error) < 0) {
+        if (parse_endpoint(group, &error) < 0 || cli_tls_open(&group->tls, &error) < 0) {
                 fleet_complain(group, "%s", error.text[0] ? error.text : "out of memory");
                 return CLI_USAGE;
         }
+        http_client_set_tls(group->http, group->tls.context);
         code = fleet_tunnel_open(group);
         if (code == 0)
                 code = verb->run(group, argc, argv);
@@ -236,6 +237,11 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                  "where the API is (default: unix:///run/faering/fleet.sock)", &group->endpoint_text, NULL},
                 {"request-timeout", 0, OPTION_CALL, "TIME", "FLEETCTL_REQUEST_TIMEOUT", "longest wait for an answer (default: 3s)",
                  &group->request_timeout, set_timeout},
+                {"cert-file", 0, OPTION_STRING, "FILE", "FLEETCTL_CERT_FILE", "the certificate to show at an https:// endpoint",
+                 &group->tls.cert_file, NULL},
+                {"key-file", 0, OPTION_STRING, "FILE", "FLEETCTL_KEY_FILE", "its key", &group->tls.key_file, NULL},
+                {"ca-file", 0, OPTION_STRING, "FILE", "FLEETCTL_CA_FILE", "authorities to believe (default: the system's)",
+                 &group->tls.ca_file, NULL},
                 {"driver", 0, OPTION_STRING, "NAME", "FLEETCTL_DRIVER", NULL, &unused, NULL},
                 {"tunnel", 0, OPTION_STRING, "HOST[:PORT]", "FLEETCTL_TUNNEL", "reach the API and the machines through ssh to that host",
                  &group->ssh.tunnel, NULL},
@@ -302,6 +308,7 @@ int fleet_group_main(const char *program, int argc, char **argv) {
                 http_client_close(group.http);
         (void)uv_run(&group.loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&group.loop);
+        cli_tls_deinit(&group.tls);
         free(group.endpoint_text);
         free(group.ssh.tunnel);
         free(group.ssh.user);

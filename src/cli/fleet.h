@@ -25,6 +25,7 @@ typedef struct FleetGroup {
         Url endpoint;
         char *endpoint_text;
         Usec request_timeout;
+        CliTls tls;
         FleetSsh ssh;
         char *tunnel_folder;  /* of an open tunnel, or NULL */
 } FleetGroup;

@@ -45,3 +45,21 @@ int cli_request(uv_loop_t *loop, HttpClient *http, const HttpCallSpec *spec, Cli
         *ret = (CliAnswer){.status = await.status, .body = await.body, .json = json_loads(await.body, 0, NULL)};
         return 0;
 }
+
+int cli_tls_open(CliTls *tls, Error *error) {
+        const TlsSettings settings = {
+                .cert_file = tls->cert_file,
+                .key_file = tls->key_file,
+                .ca_file = tls->ca_file,
+                .ca_option = "--ca-file",
+        };
+
+        return tls_context_new(&settings, &tls->context, error);
+}
+
+void cli_tls_deinit(CliTls *tls) {
+        tls->context = tls_context_free(tls->context);
+        free(tls->cert_file);
+        free(tls->key_file);
+        free(tls->ca_file);
+}

@@ -18,6 +18,19 @@ void cli_answer_deinit(CliAnswer *answer);
 /* 0 with any status; -errno with `error`: nobody answered. */
 int cli_request(uv_loop_t *loop, HttpClient *http, const HttpCallSpec *spec, CliAnswer *ret, Error *error);
 
+/* What this side shows of itself, and whom it believes, at https:// addresses. */
+typedef struct CliTls {
+        char *cert_file, *key_file; /* as options give them; owned */
+        char *ca_file;              /* NULL: the system's authorities */
+        TlsContext *context;
+} CliTls;
+
+/* Makes the context. Errors with `error`. */
+int cli_tls_open(CliTls *tls, Error *error);
+
+/* Once the loop has ended. */
+void cli_tls_deinit(CliTls *tls);
+
 /* A member of an object as text; "" when it is none. Borrowed. */
 static inline const char *cli_text(const json_t *object, const char *key) {
         return json_string_value(json_object_get(object, key)) ?: "";

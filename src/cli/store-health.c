@@ -35,6 +35,7 @@ static MemberHealth probe_url(StoreGroup *group, const Url *url) {
 
         if (http_storeclient_new(&group->loop, url, 1, &client) < 0)
                 return MEMBER_UNREACHABLE;
+        http_storeclient_set_tls(client, group->tls.context);
         if (http_storeclient_raw(client, "GET", "/health", NULL, (Slice){NULL, 0}, group->timeout, on_health, &probe) < 0)
                 probe = (Probe){.done = true, .r = -ECONNREFUSED};
         while (!probe.done)

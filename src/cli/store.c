@@ -203,7 +203,11 @@ int store_connect(StoreGroup *group) {
 
         r = url_parse_list(group->endpoints ?: DEFAULT_ENDPOINTS, 2379, &urls, &count, &error);
         if (r >= 0)
+                r = cli_tls_open(&group->tls, &error);
+        if (r >= 0)
                 r = http_storeclient_new(&group->loop, urls, count, &group->client);
+        if (r >= 0)
+                http_storeclient_set_tls(group->client, group->tls.context);
         if (r >= 0 && group->username)
                 r = http_storeclient_set_credentials(group->client, group->username);
         if (r < 0) {
@@ -226,6 +230,7 @@ static void group_deinit(StoreGroup *group) {
         free(group->endpoints);
         free(group->output_name);
         free(group->username);
+        cli_tls_deinit(&group->tls);
 }
 
 static int group_run(StoreGroup *group, int argc, char **argv) {
@@ -237,6 +242,11 @@ static int group_run(StoreGroup *group, int argc, char **argv) {
                 {"peers", 0, OPTION_STRING, "URLS", "ETCDCTL_PEERS", NULL, &group->endpoints, NULL},
                 {"output", 'o', OPTION_STRING, "FORM", NULL, "simple, extended or json", &group->output_name, NULL},
                 {"username", 'u', OPTION_STRING, "NAME:PASSWORD", "ETCDCTL_USERNAME", "whose rights to use", &group->username, NULL},
+                {"cert-file", 0, OPTION_STRING, "FILE", "ETCDCTL_CERT_FILE", "the certificate to show at https:// endpoints",
+                 &group->tls.cert_file, NULL},
+                {"key-file", 0, OPTION_STRING, "FILE", "ETCDCTL_KEY_FILE", "its key", &group->tls.key_file, NULL},
+                {"ca-file", 0, OPTION_STRING, "FILE", "ETCDCTL_CA_FILE", "authorities to believe (default: the system's)",
+                 &group->tls.ca_file, NULL},
                 {"timeout", 0, OPTION_DURATION, "TIME", NULL, "longest wait for one member (default: 2s)", &group->timeout, NULL},
                 {"total-timeout", 0, OPTION_DURATION, "TIME", NULL, "longest wait for all of it (default: 5s)",
                  &group->total_timeout, NULL},

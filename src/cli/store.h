@@ -3,6 +3,7 @@
  * waited for. */
 #include <uv.h>
 
+#include "cli/request.h"
 #include "cli/verb.h"
 #include "storeclient/http-storeclient.h"
 
@@ -29,6 +30,7 @@ typedef struct StoreGroup {
         char *endpoints;
         char *output_name;
         char *username;
+        CliTls tls;
         Usec timeout, total_timeout;
         bool no_sync, debug;
 } StoreGroup;

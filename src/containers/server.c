@@ -21,6 +21,7 @@ struct ContainersServer {
         ImageStore *images;
         Engine *engine;
         Peers *peers;
+        TlsContext *store_tls; /* NULL: the store is not at https */
         ContainersApi api;
         HttpServer *http, *serve; /* the API; images for other machines */
         int lock;
@@ -96,11 +97,36 @@ int containers_server_new(uv_loop_t *loop, const ContainersSettings *settings, C
         return r < 0 ? r : open_engine(server, error);
 }
 
+static void on_tls_note(void *userdata, bool bad, const char *text) {
+        (void)userdata;
+        if (bad)
+                log_warning("%s", text);
+        else
+                log_info("%s", text);
+}
+
+static int open_store_tls(ContainersServer *server, Error *error) {
+        const ContainersSettings *settings = server->settings;
+        const TlsSettings tls = {
+                .cert_file = settings->store_cert_file,
+                .key_file = settings->store_key_file,
+                .ca_file = settings->store_ca_file,
+                .ca_option = "--store-ca-file",
+                .note = on_tls_note,
+        };
+
+        for (size_t i = 0; i < settings->n_store; i++)
+                if (settings->store_urls[i].scheme == URL_HTTPS)
+                        return tls_context_new(&tls, &server->store_tls, error);
+        return 0;
+}
+
 static int open_peers(ContainersServer *server, Error *error) {
         const ContainersSettings *settings = server->settings;
         const PeersOptions options = {
                 .servers = settings->store_urls,
                 .server_count = settings->n_store,
+                .tls = server->store_tls,
                 .machine = settings->machine_id,
                 .url = settings->serve_images[0] && settings->machine_id[0] ? settings->serve_images : NULL,
         };
@@ -120,8 +146,10 @@ static int serve_images(ContainersServer *server, Error *error) {
 }
 
 int containers_server_start(ContainersServer *server, Error *error) {
-        int r = open_peers(server, error);
+        int r = open_store_tls(server, error);
 
+        if (r >= 0)
+                r = open_peers(server, error);
         if (r < 0)
                 return r;
         server->api =
@@ -160,6 +188,7 @@ ContainersServer *containers_server_free(ContainersServer *server) {
         image_store_free(server->images);
         if (server->lock >= 0)
                 (void)close(server->lock);
+        (void)tls_context_free(server->store_tls);
         free(server);
         return NULL;
 }

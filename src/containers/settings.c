@@ -33,6 +33,12 @@ static const Option *containers_options(ContainersSettings *s) {
                  "where other machines that have images are found; \"\" for none (default: "
                  "http://127.0.0.1:2379,http://127.0.0.1:4001)",
                  &s->store, NULL},
+                {"store-ca-file", 0, OPTION_STRING, "FILE", "FAERING_CONTAINERS_STORE_CA_FILE",
+                 "authorities of a store at https:// (default: the system's)", &s->store_ca_file, NULL},
+                {"store-cert-file", 0, OPTION_STRING, "FILE", "FAERING_CONTAINERS_STORE_CERT_FILE",
+                 "what such a store is shown", &s->store_cert_file, NULL},
+                {"store-key-file", 0, OPTION_STRING, "FILE", "FAERING_CONTAINERS_STORE_KEY_FILE", "its key",
+                 &s->store_key_file, NULL},
                 {"serve-images", 0, OPTION_STRING, "URL", "FAERING_CONTAINERS_SERVE_IMAGES",
                  "where this machine's images are served to other machines, as http://10.0.0.1:2374 (default: not)",
                  &s->serve_images, NULL},
@@ -60,7 +66,8 @@ int containers_settings_format_help(Buffer *buffer) {
 
 void containers_settings_deinit(ContainersSettings *s) {
         char *strings[] = {s->state_dir,      s->run_dir, s->runtime,      s->shim,
-                           s->bridge_address, s->store,   s->serve_images, s->machine_id};
+                           s->bridge_address, s->store,   s->serve_images, s->machine_id,
+                           s->store_ca_file,  s->store_cert_file, s->store_key_file};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);

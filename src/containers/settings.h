@@ -10,6 +10,7 @@ typedef struct ContainersSettings {
         char *shim;
         char *bridge_address;
         char *store;        /* where peers are found; "" for none */
+        char *store_ca_file, *store_cert_file, *store_key_file;
         char *serve_images; /* URL where images are served to other machines; "" for none */
         char *machine_id;   /* "" : /etc/machine-id */
         bool no_network;

@@ -30,6 +30,8 @@ struct FleetServer {
         Supervisor *supervisor;
         HttpServer *http;
         HttpClient *others;   /* asks other machines' daemons */
+        TlsContext *store_tls; /* to the store */
+        TlsContext *api_tls;   /* of the API, here and on other machines */
         FleetApi api;
         uv_timer_t retry;     /* the registry's */
         void (*retry_expired)(void *registry);
@@ -124,7 +126,20 @@ static bool api_registered(void *userdata) {
         return presence_is_registered(((FleetServer *)userdata)->presence);
 }
 
-static const HttpServerOps http_ops = {.handle = fleet_api_handle};
+static void on_refused(void *userdata, const char *peer, const char *why, size_t more) {
+        (void)userdata;
+        log_warning("a client at %s was refused (%zu others before it): %s", peer, more, why);
+}
+
+static void on_tls_note(void *userdata, bool bad, const char *text) {
+        (void)userdata;
+        if (bad)
+                log_warning("%s", text);
+        else
+                log_info("%s", text);
+}
+
+static const HttpServerOps http_ops = {.handle = fleet_api_handle, .refused = on_refused};
 
 /* ---- the loop ---- */
 
@@ -173,6 +188,48 @@ static void server_init_handles(FleetServer *server) {
         server->handles_open = true;
 }
 
+static bool store_has_tls(const FleetSettings *settings) {
+        for (size_t i = 0; i < settings->server_count; i++)
+                if (settings->servers[i].scheme == URL_HTTPS)
+                        return true;
+        return false;
+}
+
+static int server_open_tls(FleetServer *server, Error *error) {
+        const FleetSettings *settings = server->settings;
+        const TlsSettings store = {
+                .cert_file = settings->etcd_certfile,
+                .key_file = settings->etcd_keyfile,
+                .ca_file = settings->etcd_cafile,
+                .ca_option = "etcd_cafile",
+                .note = on_tls_note,
+        };
+        const TlsSettings api = {
+                .cert_file = settings->cert_file,
+                .key_file = settings->key_file,
+                .ca_file = settings->ca_file,
+                .ca_option = "--ca-file",
+                .need_client_cert = true,
+                .note = on_tls_note,
+        };
+        int r = 0;
+
+        if (store_has_tls(settings))
+                r = tls_context_new(&store, &server->store_tls, error);
+        if (r >= 0 && settings->cert_file && *settings->cert_file)
+                r = tls_context_new(&api, &server->api_tls, error);
+        return r;
+}
+
+static int server_open_store(FleetServer *server) {
+        const FleetSettings *settings = server->settings;
+        int r = http_storeclient_new(server->loop, settings->servers, settings->server_count, &server->client);
+
+        if (r >= 0)
+                http_storeclient_set_tls(server->client, server->store_tls);
+        return r;
+}
+
 int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer **ret_server, Error *error) {
         FleetServer *server = calloc(1, sizeof(*server));
         const EngineConfig engine = {
@@ -188,7 +245,11 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         server->loop = loop;
         server->settings = settings;
         server_init_handles(server);
-        r = http_storeclient_new(loop, settings->servers, settings->server_count, &server->client);
+        *ret_server = server;
+        r = server_open_tls(server, error);
+        if (r < 0)
+                return r;
+        r = server_open_store(server);
         if (r >= 0)
                 r = registry_new(server->client, settings->etcd_key_prefix, &retry_timer, server, &registry_events, server,
                                  &server->registry);
@@ -201,7 +262,6 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         if (r >= 0)
                 r = presence_new(&settings->machine, settings->agent_ttl, server->registry, &presence_events, server,
                                  &server->presence);
-        *ret_server = server;
         return r < 0 ? error_set_errno(error, r, "cannot begin") : 0;
 }
 
@@ -213,7 +273,7 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         int r;
 
         server->supervisor = supervisor;
-        server->others = http_client_new(server->loop, NULL);
+        server->others = http_client_new(server->loop, &(HttpClientConfig){.tls = server->api_tls});
         if (!server->others)
                 return error_set(error, -ENOMEM, "no memory for the API");
         server->api = (FleetApi){
@@ -228,6 +288,7 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         server->http = http_server_new(server->loop, &http_ops, &server->api, NULL);
         if (!server->http)
                 return error_set(error, -ENOMEM, "no memory for the API");
+        http_server_set_tls(server->http, server->api_tls);
         r = http_server_listen(server->http, &server->settings->listen_url, SOCKET_MODE, NULL, NULL, error);
         if (r >= 0 && *server->settings->serve_logs)
                 r = http_server_listen(server->http, &server->settings->logs_url, 0, (void *)(uintptr_t)fleet_api_reading_only, NULL, error);
@@ -311,6 +372,8 @@ FleetServer *fleet_server_free(FleetServer *server) {
         agent_free(server->agent);
         presence_free(server->presence);
         cluster_deinit(&server->cluster);
+        (void)tls_context_free(server->store_tls);
+        (void)tls_context_free(server->api_tls);
         free(server);
         return NULL;
 }

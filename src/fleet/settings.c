@@ -32,6 +32,15 @@ static const Option *fleet_options(FleetSettings *s) {
                  "the store (default: http://127.0.0.1:2379,http://127.0.0.1:4001)", &s->etcd_servers, NULL},
                 {"etcd_key_prefix", 0, OPTION_STRING, "KEY", "FLEET_ETCD_KEY_PREFIX", "where in the store (default: " "/_coreos.com/fleet/)",
                  &s->etcd_key_prefix, NULL},
+                {"etcd_cafile", 0, OPTION_STRING, "FILE", "FLEET_ETCD_CAFILE",
+                 "authorities of a store at https:// (default: the system's)", &s->etcd_cafile, NULL},
+                {"etcd_certfile", 0, OPTION_STRING, "FILE", "FLEET_ETCD_CERTFILE", "what such a store is shown", &s->etcd_certfile, NULL},
+                {"etcd_keyfile", 0, OPTION_STRING, "FILE", "FLEET_ETCD_KEYFILE", "its key", &s->etcd_keyfile, NULL},
+                {"cert-file", 0, OPTION_STRING, "FILE", "FLEET_CERT_FILE",
+                 "what is shown at https:// addresses of --listen and --serve-logs, and to other machines", &s->cert_file, NULL},
+                {"key-file", 0, OPTION_STRING, "FILE", "FLEET_KEY_FILE", "its key", &s->key_file, NULL},
+                {"ca-file", 0, OPTION_STRING, "FILE", "FLEET_CA_FILE",
+                 "authorities: who asks there must show a certificate that one of them signed", &s->ca_file, NULL},
                 {"public_ip", 0, OPTION_STRING, "ADDRESS", "FLEET_PUBLIC_IP", "this machine's address (default: the first one found)",
                  &s->public_ip, NULL},
                 {"metadata", 0, OPTION_STRING, "K=V,…", "FLEET_METADATA", "what this machine is, for MachineMetadata=", &s->metadata, NULL},
@@ -72,7 +81,8 @@ int fleet_settings_format_help(Buffer *buffer) {
 
 void fleet_settings_deinit(FleetSettings *s) {
         char *strings[] = {s->config, s->state_dir, s->listen, s->serve_logs, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
-                           s->metadata, s->machine_id, s->units_directory, s->unused};
+                           s->metadata, s->machine_id, s->units_directory, s->unused, s->etcd_cafile, s->etcd_certfile, s->etcd_keyfile,
+                           s->cert_file, s->key_file, s->ca_file};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -236,6 +246,39 @@ static int settle_machine(FleetSettings *s, Error *error) {
         return r;
 }
 
+static bool given(const char *text) {
+        return text && *text;
+}
+
+static int check_https(const FleetSettings *s, const char *option, const char *text, Error *error) {
+        const char *missing = !given(s->cert_file) ? "--cert-file" : !given(s->key_file) ? "--key-file" : !given(s->ca_file) ? "--ca-file" : NULL;
+
+        if (!missing)
+                return 0;
+        return error_set(error, -EINVAL,
+                         "%s is \"%s\": https needs --cert-file, --key-file and --ca-file (who may ask shows a certificate), and %s is not given",
+                         option, text, missing);
+}
+
+/* Who can ask has this machine run programs as root: on a socket the file's rights say who can, over TCP certificates do. */
+static int check_access(const FleetSettings *s, Error *error) {
+        int r = 0;
+
+        if (s->listen_url.scheme == URL_HTTP)
+                return error_set(error, -EINVAL,
+                                 "--listen is \"%s\": over TCP the API is served with TLS only, as it starts programs for whoever asks: "
+                                 "write https://… and give --cert-file, --key-file and --ca-file, or stay with unix:///run/faering/fleet.sock",
+                                 s->listen);
+        if (!given(s->etcd_certfile) != !given(s->etcd_keyfile))
+                return error_set(error, -EINVAL, "etcd_certfile and etcd_keyfile are given together, and %s is missing",
+                                 given(s->etcd_certfile) ? "etcd_keyfile" : "etcd_certfile");
+        if (s->listen_url.scheme == URL_HTTPS)
+                r = check_https(s, "--listen", s->listen, error);
+        if (r >= 0 && *s->serve_logs && s->logs_url.scheme == URL_HTTPS)
+                r = check_https(s, "--serve-logs", s->serve_logs, error);
+        return r;
+}
+
 /* The address that other machines are told: of "all addresses" it is the machine's own. */
 static int settle_logs(FleetSettings *s, Error *error) {
         char text[URL_TEXT_MAX];
@@ -247,8 +290,10 @@ static int settle_logs(FleetSettings *s, Error *error) {
         r = url_parse(s->serve_logs, LOGS_PORT_DEFAULT, &s->logs_url, error);
         if (r < 0)
                 return error_prefix(error, r, "--serve-logs");
-        if (s->logs_url.scheme != URL_HTTP || s->logs_url.port == 0)
-                return error_set(error, -EINVAL, "--serve-logs is \"%s\": it must be http://ADDRESS:PORT, with a port above 0", s->serve_logs);
+        if (s->logs_url.scheme == URL_UNIX || s->logs_url.port == 0)
+                return error_set(error, -EINVAL,
+                                 "--serve-logs is \"%s\": it must be https://ADDRESS:PORT or http://ADDRESS:PORT, with a port above 0",
+                                 s->serve_logs);
         told = s->logs_url;
         if (str_equals(told.host, "0.0.0.0") || str_equals(told.host, "::"))
                 (void)snprintf(told.host, sizeof(told.host), "%s", s->machine.address);
@@ -285,7 +330,9 @@ static int settle(FleetSettings *s, Error *error) {
                 r = url_parse(s->listen, 49153, &s->listen_url, error);
         if (r >= 0)
                 r = settle_machine(s, error);
-        return r < 0 ? r : settle_logs(s, error);
+        if (r >= 0)
+                r = settle_logs(s, error);
+        return r < 0 ? r : check_access(s, error);
 }
 
 /* The file first, then the environment and the command line over it. */

@@ -12,6 +12,8 @@ typedef struct FleetSettings {
         char *supervisor;       /* systemd, embedded; "": what fits this machine */
         char *etcd_servers;
         char *etcd_key_prefix;
+        char *etcd_cafile, *etcd_certfile, *etcd_keyfile;
+        char *cert_file, *key_file, *ca_file; /* of the API, at https:// */
         char *public_ip;
         char *metadata;         /* "k=v,k=v" */
         char *machine_id;       /* for tests; "": /etc/machine-id */

@@ -112,10 +112,11 @@ static void call_end(HttpCall *call, int r, const Error *error) {
 static void link_fail(HttpLink *link, int r, const char *what) {
         HttpCall *call = link->call;
         bool again = call && link->used && call->safe && !call->head_seen && r != -ETIMEDOUT;
+        const char *problem = link->stream ? stream_problem(link->stream) : NULL;
         char text[URL_TEXT_MAX];
         Error error = ERROR_NONE;
 
-        link_close(link);
+        link_close(link); /* its memory stays until the loop has its turn */
         if (!call)
                 return;
         if (again && call_start(call) >= 0)
@@ -123,6 +124,8 @@ static void link_fail(HttpLink *link, int r, const char *what) {
         url_format(&call->url, text);
         if (r == -ETIMEDOUT)
                 (void)error_set(&error, r, "%s: timed out %s", text, what);
+        else if (problem)
+                (void)error_set(&error, r, "%s: %s", text, problem);
         else
                 (void)error_set_errno(&error, r, "%s: %s", text, what);
         call_end(call, r, &error);
@@ -149,7 +152,7 @@ static size_t client_idle_links(const HttpClient *client, const Url *url) {
         list_foreach(&client->links, node) {
                 HttpLink *link = container_of(node, HttpLink, link);
 
-                n += !link->call && !link->closing && link->url.port == url->port && str_equals(link->url.host, url->host);
+                n += !link->call && !link->closing && link->url.scheme == url->scheme && link->url.port == url->port && str_equals(link->url.host, url->host);
         }
         return n;
 }
@@ -326,12 +329,15 @@ static void on_link_drained(Stream *stream) {
                 link->call->ops->drained(link->call);
 }
 
+static void on_link_ready(Stream *stream);
+
 static const StreamEvents link_events = {
         .input = on_link_input,
         .input_end = on_link_input_end,
         .drained = on_link_drained,
         .failed = on_link_failed,
         .closed = on_link_closed,
+        .ready = on_link_ready,
 };
 
 /* ---- connecting ---- */
@@ -360,8 +366,26 @@ static void on_connected(uv_connect_t *request, int status) {
                 link_fail(link, status, "cannot connect");
                 return;
         }
-        link->connected = true;
         stream_connected(link->stream);
+        if (stream_is_ready(link->stream)) {
+                link->connected = true;
+                link_send(link);
+                return;
+        }
+        status = stream_start_reading(link->stream);
+        if (status >= 0)
+                status = stream_begin_handshake(link->stream);
+        if (status < 0)
+                link_fail(link, status, "cannot begin TLS");
+}
+
+/* The handshake is through. */
+static void on_link_ready(Stream *stream) {
+        HttpLink *link = stream->owner;
+
+        if (link->closing || link->connected)
+                return;
+        link->connected = true;
         link_send(link);
 }
 
@@ -433,15 +457,16 @@ static int link_new(HttpClient *client, const Url *url, HttpLink **ret) {
         (void)uv_timer_init(client->loop, &link->timer);
         link->timer.data = link;
         list_append(&client->links, &link->link);
-        if (client->config.filter) {
+        if (url->scheme == URL_HTTPS && client->config.tls)
+                r = tls_client_filter(client->config.tls, url->host, url->port, uv_now(client->loop) * USEC_PER_MSEC, &filter);
+        else if (client->config.filter)
                 r = client->config.filter(client->config.userdata, url, &filter);
-                if (r < 0) {
-                        link_close(link);
-                        return r;
-                }
-                if (filter)
-                        stream_set_filter(link->stream, filter);
+        if (r < 0) {
+                link_close(link);
+                return r;
         }
+        if (filter)
+                stream_set_filter(link->stream, filter, NULL);
         *ret = link;
         return 0;
 }
@@ -516,6 +541,8 @@ int http_client_call(HttpClient *client, const HttpCallSpec *spec, const HttpCal
 
         if (spec->target[0] != '/' || strpbrk(spec->target, " \r\n"))
                 return -EINVAL;
+        if (spec->url->scheme == URL_HTTPS && !client->config.tls && !client->config.filter)
+                return -EPROTONOSUPPORT;
         call = calloc(1, sizeof(*call));
         if (!call)
                 return -ENOMEM;
@@ -639,6 +666,10 @@ HttpClient *http_client_new(uv_loop_t *loop, const HttpClientConfig *config) {
                 client->config.head_bytes = CLIENT_HEAD_DEFAULT;
         list_init(&client->links);
         return client;
+}
+
+void http_client_set_tls(HttpClient *client, TlsContext *tls) {
+        client->config.tls = tls;
 }
 
 void http_client_close(HttpClient *client) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "net/http.h"
 #include "net/stream.h"
+#include "net/tls.h"
 #include "net/url.h"
 
 typedef struct HttpClient HttpClient;
@@ -17,7 +18,8 @@ typedef struct HttpCall HttpCall;
 typedef struct HttpClientConfig {
         size_t idle_connections; /* most that are kept per endpoint; 0: 8 */
         size_t head_bytes;       /* most bytes of an answer's head; 0: 64 KiB */
-        /* May be NULL. A filter (TLS) for a new connection to `url`; *ret NULL for none. */
+        TlsContext *tls;         /* for https:// endpoints, which cannot be reached without; borrowed */
+        /* May be NULL. A filter for a new connection to `url`; *ret NULL for none. */
         int (*filter)(void *userdata, const Url *url, StreamFilter **ret);
         void *userdata;
 } HttpClientConfig;
@@ -33,7 +35,8 @@ typedef struct HttpCallOps {
         /* May be NULL. The output of a streamed request body has been taken by the kernel. */
         void (*drained)(HttpCall *call);
         /* The call is over: r == 0 whole answer, whatever its status; < 0 with a text for people in `error`:
-         * -ECONNREFUSED and other connection errors, -ETIMEDOUT, -EBADMSG, -EMSGSIZE. Memory goes after it. */
+         * -ECONNREFUSED and other connection errors, -ETIMEDOUT, -EBADMSG, -EMSGSIZE; -EPROTO: TLS did not come about, and
+         * no server has taken the request. Memory goes after it. */
         void (*done)(HttpCall *call, int r, const Error *error);
 } HttpCallOps;
 
@@ -45,7 +48,7 @@ typedef struct HttpCallSpec {
         Slice body;           /* sent with its length; data NULL: no body */
         bool stream_body;     /* the body follows by http_call_write() and http_call_finish() */
         bool want_upgrade;    /* 101, or 2xx without framing, hands the stream over */
-        Usec connect_timeout; /* 0: 5 s */
+        Usec connect_timeout; /* with TLS's handshake; 0: 5 s */
         Usec head_timeout;    /* from connected to the answer's head; 0: none */
         Usec idle_timeout;    /* longest silence within the answer's body; 0: none */
         size_t body_limit;    /* of a gathered body; 0: 16 MiB */
@@ -54,10 +57,14 @@ typedef struct HttpCallSpec {
 /* NULL without memory. */
 HttpClient *http_client_new(uv_loop_t *loop, const HttpClientConfig *config);
 
+/* For connections from now on; borrowed. */
+void http_client_set_tls(HttpClient *client, TlsContext *tls);
+
 /* Cancels all calls (no `done`) and closes; memory goes once the loop has run. */
 void http_client_close(HttpClient *client);
 
-/* Starts a call; everything in `spec` is copied. No callback comes before this returns. -ENOMEM, -EINVAL. */
+/* Starts a call; everything in `spec` is copied. No callback comes before this returns. -ENOMEM, -EINVAL;
+ * -EPROTONOSUPPORT: https without a TlsContext. */
 int http_client_call(HttpClient *client, const HttpCallSpec *spec, const HttpCallOps *ops, void *userdata, HttpCall **ret_call);
 
 /* Ends the call without `done`. Not to be used after. */

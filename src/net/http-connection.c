@@ -42,7 +42,7 @@ static void connection_free(HttpConnection *connection) {
         HttpServer *server = connection->server;
 
         list_unlink(&connection->link);
-        list_unlink(&connection->timeout_link);
+        http_server_set_timeout(server, connection, TIMEOUT_NONE);
         http_parser_free(connection->parser);
         buffer_deinit(&connection->early);
         buffer_deinit(&connection->request.body);
@@ -315,9 +315,27 @@ static void on_ended(Stream *stream) {
                 http_connection_close(connection);
 }
 
+static void on_ready(Stream *stream) {
+        HttpConnection *connection = stream->owner;
+
+        if (connection->timeout == TIMEOUT_HANDSHAKE)
+                http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+}
+
+/* What the filter has to say of it is read before the connection goes; nothing else can be said any more. */
 static void on_failed(Stream *stream, int r) {
+        HttpConnection *connection = stream->owner;
+        bool shaking = connection->timeout == TIMEOUT_HANDSHAKE && connection->state != CONNECTION_CLOSING;
+
         (void)r; /* whatever it was, the peer is gone */
-        http_connection_close(stream->owner);
+        if (shaking && stream_problem(stream))
+                http_server_tell_refused(connection->server, stream);
+        if (!shaking || !stream_is_refused(stream)) {
+                http_connection_close(connection);
+                return;
+        }
+        connection->state = CONNECTION_CLOSING;
+        stream_end(stream);
 }
 
 static void on_drained(Stream *stream) {
@@ -334,6 +352,7 @@ static const StreamEvents connection_events = {
         .failed = on_failed,
         .ended = on_ended,
         .closed = on_closed,
+        .ready = on_ready,
 };
 
 int http_connection_start(HttpServer *server, Stream *stream, void *listener_data) {
@@ -350,6 +369,7 @@ int http_connection_start(HttpServer *server, Stream *stream, void *listener_dat
         connection->stream = stream;
         connection->server = server;
         connection->listener_data = listener_data;
+        connection->timeout = TIMEOUT_NONE;
         list_init(&connection->timeout_link);
         r = stream_start_reading(stream);
         if (r < 0) {
@@ -360,7 +380,7 @@ int http_connection_start(HttpServer *server, Stream *stream, void *listener_dat
         stream_set_events(stream, &connection_events, connection);
         list_append(&server->connections, &connection->link);
         server->connection_count++;
-        http_server_set_timeout(server, connection, TIMEOUT_IDLE);
+        http_server_set_timeout(server, connection, stream_is_ready(stream) ? TIMEOUT_IDLE : TIMEOUT_HANDSHAKE);
         return 0;
 }
 
@@ -463,6 +483,16 @@ void http_request_peer_name(const HttpRequest *request, char *name, size_t size)
         if (stream->uv.handle.type == UV_TCP)
                 (void)uv_tcp_getpeername(&stream->uv.tcp, (struct sockaddr *)&address, &length);
         address_format(&address, name, size);
+}
+
+const char *http_request_peer_cn(const HttpRequest *request) {
+        const StreamFilter *filter = request_connection(request)->stream->filter;
+
+        return filter ? filter->peer : NULL;
+}
+
+bool http_request_is_tls(const HttpRequest *request) {
+        return request_connection(request)->stream->filter != NULL;
 }
 
 void http_request_set_data(HttpRequest *request, void *data) {

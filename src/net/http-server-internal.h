@@ -18,6 +18,7 @@ typedef enum ConnectionState {
 typedef enum TimeoutKind {
         TIMEOUT_HEAD,
         TIMEOUT_IDLE,
+        TIMEOUT_HANDSHAKE, /* of TLS, and the last words after one that failed */
         TIMEOUT_KINDS,
         TIMEOUT_NONE = TIMEOUT_KINDS,
 } TimeoutKind;
@@ -27,12 +28,18 @@ struct HttpServer {
         const HttpServerOps *ops;
         void *userdata;
         HttpServerLimits limits;
+        TlsContext *tls;
         List listeners;
         List connections;
         size_t connection_count;
         List timeouts[TIMEOUT_KINDS];
         uv_timer_t timer;
-        bool timer_open, timer_running;
+        StreamGate gate;     /* of handshakes */
+        size_t shaking;      /* connections in TIMEOUT_HANDSHAKE */
+        Usec refused_told;
+        size_t refused_more;
+        bool timer_running;
+        unsigned open_handles;
         bool closing;
         void (*closed)(void *userdata);
         void *closed_data;
@@ -87,6 +94,9 @@ void http_connection_finish_idle(HttpConnection *connection);
 
 /* Time has run out. */
 void http_connection_expire(HttpConnection *connection);
+
+/* TLS did not let a client in. */
+void http_server_tell_refused(HttpServer *server, Stream *stream);
 
 void http_server_set_timeout(HttpServer *server, HttpConnection *connection, TimeoutKind kind);
 void http_server_connection_ended(HttpServer *server);

@@ -19,6 +19,9 @@ const HttpServerLimits http_server_limits_default = {
         .output_bytes = 16 << 20,
         .head_timeout = 10 * USEC_PER_SEC,
         .idle_timeout = 120 * USEC_PER_SEC,
+        .handshake_timeout = 10 * USEC_PER_SEC,
+        .handshakes = 1000,
+        .handshake_steps = 4,
 };
 
 struct HttpListener {
@@ -32,6 +35,7 @@ struct HttpListener {
         ListNode link;
         void *data;
         bool is_pipe;
+        bool tls;
 };
 
 HttpServer *http_server_new(uv_loop_t *loop, const HttpServerOps *ops, void *userdata, const HttpServerLimits *limits) {
@@ -52,8 +56,9 @@ HttpServer *http_server_new(uv_loop_t *loop, const HttpServerOps *ops, void *use
                 list_init(&server->timeouts[i]);
         (void)uv_timer_init(loop, &server->timer); /* cannot fail */
         server->timer.data = server;
-        server->timer_open = true;
         uv_unref((uv_handle_t *)&server->timer);
+        stream_gate_init(&server->gate, loop, server->limits.handshake_steps, server);
+        server->open_handles = 2;
         return server;
 }
 
@@ -62,17 +67,17 @@ static void http_server_settle(HttpServer *server) {
         void (*closed)(void *userdata) = server->closed;
         void *userdata = server->closed_data;
 
-        if (!server->closing || server->timer_open || !list_is_empty(&server->listeners) || server->connection_count > 0)
+        if (!server->closing || server->open_handles > 0 || !list_is_empty(&server->listeners) || server->connection_count > 0)
                 return;
         free(server);
         if (closed)
                 closed(userdata);
 }
 
-static void on_timer_closed(uv_handle_t *handle) {
+static void on_handle_closed(uv_handle_t *handle) {
         HttpServer *server = handle->data;
 
-        server->timer_open = false;
+        server->open_handles--;
         http_server_settle(server);
 }
 
@@ -109,7 +114,8 @@ void http_server_close(HttpServer *server, void (*closed)(void *userdata), void 
         http_server_stop_listening(server);
         list_foreach(&server->connections, node)
                 http_connection_close(container_of(node, HttpConnection, link));
-        uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+        uv_close((uv_handle_t *)&server->timer, on_handle_closed);
+        stream_gate_close(&server->gate, on_handle_closed);
 }
 
 void http_server_connection_ended(HttpServer *server) {
@@ -175,13 +181,25 @@ static void http_server_arm_timer(HttpServer *server) {
         (void)uv_timer_start(&server->timer, on_timer, (first > now ? first - now : 0) / USEC_PER_MSEC + 1, 0);
 }
 
+static Usec timeout_length(const HttpServer *server, TimeoutKind kind) {
+        switch (kind) {
+        case TIMEOUT_HEAD:
+                return server->limits.head_timeout;
+        case TIMEOUT_HANDSHAKE:
+                return server->limits.handshake_timeout;
+        default:
+                return server->limits.idle_timeout;
+        }
+}
+
 void http_server_set_timeout(HttpServer *server, HttpConnection *connection, TimeoutKind kind) {
         list_unlink(&connection->timeout_link);
+        server->shaking -= connection->timeout == TIMEOUT_HANDSHAKE;
+        server->shaking += kind == TIMEOUT_HANDSHAKE;
         connection->timeout = kind;
         if (kind == TIMEOUT_NONE)
                 return;
-        connection->deadline =
-                loop_now(server) + (kind == TIMEOUT_HEAD ? server->limits.head_timeout : server->limits.idle_timeout);
+        connection->deadline = loop_now(server) + timeout_length(server, kind);
         list_append(&server->timeouts[kind], &connection->timeout_link);
         http_server_arm_timer(server);
 }
@@ -194,20 +212,65 @@ static void on_refused_closed(Stream *stream) {
 
 static const StreamEvents refused_events = {.closed = on_refused_closed};
 
-/* Over the limit: one plain answer, without waiting for the request. */
-static void http_server_refuse(Stream *stream) {
+/* Over the limit: one plain answer, without waiting for the request; a client of TLS could not read it. */
+static void http_server_refuse(const HttpListener *listener, Stream *stream) {
         static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 31\r\n\r\n"
                                      "too many connections, try later";
         uv_buf_t piece = uv_buf_init((char *)(uintptr_t)answer, sizeof(answer) - 1);
 
-        (void)uv_try_write(&stream->uv.stream, &piece, 1);
+        if (!listener->tls)
+                (void)uv_try_write(&stream->uv.stream, &piece, 1);
         stream_close(stream);
+}
+
+void http_server_tell_refused(HttpServer *server, Stream *stream) {
+        struct sockaddr_storage address = {.ss_family = AF_UNIX};
+        int length = sizeof(address);
+        Usec now = loop_now(server);
+        char peer[64];
+
+        if (!server->ops->refused)
+                return;
+        if (server->refused_told && now - server->refused_told < USEC_PER_SEC) {
+                server->refused_more++;
+                return;
+        }
+        if (stream->uv.handle.type == UV_TCP)
+                (void)uv_tcp_getpeername(&stream->uv.tcp, (struct sockaddr *)&address, &length);
+        address_format(&address, peer, sizeof(peer));
+        server->ops->refused(server->userdata, peer, stream_problem(stream) ?: "the connection was lost", server->refused_more);
+        server->refused_told = now;
+        server->refused_more = 0;
+}
+
+/* The filter of a new connection, if it has any. */
+static int http_listener_filter(const HttpListener *listener, Stream *stream) {
+        HttpServer *server = listener->server;
+        StreamFilter *filter = NULL;
+        int r = 0;
+
+        if (listener->tls)
+                r = tls_server_filter(server->tls, loop_now(server), &filter);
+        else if (server->ops->filter)
+                r = server->ops->filter(server->userdata, listener->data, &filter);
+        if (r >= 0 && filter)
+                stream_set_filter(stream, filter, &server->gate);
+        return r;
+}
+
+/* One handshake too many is under way: that which has come least far gives way, as it may never end. */
+static void http_server_limit_handshakes(HttpServer *server) {
+        HttpConnection *oldest;
+
+        if (server->shaking <= server->limits.handshakes)
+                return;
+        oldest = container_of(server->timeouts[TIMEOUT_HANDSHAKE].next, HttpConnection, timeout_link);
+        http_connection_close(oldest);
 }
 
 static void on_connection(uv_stream_t *handle, int status) {
         HttpListener *listener = handle->data;
         HttpServer *server = listener->server;
-        StreamFilter *filter = NULL;
         Stream *stream;
 
         if (status < 0 || server->closing)
@@ -224,18 +287,19 @@ static void on_connection(uv_stream_t *handle, int status) {
                 return;
         }
         if (server->connection_count >= server->limits.connections) {
-                http_server_refuse(stream);
-                return;
-        }
-        if (server->ops->filter && server->ops->filter(server->userdata, listener->data, &filter) < 0) {
-                stream_close(stream);
+                http_server_refuse(listener, stream);
                 return;
         }
         stream_connected(stream);
-        if (filter)
-                stream_set_filter(stream, filter);
-        if (http_connection_start(server, stream, listener->data) < 0)
+        if (http_listener_filter(listener, stream) < 0 || http_connection_start(server, stream, listener->data) < 0) {
                 stream_close(stream);
+                return;
+        }
+        http_server_limit_handshakes(server);
+}
+
+void http_server_set_tls(HttpServer *server, TlsContext *tls) {
+        server->tls = tls;
 }
 
 static HttpListener *http_listener_new(HttpServer *server, bool is_pipe, void *data) {
@@ -310,14 +374,18 @@ static uint16_t http_listener_port(HttpListener *listener) {
 
 int http_server_listen(HttpServer *server, const Url *url, unsigned mode, void *listener_data, uint16_t *ret_port,
                        Error *error) {
-        HttpListener *listener = http_listener_new(server, url->scheme == URL_UNIX, listener_data);
+        HttpListener *listener;
         char text[URL_TEXT_MAX];
         Error reason = ERROR_NONE;
         int r;
 
+        url_format(url, text);
+        if (url->scheme == URL_HTTPS && !(server->tls && tls_context_can_serve(server->tls)))
+                return error_set(error, -EINVAL, "cannot listen on %s: https needs a certificate and its key", text);
+        listener = http_listener_new(server, url->scheme == URL_UNIX, listener_data);
         if (!listener)
                 return error_set(error, -ENOMEM, "no memory for a listener");
-        url_format(url, text);
+        listener->tls = url->scheme == URL_HTTPS;
         r = listener->is_pipe ? http_listener_bind_unix(listener, url, mode) : http_listener_bind_tcp(listener, url, &reason);
         if (r >= 0)
                 r = uv_listen(&listener->uv.stream, LISTEN_BACKLOG, on_connection);

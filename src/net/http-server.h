@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "net/http.h"
 #include "net/stream.h"
+#include "net/tls.h"
 #include "net/url.h"
 
 typedef struct HttpServer HttpServer;
@@ -25,9 +26,12 @@ typedef struct HttpServerLimits {
         size_t output_bytes;     /* a streamed answer that lags behind by more is cut off: the connection closes */
         Usec head_timeout;       /* from the first byte of a request to the end of its head */
         Usec idle_timeout;       /* between requests, within a body, and while the peer does not read */
+        Usec handshake_timeout;  /* of TLS */
+        size_t handshakes;       /* of TLS under way; above, the one that has waited longest gives way */
+        unsigned handshake_steps; /* in one turn of the loop; the others wait for a later turn */
 } HttpServerLimits;
 
-/* 64 KiB, 64 MiB, 20,000, 64 KiB, 16 MiB, 10 s, 120 s */
+/* 64 KiB, 64 MiB, 20,000, 64 KiB, 16 MiB, 10 s, 120 s, 10 s, 1,000, 4 */
 extern const HttpServerLimits http_server_limits_default;
 
 typedef struct HttpServerOps {
@@ -38,6 +42,9 @@ typedef struct HttpServerOps {
         bool (*head)(void *userdata, HttpRequest *request);
         /* May be NULL. A filter (TLS) for a new connection of a listener with that `listener_data`; *ret NULL for none. */
         int (*filter)(void *userdata, void *listener_data, StreamFilter **ret);
+        /* May be NULL. A client at `peer` could not be let in by TLS, and why: for the log. At most once a second; `more`:
+         * how many others there were since the last time. */
+        void (*refused)(void *userdata, const char *peer, const char *why, size_t more);
 } HttpServerOps;
 
 /* `userdata` and ops are borrowed. NULL without memory. */
@@ -48,6 +55,9 @@ void http_server_close(HttpServer *server, void (*closed)(void *userdata), void 
 
 /* Stops accepting; requests under way finish, idle connections close. */
 void http_server_stop_listening(HttpServer *server);
+
+/* What listeners at https:// addresses need; borrowed. Before http_server_listen(). */
+void http_server_set_tls(HttpServer *server, TlsContext *tls);
 
 /* Listens at `url`; a unix socket gets `mode`, and a stale file of one is replaced. ret_port (may be NULL): the port that
  * the kernel chose when the URL's is 0. -EADDRINUSE and others with `error`. */
@@ -79,6 +89,12 @@ int http_request_peer_credentials(const HttpRequest *request, pid_t *ret_pid, ui
 
 /* "127.0.0.1:5123", or "unix". */
 void http_request_peer_name(const HttpRequest *request, char *name, size_t size);
+
+/* The CN of the client's certificate when there is one and TLS has verified it; NULL otherwise. Valid as the request is. */
+const char *http_request_peer_cn(const HttpRequest *request);
+
+/* Whether it came over TLS. */
+bool http_request_is_tls(const HttpRequest *request);
 
 /* One slot for the handler's own data. */
 void http_request_set_data(HttpRequest *request, void *data);

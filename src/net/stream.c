@@ -12,6 +12,7 @@ int stream_init(Stream *stream, uv_loop_t *loop, bool is_pipe, const StreamEvent
         int r;
 
         *stream = (Stream){.events = events, .owner = owner};
+        list_init(&stream->gate_link);
         r = is_pipe ? uv_pipe_init(loop, &stream->uv.pipe, 0) : uv_tcp_init(loop, &stream->uv.tcp);
         if (r < 0)
                 return r;
@@ -19,8 +20,9 @@ int stream_init(Stream *stream, uv_loop_t *loop, bool is_pipe, const StreamEvent
         return 0;
 }
 
-void stream_set_filter(Stream *stream, StreamFilter *filter) {
+void stream_set_filter(Stream *stream, StreamFilter *filter, StreamGate *gate) {
         stream->filter = filter;
+        stream->gate = gate;
 }
 
 void stream_set_events(Stream *stream, const StreamEvents *events, void *owner) {
@@ -120,11 +122,13 @@ static void stream_flush(Stream *stream) {
 int stream_write(Stream *stream, const char *bytes, size_t length) {
         int r;
 
-        if (stream->closing || stream->failure || stream->end_wanted)
+        if (stream->closing || stream->failure || stream->end_wanted || stream->refused)
                 return -EPIPE;
         if (buffer_length(&stream->queue) > (size_t)1 << 29 || length > (size_t)1 << 29)
                 return -ENOBUFS;
-        if (stream->filter)
+        if (stream->filter && stream->corked)
+                r = buffer_append(&stream->plain, bytes, length);
+        else if (stream->filter)
                 r = stream->filter->ops->output(stream->filter, bytes, length, &stream->queue);
         else
                 r = buffer_append(&stream->queue, bytes, length);
@@ -135,24 +139,43 @@ int stream_write(Stream *stream, const char *bytes, size_t length) {
         return 0;
 }
 
+/* What gathered goes through the filter in one piece. */
+static void stream_filter_plain(Stream *stream) {
+        int r;
+
+        if (buffer_length(&stream->plain) == 0)
+                return;
+        r = stream->closing || stream->failure || stream->refused
+                    ? 0
+                    : stream->filter->ops->output(stream->filter, buffer_data(&stream->plain), buffer_length(&stream->plain),
+                                                  &stream->queue);
+        buffer_deinit(&stream->plain);
+        if (r < 0)
+                stream_fail(stream, r);
+}
+
 void stream_cork(Stream *stream) {
         stream->corked = true;
 }
 
 void stream_uncork(Stream *stream) {
         stream->corked = false;
+        if (stream->filter)
+                stream_filter_plain(stream);
         stream_flush(stream);
         if (stream->end_wanted && !stream->writing && buffer_length(&stream->queue) == 0)
                 stream_settle(stream);
 }
 
 size_t stream_queued(const Stream *stream) {
-        return buffer_length(&stream->queue) + buffer_length(&stream->in_flight);
+        return buffer_length(&stream->plain) + buffer_length(&stream->queue) + buffer_length(&stream->in_flight);
 }
 
 void stream_end(Stream *stream) {
         if (stream->end_wanted || stream->closing || stream->failure)
                 return;
+        if (stream->filter)
+                stream_filter_plain(stream);
         if (stream->filter && stream->filter->ops->end(stream->filter, &stream->queue) < 0)
                 buffer_clear(&stream->queue);
         stream->end_wanted = true;
@@ -164,47 +187,137 @@ void stream_end(Stream *stream) {
 }
 
 static void on_read_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer) {
-        (void)handle;
+        const Stream *stream = handle->data;
+
         (void)suggested;
-        *ret_buffer = uv_buf_init(read_buffer, sizeof(read_buffer));
+        if (stream->gate && stream->gate->left == 0 && !stream_is_ready(stream))
+                *ret_buffer = uv_buf_init(NULL, 0); /* not in this turn: on_read() hears of it as ENOBUFS */
+        else
+                *ret_buffer = uv_buf_init(read_buffer, sizeof(read_buffer));
 }
 
 static void stream_input_filtered(Stream *stream, const char *bytes, size_t length) {
         _cleanup_buffer_ Buffer plain = BUFFER_INIT;
+        bool shook = stream->filter->shakes;
         int r = stream->filter->ops->input(stream->filter, bytes, length, &plain, &stream->queue);
 
         if (!stream->corked)
                 stream_flush(stream);
+        if (r >= 0 && shook && !stream->filter->shakes && !stream->closing && stream->events->ready)
+                stream->events->ready(stream);
         if (buffer_length(&plain) > 0 && !stream->closing)
                 stream->events->input(stream, buffer_data(&plain), buffer_length(&plain));
+        if (r == 0 || stream->closing || stream->failure)
+                return;
+        if (r > 0) {
+                stream->input_ended = true;
+                stream_stop_reading(stream);
+                stream->events->input_end(stream);
+        } else {
+                stream->refused = true;
+                stream->events->failed(stream, r);
+        }
+}
+
+static void stream_input_ended(Stream *stream) {
+        int r = 0;
+
+        stream_stop_reading(stream);
+        if (stream->filter && stream->filter->ops->input_end && !stream->refused)
+                r = stream->filter->ops->input_end(stream->filter);
         if (r < 0)
                 stream_fail(stream, r);
+        else
+                stream->events->input_end(stream);
 }
+
+/* ---- the gate ---- */
+
+static void on_gate(uv_timer_t *timer);
+
+static void stream_gate_arm(StreamGate *gate) {
+        if (gate->armed || gate->closing)
+                return;
+        gate->armed = true;
+        (void)uv_timer_start(&gate->timer, on_gate, 0, 0);
+}
+
+/* A new turn. */
+static void on_gate(uv_timer_t *timer) {
+        StreamGate *gate = container_of(timer, StreamGate, timer);
+
+        gate->armed = false;
+        gate->left = gate->steps;
+        for (unsigned i = 0; i < gate->steps && !list_is_empty(&gate->waiting); i++) {
+                Stream *stream = container_of(gate->waiting.next, Stream, gate_link);
+
+                list_unlink(&stream->gate_link);
+                if (stream_start_reading(stream) < 0)
+                        stream_fail(stream, -ENOMEM);
+        }
+        if (!list_is_empty(&gate->waiting))
+                stream_gate_arm(gate);
+}
+
+void stream_gate_init(StreamGate *gate, uv_loop_t *loop, unsigned steps, void *owner) {
+        *gate = (StreamGate){.steps = steps, .left = steps};
+        list_init(&gate->waiting);
+        (void)uv_timer_init(loop, &gate->timer);
+        gate->timer.data = owner;
+}
+
+void stream_gate_close(StreamGate *gate, uv_close_cb closed) {
+        gate->closing = true;
+        uv_close((uv_handle_t *)&gate->timer, closed);
+}
+
+static void stream_wait_at_gate(Stream *stream) {
+        stream_stop_reading(stream);
+        list_append(&stream->gate->waiting, &stream->gate_link);
+        stream_gate_arm(stream->gate);
+}
+
+static void stream_pass_gate(Stream *stream) {
+        if (!stream->gate || stream_is_ready(stream))
+                return;
+        stream->gate->left -= stream->gate->left > 0;
+        stream_gate_arm(stream->gate);
+}
+
+/* ---- reading ---- */
 
 static void on_read(uv_stream_t *handle, ssize_t got, const uv_buf_t *buffer) {
         Stream *stream = handle->data;
 
         if (got == 0 || stream->closing)
                 return;
-        if (got == UV_EOF) {
-                stream_stop_reading(stream);
-                stream->events->input_end(stream);
-                return;
-        }
-        if (got < 0) {
+        if (got == UV_EOF)
+                stream_input_ended(stream);
+        else if (got == UV_ENOBUFS && stream->gate && stream->gate->left == 0)
+                stream_wait_at_gate(stream);
+        else if (got < 0)
                 stream_fail(stream, (int)got);
-                return;
-        }
-        if (stream->filter)
-                stream_input_filtered(stream, buffer->base, (size_t)got);
-        else
+        else if (!stream->filter)
                 stream->events->input(stream, buffer->base, (size_t)got);
+        else if (!stream->refused) {
+                stream_pass_gate(stream);
+                stream_input_filtered(stream, buffer->base, (size_t)got);
+        }
+}
+
+int stream_begin_handshake(Stream *stream) {
+        int r = stream->filter->ops->output(stream->filter, "", 0, &stream->queue);
+
+        if (r < 0)
+                return r;
+        stream_flush(stream);
+        return 0;
 }
 
 int stream_start_reading(Stream *stream) {
         int r;
 
-        if (stream->reading || stream->closing || stream->failure)
+        if (stream->reading || stream->closing || stream->failure || stream->input_ended || list_is_linked(&stream->gate_link))
                 return 0;
         r = uv_read_start(&stream->uv.stream, on_read_buffer, on_read);
         if (r < 0)
@@ -214,6 +327,7 @@ int stream_start_reading(Stream *stream) {
 }
 
 void stream_stop_reading(Stream *stream) {
+        list_unlink(&stream->gate_link);
         if (!stream->reading)
                 return;
         (void)uv_read_stop(&stream->uv.stream);
@@ -223,6 +337,7 @@ void stream_stop_reading(Stream *stream) {
 static void on_closed(uv_handle_t *handle) {
         Stream *stream = handle->data;
 
+        buffer_deinit(&stream->plain);
         buffer_deinit(&stream->queue);
         buffer_deinit(&stream->in_flight);
         if (stream->filter) {
@@ -236,5 +351,6 @@ void stream_close(Stream *stream) {
         if (stream->closing)
                 return;
         stream->closing = true;
+        list_unlink(&stream->gate_link);
         uv_close(&stream->uv.handle, on_closed);
 }

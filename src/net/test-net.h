@@ -33,6 +33,9 @@ typedef struct Bench {
         Url url;
         HttpServerLimits limits;
         bool filtered, take_bodies;
+        TlsContext *tls; /* of each connection, or NULL */
+        size_t refused;
+        char refused_why[ERROR_TEXT_MAX];
         HttpRequest *held[BENCH_HELD];
         size_t held_count, gone, handled, taken, taken_ends, server_closed;
         Buffer upgraded_input;
@@ -79,9 +82,19 @@ static int on_filter(void *userdata, void *listener_data, StreamFilter **ret) {
         Bench *bench = userdata;
 
         (void)listener_data;
+        if (bench->tls)
+                return tls_server_filter(bench->tls, USEC_PER_SEC, ret);
         if (bench->filtered)
                 *ret = xor_new();
         return 0;
+}
+
+static void on_refused(void *userdata, const char *peer, const char *why, size_t more) {
+        Bench *bench = userdata;
+
+        (void)peer;
+        bench->refused += 1 + more;
+        (void)snprintf(bench->refused_why, sizeof(bench->refused_why), "%s", why);
 }
 
 /* ---- an upgraded connection: echoes ---- */
@@ -203,6 +216,8 @@ static void on_handle(void *userdata, HttpRequest *request) {
                 handle_file(request, false);
         else if (slice_equals(path, slice_from("/cut-file")))
                 handle_file(request, true);
+        else if (slice_equals(path, slice_from("/cn")))
+                http_respond_text(request, 200, http_request_peer_cn(request) ?: "nobody");
         else if (slice_equals(path, slice_from("/none")))
                 http_respond(request, 204, "", (Slice){"", 0});
         else if (slice_equals(path, slice_from("/upgrade")))
@@ -225,7 +240,7 @@ static bool on_head(void *userdata, HttpRequest *request) {
 /* ---- set-up ---- */
 
 static void bench_init(Bench *bench, bool filtered) {
-        static const HttpServerOps ops = {.handle = on_handle, .head = on_head, .filter = on_filter};
+        static const HttpServerOps ops = {.handle = on_handle, .head = on_head, .filter = on_filter, .refused = on_refused};
         Error error = ERROR_NONE;
         char text[128];
 
@@ -242,7 +257,7 @@ static void bench_init(Bench *bench, bool filtered) {
 
 /* The limits are copied by the server: it begins anew with other ones. */
 static inline void bench_init_limits(Bench *bench, HttpServerLimits limits) {
-        static const HttpServerOps ops = {.handle = on_handle, .head = on_head, .filter = on_filter};
+        static const HttpServerOps ops = {.handle = on_handle, .head = on_head, .filter = on_filter, .refused = on_refused};
 
         bench_init(bench, false);
         http_server_close(bench->server, NULL, NULL);

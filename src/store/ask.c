@@ -86,12 +86,12 @@ static int ask_all(Ask *ask, HttpClient *client, const Bootstrap *bootstrap, con
         return 0;
 }
 
-int ask_members(uv_loop_t *loop, const Bootstrap *bootstrap, const BootstrapMember *self,
+int ask_members(uv_loop_t *loop, TlsContext *tls, const Bootstrap *bootstrap, const BootstrapMember *self,
                 bool (*accept)(const void *userdata, const ClusterView *view), const void *userdata,
                 ClusterView *ret_view, Error *error) {
         _cleanup_free_ AskCall *calls = NULL;
         Ask ask = {.accept = accept, .userdata = userdata};
-        HttpClient *client = http_client_new(loop, NULL);
+        HttpClient *client = http_client_new(loop, &(HttpClientConfig){.tls = tls});
         size_t urls = 1;
         int r;
 

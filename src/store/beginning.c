@@ -36,7 +36,8 @@ static bool is_founded(const void *userdata, const ClusterView *view) {
         return view->cluster == ((const Settings *)userdata)->bootstrap.cluster;
 }
 
-static int begin_new(uv_loop_t *loop, const Settings *settings, Disk *disk, ReplicaConfig *config, Error *error) {
+static int begin_new(uv_loop_t *loop, TlsContext *tls, const Settings *settings, Disk *disk, ReplicaConfig *config,
+                     Error *error) {
         _cleanup_cluster_view_ ClusterView view = {0};
         ReplicaMember members[RAFT_MEMBERS_MAX];
         const BootstrapMember *self;
@@ -49,7 +50,7 @@ static int begin_new(uv_loop_t *loop, const Settings *settings, Disk *disk, Repl
                 return error_set(error, -EINVAL,
                                  "--initial-cluster has a URL without a name: write NAME=URL for each founder");
         if (settings->bootstrap.count > 1) {
-                r = ask_members(loop, &settings->bootstrap, self, is_founded, settings, &view, NULL);
+                r = ask_members(loop, tls, &settings->bootstrap, self, is_founded, settings, &view, NULL);
                 if (r >= 0)
                         r = cluster_view_may_found(&view, self, error);
                 if (r < 0 && r != -EHOSTUNREACH && r != -ENOENT)
@@ -70,7 +71,7 @@ static bool any(const void *userdata, const ClusterView *view) {
         return view->count > 0;
 }
 
-static int ask_cluster(uv_loop_t *loop, const Settings *settings, const BootstrapMember *self, ClusterView *ret_view,
+static int ask_cluster(uv_loop_t *loop, TlsContext *tls, const Settings *settings, const BootstrapMember *self, ClusterView *ret_view,
                        Error *error) {
         int r;
 
@@ -79,14 +80,14 @@ static int ask_cluster(uv_loop_t *loop, const Settings *settings, const Bootstra
                                  "--initial-cluster-state is existing, but --initial-cluster names no other member to "
                                  "ask: it must be "
                                  "what \"faering store member add\" printed");
-        r = ask_members(loop, &settings->bootstrap, self, any, NULL, ret_view, error);
+        r = ask_members(loop, tls, &settings->bootstrap, self, any, NULL, ret_view, error);
         return r == -EHOSTUNREACH
                        ? error_prefix(error, r,
                                       "--initial-cluster-state is existing, but cannot learn of the running cluster")
                        : r;
 }
 
-static int begin_existing(uv_loop_t *loop, const Settings *settings, Disk *disk, ReplicaConfig *config,
+static int begin_existing(uv_loop_t *loop, TlsContext *tls, const Settings *settings, Disk *disk, ReplicaConfig *config,
                           ClusterView *ret_view, Error *error) {
         const ClusterViewMember *member;
         const BootstrapMember *self;
@@ -94,7 +95,7 @@ static int begin_existing(uv_loop_t *loop, const Settings *settings, Disk *disk,
 
         r = find_self(settings, &self, error);
         if (r >= 0)
-                r = ask_cluster(loop, settings, self, ret_view, error);
+                r = ask_cluster(loop, tls, settings, self, ret_view, error);
         if (r >= 0)
                 r = cluster_view_join(ret_view, &settings->bootstrap, self, &member, error);
         if (r < 0)
@@ -126,7 +127,7 @@ static bool knows_nothing(const Replica *replica) {
         return found->snapshot_index == 0 && found->commit == 0;
 }
 
-int beginning_open(uv_loop_t *loop, const Settings *settings, Disk *disk, const ReplicaOps *ops, void *userdata,
+int beginning_open(uv_loop_t *loop, const Settings *settings, TlsContext *tls, Disk *disk, const ReplicaOps *ops, void *userdata,
                    Beginning *ret_beginning, Error *error) {
         ReplicaConfig config = replica_config(settings);
         Beginning beginning = {0};
@@ -143,15 +144,15 @@ int beginning_open(uv_loop_t *loop, const Settings *settings, Disk *disk, const 
                 r = error_set(error, -ENOENT, "--force-new-cluster goes on from a member's data, but %s holds none",
                               settings->data_dir);
         else if (str_equals(settings->initial_cluster_state, "existing"))
-                r = begin_existing(loop, settings, disk, &config, &beginning.view, error);
+                r = begin_existing(loop, tls, settings, disk, &config, &beginning.view, error);
         else
-                r = begin_new(loop, settings, disk, &config, error);
+                r = begin_new(loop, tls, settings, disk, &config, error);
         if (r >= 0)
                 r = replica_open(&config, disk, ops, userdata, &beginning.replica, error);
         if (r >= 0 && beginning.has_data && knows_nothing(beginning.replica)) {
                 r = find_self(settings, &self, error);
                 if (r >= 0)
-                        r = ask_cluster(loop, settings, self, &beginning.view, error);
+                        r = ask_cluster(loop, tls, settings, self, &beginning.view, error);
         }
         if (r < 0) {
                 cluster_view_deinit(&beginning.view);

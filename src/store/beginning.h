@@ -12,6 +12,6 @@ typedef struct Beginning {
         ClusterView view; /* of the cluster that it joins; else empty */
 } Beginning;
 
-/* Blocks, and may run the loop. `disk`, `ops` and `userdata` are borrowed by the replica. */
-int beginning_open(uv_loop_t *loop, const Settings *settings, Disk *disk, const ReplicaOps *ops, void *userdata,
+/* Blocks, and may run the loop. `tls` (may be NULL): to ask others at https. `disk`, `ops` and `userdata` are borrowed by the replica. */
+int beginning_open(uv_loop_t *loop, const Settings *settings, TlsContext *tls, Disk *disk, const ReplicaOps *ops, void *userdata,
                    Beginning *ret_beginning, Error *error);

@@ -22,6 +22,7 @@ struct Server {
         Disk *disk;
         Beginning beginning;
         Replica *replica; /* of the beginning */
+        TlsContext *client_tls, *peer_tls; /* NULL: nothing there is of TLS */
         Peers *peers;
         HttpServer *clients;      /* serves clients */
         HttpServer *members_http; /* serves other members */

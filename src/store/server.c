@@ -100,6 +100,11 @@ static void on_unreachable(void *userdata, uint64_t to) {
         replica_report_unreachable(server->replica, to);
 }
 
+static void on_troubled(void *userdata, uint64_t to, const char *why) {
+        (void)userdata;
+        log_warning("cannot reach member %" PRIx64 " by TLS: %s", to, why);
+}
+
 static bool on_is_removed(void *userdata, uint64_t id) {
         return replica_is_removed(((Server *)userdata)->replica, id);
 }
@@ -111,6 +116,7 @@ static void on_removed(void *userdata, uint64_t by) {
 static const PeersOps peers_ops = {
         .frame = on_frame,
         .unreachable = on_unreachable,
+        .troubled = on_troubled,
         .is_removed = on_is_removed,
         .removed = on_removed,
 };
@@ -235,8 +241,33 @@ static void on_member_request(void *userdata, HttpRequest *request) {
                 http_respond_text(request, 404, "404 page not found\n");
 }
 
-static const HttpServerOps client_ops = {.handle = api_handle};
-static const HttpServerOps member_ops = {.handle = on_member_request};
+static void log_refused(const char *who, const char *peer, const char *why, size_t more) {
+        if (more > 0)
+                log_warning("%s at %s was refused, and %zu before it: %s", who, peer, more, why);
+        else
+                log_warning("%s at %s was refused: %s", who, peer, why);
+}
+
+static void on_client_refused(void *userdata, const char *peer, const char *why, size_t more) {
+        (void)userdata;
+        log_refused("a client", peer, why, more);
+}
+
+static void on_member_refused(void *userdata, const char *peer, const char *why, size_t more) {
+        (void)userdata;
+        log_refused("a member", peer, why, more);
+}
+
+static void on_tls_note(void *userdata, bool bad, const char *text) {
+        (void)userdata;
+        if (bad)
+                log_warning("%s", text);
+        else
+                log_info("%s", text);
+}
+
+static const HttpServerOps client_ops = {.handle = api_handle, .refused = on_client_refused};
+static const HttpServerOps member_ops = {.handle = on_member_request, .refused = on_member_refused};
 
 /* ---- beginning ---- */
 
@@ -251,12 +282,16 @@ static int server_listen(HttpServer *http, const UrlList *urls, Error *error) {
 }
 
 static int server_start_handles(Server *server) {
-        const PeersConfig peers = {replica_cluster(server->replica), replica_id(server->replica)};
+        const PeersConfig peers = {replica_cluster(server->replica), replica_id(server->replica), server->peer_tls};
 
         server->peers = peers_new(server->loop, &peers, &peers_ops, server);
         server->clients = http_server_new(server->loop, &client_ops, &server->api, NULL);
         server->members_http = http_server_new(server->loop, &member_ops, server, NULL);
-        return server->peers && server->clients && server->members_http ? 0 : -ENOMEM;
+        if (!server->peers || !server->clients || !server->members_http)
+                return -ENOMEM;
+        http_server_set_tls(server->clients, server->client_tls);
+        http_server_set_tls(server->members_http, server->peer_tls);
+        return 0;
 }
 
 /* The addresses of the first moment; from the first applied entry on the tree knows them. */
@@ -302,7 +337,11 @@ static int server_init(Server *server, Error *error) {
         }
         r = disk_directory_new(settings->data_dir, &server->disk, error);
         if (r >= 0)
-                r = beginning_open(server->loop, settings, server->disk, &replica_ops, server, &server->beginning, error);
+                r = settings_tls_context(settings, false, on_tls_note, &server->client_tls, error);
+        if (r >= 0)
+                r = settings_tls_context(settings, true, on_tls_note, &server->peer_tls, error);
+        if (r >= 0)
+                r = beginning_open(server->loop, settings, server->peer_tls, server->disk, &replica_ops, server, &server->beginning, error);
         server->replica = server->beginning.replica;
         if (r >= 0)
                 r = server_start_handles(server);
@@ -332,6 +371,9 @@ int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, E
                 return -ENOMEM;
         *server = (Server){.loop = loop, .settings = settings, .members_stale = true, .started = clock_wall()};
         api_init(&server->api, &server_backend, server, auth_new(loop));
+        server->api.is_secure = http_request_is_tls;
+        if (settings->client_tls.client_cert_auth)
+                server->api.common_name = http_request_peer_cn;
         r = server->api.auth ? access_init(&server->api.access, settings->cors, settings->host_whitelist, error) : -ENOMEM;
         if (r >= 0)
                 r = server_init(server, error);
@@ -405,6 +447,8 @@ int server_free(Server *server, Error *error) {
         string_list_deinit(&server->advertised);
         (void)auth_free(server->api.auth);
         api_deinit(&server->api);
+        (void)tls_context_free(server->client_tls);
+        (void)tls_context_free(server->peer_tls);
         free(server);
         return r;
 }

@@ -52,8 +52,8 @@ void settings_old_deinit(SettingsOld *old) {
         *old = (SettingsOld){0};
 }
 
-static int parse_address(const char *option, Slice address, uint16_t default_port, Url *ret, Error *error) {
-        _cleanup_free_ char *text = str_printf("http://%.*s", (int)address.length, address.data);
+static int parse_address(const char *option, const char *scheme, Slice address, uint16_t default_port, Url *ret, Error *error) {
+        _cleanup_free_ char *text = str_printf("%s://%.*s", scheme, (int)address.length, address.data);
         int r;
 
         if (!text)
@@ -71,21 +71,26 @@ static int give(char **target, const Url *url) {
         return option_default(target, text);
 }
 
+/* With a certificate, etcd 0.4 spoke https. */
+static const char *scheme_of(const SettingsTls *tls) {
+        return tls->cert_file && *tls->cert_file ? "https" : "http";
+}
+
 /* etcd 0.4 listened at the advertised port on all addresses, unless told better. */
-static int take_up_pair(const char *option, const char *address, const char *bind, uint16_t port, char **advertise,
+static int take_up_pair(const char *option, const char *scheme, const char *address, const char *bind, uint16_t port, char **advertise,
                         char **listen, Error *error) {
         Url url, at;
         int r = 0;
 
         if (address) {
-                r = parse_address(option, slice_from(address), port, &url, error);
+                r = parse_address(option, scheme, slice_from(address), port, &url, error);
                 if (r >= 0)
                         r = give(advertise, &url);
                 port = r >= 0 ? url.port : port;
         }
         if (r < 0 || (!address && !bind))
                 return r;
-        r = parse_address(option, slice_from(bind ?: "0.0.0.0"), port, &at, error);
+        r = parse_address(option, scheme, slice_from(bind ?: "0.0.0.0"), port, &at, error);
         return r < 0 ? r : give(listen, &at);
 }
 
@@ -105,7 +110,7 @@ static int take_up_peers(Settings *s, Error *error) {
         (void)buffer_printf(&cluster, "%s=%s", s->name && *s->name ? s->name : "default",
                             s->initial_advertise_peer_urls);
         while (slice_split(&rest, ',', &part)) {
-                r = parse_address("peers", slice_trim(part), 7001, &url, error);
+                r = parse_address("peers", scheme_of(&s->peer_tls), slice_trim(part), 7001, &url, error);
                 if (r < 0)
                         return r;
                 url_format(&url, text);
@@ -119,10 +124,10 @@ int settings_old_take_up(Settings *s, Error *error) {
         const SettingsOld *old = &s->old;
         int r;
 
-        r = take_up_pair("addr", old->addr, old->bind_addr, 4001, &s->advertise_client_urls, &s->listen_client_urls,
+        r = take_up_pair("addr", scheme_of(&s->client_tls), old->addr, old->bind_addr, 4001, &s->advertise_client_urls, &s->listen_client_urls,
                          error);
         if (r >= 0)
-                r = take_up_pair("peer-addr", old->peer_addr, old->peer_bind_addr, 7001,
+                r = take_up_pair("peer-addr", scheme_of(&s->peer_tls), old->peer_addr, old->peer_bind_addr, 7001,
                                  &s->initial_advertise_peer_urls, &s->listen_peer_urls, error);
         if (r >= 0 && old->peers && *old->peers)
                 r = take_up_peers(s, error);

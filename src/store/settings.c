@@ -9,7 +9,7 @@
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 26 + SETTINGS_OLD_OPTIONS,
+        SETTINGS_OPTIONS = 26 + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -54,12 +54,13 @@ const Option *settings_options(Settings *s) {
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
         };
-        size_t old;
+        size_t n = ARRAY_SIZE(table);
 
-        _Static_assert(ARRAY_SIZE(table) + SETTINGS_OLD_OPTIONS < SETTINGS_OPTIONS, "room for all options");
+        _Static_assert(ARRAY_SIZE(table) + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS < SETTINGS_OPTIONS, "room for all options");
         memcpy(options, table, sizeof(table));
-        old = settings_old_options(s, options + ARRAY_SIZE(table));
-        options[ARRAY_SIZE(table) + old] = (Option){0};
+        n += settings_tls_options(s, options + n);
+        n += settings_old_options(s, options + n);
+        options[n] = (Option){0};
         return options;
 }
 
@@ -79,6 +80,8 @@ void settings_deinit(Settings *s) {
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         settings_old_deinit(&s->old);
+        settings_tls_deinit(&s->client_tls);
+        settings_tls_deinit(&s->peer_tls);
         free(s->listen_client.items);
         free(s->advertise_client.items);
         free(s->listen_peer.items);
@@ -138,6 +141,8 @@ static int settings_check(Settings *s, Error *error) {
                 r = parse_urls("listen-peer-urls", s->listen_peer_urls, &s->listen_peer, error);
         if (r >= 0)
                 r = parse_urls("initial-advertise-peer-urls", s->initial_advertise_peer_urls, &s->advertise_peer, error);
+        if (r >= 0)
+                r = settings_tls_check(s, error);
         return r < 0 ? r : settle_cluster(s, error);
 }
 

@@ -2,6 +2,7 @@
 /* faering-store's settings: etcd's flags, their ETCD_* variables, and what follows from them. */
 #include "base/options.h"
 #include "store/bootstrap.h"
+#include "store/settings-tls.h"
 
 typedef struct UrlList {
         Url *items;
@@ -16,7 +17,7 @@ typedef struct SettingsOld {
 
 void settings_old_deinit(SettingsOld *old);
 
-typedef struct Settings {
+struct Settings {
         char *name;
         char *data_dir;
         char *listen_client_urls, *advertise_client_urls, *listen_peer_urls, *initial_advertise_peer_urls;
@@ -31,10 +32,11 @@ typedef struct Settings {
         bool help, version;
 
         SettingsOld old;
+        SettingsTls client_tls, peer_tls;
 
         UrlList listen_client, advertise_client, listen_peer, advertise_peer;
         Bootstrap bootstrap;
-} Settings;
+};
 
 /* The table of options with `settings` as their target; valid until the next call. */
 const Option *settings_options(Settings *settings);

@@ -72,6 +72,41 @@ static void test_bind_addr_may_leave_out_the_port(void **state) {
         settings_deinit(&settings);
 }
 
+static void test_a_certificate_makes_addresses_of_old_https(void **state) {
+        static const char *const words[] = {"store",      "-addr", "10.0.0.1:4001", "-peer-addr",      "10.0.0.1:7001", "-cert-file", "c",
+                                            "-key-file",  "k",     "-ca-file",      "a",               "-peer-cert-file", "pc",
+                                            "-peer-key-file", "pk", "-peers",       "10.0.0.2:7001", NULL};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(words, &settings, &error), 0);
+        assert_string_equal(settings.listen_client_urls, "https://0.0.0.0:4001");
+        assert_string_equal(settings.initial_cluster, "default=https://10.0.0.1:7001,peer1=https://10.0.0.2:7001");
+        assert_string_equal(settings.client_tls.trusted_ca_file, "a"); /* and so clients must show a certificate */
+        assert_null(settings.peer_tls.trusted_ca_file);
+        settings_deinit(&settings);
+}
+
+static void assert_refused(const char *const *words, const char *text) {
+        Settings settings;
+        Error error;
+
+        assert_int_equal(parse(words, &settings, &error), -EINVAL);
+        if (!strstr(error.text, text))
+                fail_msg("\"%s\" lacks \"%s\"", error.text, text);
+}
+
+static void test_the_missing_flag_of_tls_is_named(void **state) {
+        (void)state;
+        assert_refused((const char *const[]){"store", "--listen-client-urls", "https://a:1", NULL},
+                       "--listen-client-urls has https://a:1: https needs --cert-file and --key-file, or --auto-tls");
+        assert_refused((const char *const[]){"store", "--initial-advertise-peer-urls", "https://a:1", NULL}, "--peer-auto-tls");
+        assert_refused((const char *const[]){"store", "--cert-file", "c", NULL}, "--cert-file is given without --key-file");
+        assert_refused((const char *const[]){"store", "--peer-client-cert-auth", NULL}, "needs --peer-trusted-ca-file");
+        assert_refused((const char *const[]){"store", "--client-crl-file", "x", NULL}, "--trusted-ca-file is missing");
+}
+
 static void test_flags_of_today_win(void **state) {
         static const char *const words[] = {
                 "store", "-addr", "10.0.0.1:4001", "--advertise-client-urls", "http://10.0.0.9:2379", NULL};
@@ -144,6 +179,8 @@ int main(void) {
                 cmocka_unit_test(test_without_flags_one_member_begins),
                 cmocka_unit_test(test_flags_of_old_become_todays),
                 cmocka_unit_test(test_bind_addr_may_leave_out_the_port),
+                cmocka_unit_test(test_a_certificate_makes_addresses_of_old_https),
+                cmocka_unit_test(test_the_missing_flag_of_tls_is_named),
                 cmocka_unit_test(test_flags_of_today_win),
                 cmocka_unit_test(test_peers_give_the_same_cluster_on_all),
                 cmocka_unit_test(test_mistakes_are_named),

@@ -166,7 +166,8 @@ static uint64_t header_u64(const HttpCall *http, const char *name) {
 
 /* An endpoint that could not be reached, or (where that can do no harm) did not answer: the next one is asked. */
 static bool call_may_go_on(const HttpStoreCall *call, int r) {
-        bool unreached = r == -ECONNREFUSED || r == -EHOSTUNREACH || r == -ENETUNREACH || r == -ENOENT || r == -EACCES;
+        bool unreached = r == -ECONNREFUSED || r == -EHOSTUNREACH || r == -ENETUNREACH || r == -ENOENT || r == -EACCES ||
+                         r == -EPROTO; /* TLS did not come about */
 
         return call->attempts < call->store->endpoint_count && (unreached || call->safe);
 }
@@ -332,6 +333,10 @@ int http_storeclient_add_endpoints(StoreClient *client, const Url *endpoints, si
         store->endpoints = more;
         store->endpoint_count += count;
         return 0;
+}
+
+void http_storeclient_set_tls(StoreClient *client, TlsContext *tls) {
+        http_client_set_tls(client_store(client)->http, tls);
 }
 
 int http_storeclient_set_credentials(StoreClient *client, const char *credentials) {

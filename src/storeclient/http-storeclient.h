@@ -2,6 +2,7 @@
 /* A StoreClient that speaks to servers over HTTP. */
 #include <uv.h>
 
+#include "net/tls.h"
 #include "net/url.h"
 #include "storeclient/storeclient.h"
 
@@ -16,6 +17,9 @@ StoreClient *http_storeclient_free(StoreClient *client);
 
 /* More to fall over to (the members that a member list named); requests stay with the one that answers. -ENOMEM: as before. */
 int http_storeclient_add_endpoints(StoreClient *client, const Url *endpoints, size_t count);
+
+/* For https:// endpoints, which cannot be reached without; borrowed. */
+void http_storeclient_set_tls(StoreClient *client, TlsContext *tls);
 
 /* "name:password" for HTTP's basic authentication, or NULL. -ENOMEM. */
 int http_storeclient_set_credentials(StoreClient *client, const char *credentials);

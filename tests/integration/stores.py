@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -28,19 +29,21 @@ def free_ports(count: int) -> list[int]:
 
 
 class Store:
-    """One member. `forget`: its disk forgets what was not synced (forget-disk.c)."""
+    """One member. `forget`: its disk forgets what was not synced (forget-disk.c). `context`: everything is of https, and asked so."""
 
-    def __init__(self, folder: Path, name: str, client: int, peer: int, cluster: str, extra: list[str], forget: bool):
+    def __init__(self, folder: Path, name: str, client: int, peer: int, cluster: str, extra: list[str], forget: bool,
+                 context: ssl.SSLContext | None = None):
         self.name, self.client, self.peer, self.forget = name, client, peer, forget
         self.data = folder / name
         self.safe = folder / f"{name}.safe"
         self.log = folder / f"{name}.log"
-        self.url = f"http://127.0.0.1:{client}"
+        self.context, scheme = context, "https" if context else "http"
+        self.url, self.peer_url = f"{scheme}://127.0.0.1:{client}", f"{scheme}://127.0.0.1:{peer}"
         self.process: subprocess.Popen | None = None
         self.command = [
             str(BUILD / "src/store/faering-store"), "--name", name, "--data-dir", str(self.data),
             "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
-            "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
+            "--listen-peer-urls", self.peer_url, "--initial-advertise-peer-urls", self.peer_url,
             "--initial-cluster", cluster, *extra,
         ]
 
@@ -78,7 +81,7 @@ class Store:
         body = urllib.parse.urlencode(form).encode() if form is not None else None
         request = urllib.request.Request(self.url + path, data=body, method=method)
         try:
-            answer = urllib.request.urlopen(request, timeout=timeout)
+            answer = urllib.request.urlopen(request, timeout=timeout, context=self.context)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -91,7 +94,7 @@ class Store:
         request = urllib.request.Request(f"{self.url}/v2/members{path}", data=body, method=method,
                                          headers={"Content-Type": "application/json"})
         try:
-            answer = urllib.request.urlopen(request, timeout=timeout)
+            answer = urllib.request.urlopen(request, timeout=timeout, context=self.context)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -103,7 +106,7 @@ class Store:
 
     def is_voter(self) -> bool:
         """As this member itself has heard."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.peer}/faering/v1/members", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.peer_url}/faering/v1/members", timeout=5, context=self.context) as answer:
             own = [one for one in json.loads(answer.read())["members"] if one["id"] == self.id()]
         return bool(own) and not own[0]["standby"]
 
@@ -136,13 +139,15 @@ class Store:
 class Cluster:
     """A context of `count` members that ends them all."""
 
-    def __init__(self, folder: Path, count: int, extra: list[str] | None = None, forget: bool = False):
-        self.folder, self.extra, self.forget, self.made = folder, extra or [], forget, count
+    def __init__(self, folder: Path, count: int, extra: list[str] | None = None, forget: bool = False,
+                 context: ssl.SSLContext | None = None):
+        self.folder, self.extra, self.forget, self.made, self.context = folder, extra or [], forget, count, context
+        self.scheme = "https" if context else "http"
         self.left: list[Store] = []
         ports = free_ports(2 * count)
         names = [f"m{i}" for i in range(count)]
-        cluster = ",".join(f"{name}=http://127.0.0.1:{ports[2 * i + 1]}" for i, name in enumerate(names))
-        self.stores = [Store(folder, name, ports[2 * i], ports[2 * i + 1], cluster, extra or [], forget)
+        cluster = ",".join(f"{name}={self.scheme}://127.0.0.1:{ports[2 * i + 1]}" for i, name in enumerate(names))
+        self.stores = [Store(folder, name, ports[2 * i], ports[2 * i + 1], cluster, extra or [], forget, context)
                        for i, name in enumerate(names)]
 
     def __enter__(self) -> "Cluster":
@@ -168,13 +173,14 @@ class Cluster:
     def add(self, at: Store) -> Store:
         """Adds a member, starts it, and waits until it votes."""
         client, peer = free_ports(2)
-        name, url = f"m{self.made}", f"http://127.0.0.1:{peer}"
+        name, url = f"m{self.made}", f"{self.scheme}://127.0.0.1:{peer}"
         self.made += 1
         status, body = at.members("POST", urls=[url])
         assert status == 201, body
         members = at.members()[1]["members"]
         cluster = ",".join(f"{name if one['id'] == body['id'] else one['name']}={one['peerURLs'][0]}" for one in members)
-        store = Store(self.folder, name, client, peer, cluster, [*self.extra, "--initial-cluster-state", "existing"], self.forget)
+        store = Store(self.folder, name, client, peer, cluster, [*self.extra, "--initial-cluster-state", "existing"], self.forget,
+                      self.context)
         self.stores.append(store)
         store.start()
         store.wait_ready()

@@ -75,6 +75,8 @@ int peers_new(uv_loop_t *loop, const PeersOptions *options, Peers **ret, Error *
         }
         if (r >= 0)
                 r = http_storeclient_new(loop, options->servers, options->server_count, &peers->client);
+        if (r >= 0)
+                http_storeclient_set_tls(peers->client, options->tls);
         if (r < 0) {
                 peers_free(peers);
                 return error_set_errno(error, r, "cannot look for other machines' images");

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "net/tls.h"
 #include "net/url.h"
 
 #define PEERS_MAX 64
@@ -18,6 +19,7 @@ typedef struct PeersQuery PeersQuery;
 typedef struct PeersOptions {
         const Url *servers; /* of the store; copied */
         size_t server_count;
+        TlsContext *tls;     /* for those at https; borrowed, may be NULL */
         const char *machine; /* our id */
         const char *url;     /* where we serve images, "http://10.0.0.1:2374"; NULL: we do not */
 } PeersOptions;

@@ -42,6 +42,7 @@ struct Peer {
         size_t url_count;
         Link links[2]; /* messages, bulk */
         Usec told_unreachable;
+        Error trouble; /* as told last */
         unsigned open_timers;
         bool gone;
 };
@@ -155,16 +156,26 @@ static void on_upgraded(HttpCall *call, Stream *stream, Slice early) {
         link->call = NULL;
         link->stream = stream;
         link->backoff_msec = 0;
+        link->peer->trouble = ERROR_NONE;
         stream_set_events(stream, &link_events, link);
         stream_set_user_timeout(stream);
         if (stream_start_reading(stream) < 0)
                 link_lost(link);
 }
 
+static void peer_tell_trouble(Peer *peer, const char *why) {
+        if (str_equals(peer->trouble.text, why))
+                return;
+        (void)error_set(&peer->trouble, -EPROTO, "%s", why);
+        peer->peers->ops->troubled(peer->peers->userdata, peer->id, why);
+}
+
+/* Refused, or an answer that is no upgrade: the next URL may do better. */
 static void on_dial_done(HttpCall *call, int r, const Error *error) {
         Link *link = http_call_userdata(call);
 
-        (void)error; /* refused, or an answer that is no upgrade: the next URL may do better */
+        if (r == -EPROTO)
+                peer_tell_trouble(link->peer, error->text);
         if (r >= 0 && http_call_status(call) == PEERS_STATUS_REMOVED)
                 link->peer->peers->ops->removed(link->peer->peers->userdata, link->peer->id);
         link->call = NULL;
@@ -177,6 +188,7 @@ static const HttpCallOps dial_ops = {.upgraded = on_upgraded, .done = on_dial_do
 static void link_dial(Link *link) {
         Peer *peer = link->peer;
         char headers[256];
+        int r;
         HttpCallSpec spec = {
                 .url = &peer->urls[link->next_url % peer->url_count],
                 .method = "POST",
@@ -192,8 +204,13 @@ static void link_dial(Link *link) {
                        "\r\nX-Faering-From: %" PRIx64 "\r\nX-Faering-To: %" PRIx64 "\r\nX-Faering-Format: 1\r\n"
                        "X-Faering-Bulk: %d\r\n",
                        peer->peers->config.cluster, peer->peers->config.member, peer->id, link->bulk);
-        if (http_client_call(peer->peers->client, &spec, &dial_ops, link, &link->call) < 0)
-                link_dial_later(link);
+        r = http_client_call(peer->peers->client, &spec, &dial_ops, link, &link->call);
+        if (r >= 0)
+                return;
+        if (r == -EPROTONOSUPPORT)
+                peer_tell_trouble(peer, "its address is of https, and this member has no certificates (--peer-trusted-ca-file …)");
+        link->next_url++;
+        link_dial_later(link);
 }
 
 /* ---- members ---- */
@@ -477,7 +494,7 @@ Peers *peers_new(uv_loop_t *loop, const PeersConfig *config, const PeersOps *ops
         list_init(&peers->peers);
         list_init(&peers->gone);
         list_init(&peers->incoming);
-        peers->client = http_client_new(loop, NULL);
+        peers->client = http_client_new(loop, &(HttpClientConfig){.tls = config->tls});
         if (!peers->client) {
                 free(peers);
                 return NULL;

@@ -23,6 +23,8 @@ typedef struct PeersOps {
         int (*frame)(void *userdata, uint64_t from, RaftPayload *frame);
         /* A frame could not be sent; at most once a second for each member. */
         void (*unreachable)(void *userdata, uint64_t to);
+        /* TLS to that member does not come about, and why, each time that this changes. */
+        void (*troubled)(void *userdata, uint64_t to, const char *why);
         /* Whether that member was removed: it is told so, and not listened to. */
         bool (*is_removed)(void *userdata, uint64_t id);
         /* Member `by` says that it has removed this one. */
@@ -32,6 +34,7 @@ typedef struct PeersOps {
 typedef struct PeersConfig {
         uint64_t cluster;
         uint64_t member; /* this one */
+        TlsContext *tls; /* for URLs of https; borrowed, may be NULL */
 } PeersConfig;
 
 /* `ops` and `userdata` are borrowed. NULL without memory. */
