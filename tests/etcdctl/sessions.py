@@ -57,9 +57,9 @@ KEYS = [
 ]
 
 SWAP = [
-    "set /i 1", "set --swap-with-index @+1@ /i 2", "set --swap-with-index @+1@ /i 3", "-o json set --swap-with-index @+2@ /i 4",
-    "set --swap-with-index @+3@ --swap-with-value 4 /i 5", "set --swap-with-index @+3@ --swap-with-value 4 /i 6",
-    "rm --with-index @+9@ /i", "rm --with-value no /i", "rm --with-value 5 /i", "set /j 1", "-o extended rm --with-index @+6@ /j",
+    "set /i one", "set --swap-with-index @+1@ /i two", "set --swap-with-index @+1@ /i three", "-o json set --swap-with-index @+2@ /i four",
+    "set --swap-with-index @+3@ --swap-with-value four /i five", "set --swap-with-index @+3@ --swap-with-value four /i six",
+    "rm --with-index @+9@ /i", "rm --with-value no /i", "rm --with-value five /i", "set /j 1", "-o extended rm --with-index @+6@ /j",
     "set /k 1", "-o json rm --with-value 1 /k", "set /l 1", "-o json rm /l", "set /n 1", "-o extended rm /n",
 ]
 

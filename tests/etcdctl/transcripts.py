@@ -55,7 +55,7 @@ class Player:
 
     def number(self, found: re.Match) -> str:
         value = int(found[2])
-        return f"{found[1]}{value}" if value < self.base else f"{found[1]}+{value - self.base}"
+        return f"{found[1]}{value}" if value < self.base or value > 1 << 62 else f"{found[1]}+{value - self.base}"
 
     def mask(self, text: str) -> str:
         # the stock program runs stty for a prompt, also without a terminal
@@ -69,7 +69,7 @@ class Player:
         text = re.sub(r"((?:waitIndex|prevIndex)=)(\d+)", self.number, text)
         text = re.sub(r"(\[)(\d+)(?= != )", self.number, text)
         text = re.sub(r"( != )(\d+)(?=\])", self.number, text)
-        text = re.sub(r"(/queue/|/q/)0*(\d+)", self.number, text)
+        text = re.sub(r"(/)(0{8,}\d+)", self.number, text)  # an in-order key
         text = re.sub(r'(ETCD_INITIAL_CLUSTER=")(.*)(?=")', lambda found: found[1] + ",".join(sorted(found[2].split(","))), text)
         text = re.sub(r'"expiration":"[^"]*"', '"expiration":"TIME"', text)
         text = re.sub(r'("ttl":|TTL: )(\d{2,})', lambda found: f"{found[1]}{(int(found[2]) + 5) // 10 * 10}", text)
