@@ -113,8 +113,8 @@ MEMBERS = [
 
 DEBUG = [
     "--debug get /a", "--debug --no-sync get /a", "--debug set /a 1", "--debug get --quorum /a", "--debug set --ttl 5 '/a b' 'c d&e'",
-    "--debug mk --in-order /q v", "--debug ls -r --sort /", "--debug rm --with-value 1 /a", "--debug rm --with-index 3 --recursive --dir /a",
-    "--debug set --swap-with-value x --swap-with-index 7 /a 1", "--debug mkdir --ttl 5 /d", "--debug update /a 2", "--debug member list",
+    "--debug mk --in-order /q v", "--debug ls -r --sort /", "--debug rm --with-value 1 /a", "--debug rm --with-index @+3@ --recursive --dir /a",
+    "--debug set --swap-with-value x --swap-with-index @+7@ /a 1", "--debug mkdir --ttl 5 /d", "--debug update /a 2", "--debug member list",
     "--debug watch --after-index @+2@ /a", "--debug cluster-health", "--debug updatedir /d", "--debug setdir /d", "--debug rmdir /d",
     "set '/odd key/!x' 1", "--debug watch --recursive --after-index @+1@ '/odd key'", "--debug member update @ID@ @PEER@", "--debug mk /é 'ü'",
 ]
