@@ -138,19 +138,19 @@ static int run_help(const char *topic) {
 
 /* ---- parsing ---- */
 
-static bool is_flag(const StoreFlag *flags, const char *word) {
+static const StoreFlag *find_flag(const StoreFlag *flags, const char *word) {
         const char *name = word;
         Slice key;
 
         if (word[0] != '-' || !word[1] || str_equals(word, "--"))
-                return false;
+                return NULL;
         for (int dashes = 0; dashes < 3 && *name == '-'; dashes++)
                 name++;
         key = (Slice){name, strcspn(name, "=")};
         for (const StoreFlag *flag = flags; flag->name; flag++)
                 if (slice_equals(key, slice_from(flag->name)) || (flag->alias && slice_equals(key, slice_from(flag->alias))))
-                        return true;
-        return false;
+                        return flag;
+        return NULL;
 }
 
 void store_old_order(const StoreFlag *flags, char *const *words, size_t count, bool keep_separator, char **ret) {
@@ -163,9 +163,10 @@ void store_old_order(const StoreFlag *flags, char *const *words, size_t count, b
 
                 takes = false;
                 for (size_t i = 0; i < end; i++) {
-                        bool flag = is_flag(flags, words[i]), to_front = flag || takes;
+                        const StoreFlag *flag = find_flag(flags, words[i]);
+                        bool to_front = flag || takes;
 
-                        takes = flag && !strchr(words[i], '=');
+                        takes = flag && !strchr(words[i], '=') && !(keep_separator && flag->type == STORE_FLAG_SWITCH);
                         if (!to_front && str_equals(words[i], "--")) {
                                 end = i;
                                 break;

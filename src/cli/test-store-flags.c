@@ -135,6 +135,7 @@ static void test_separator_stays_before_a_command(void **state) {
         check_order("k -- a -r", true, "k -- a -r");
         check_order("k -r -- a b", true, "-r k -- a b");
         check_order("-r k -- a b", true, "-r k -- a b");
+        check_order("k --ttl 5 -- a -r", true, "--ttl 5 k -- a -r");
         check_order("-- a k", true, "-- a k");
         check_order("--ttl 5 -- a k", true, "--ttl 5 -- a k");
 }

@@ -139,7 +139,3 @@ def shown(step: str | dict) -> str:
 def read(name: str) -> dict:
     return json.loads((FOLDER / f"{name}.json").read_text())
 
-
-def read_differences() -> dict:
-    """Of what differs and stays: session → command line → the parts that differ, with the reason."""
-    return json.loads((FOLDER / "differences.json").read_text())
