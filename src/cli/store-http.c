@@ -1,6 +1,7 @@
 #include "cli/store-http.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 
 #include "base/encode.h"
@@ -225,6 +226,8 @@ static const char *status_text(unsigned status) {
 
 static void note_status(StoreFailure *failure, const Endpoint *endpoint, const StoreAnswer *answer) {
         bool leaderless = answer->status == 500 || answer->status == 503;
+        json_t *json = json_loads(answer->body ?: "", 0, NULL);
+        const char *message = json_string_value(json_object_get(json, "message"));
 
         failure->connection = false;
         failure->unhealthy = true;
@@ -232,8 +235,9 @@ static void note_status(StoreFailure *failure, const Endpoint *endpoint, const S
                                leaderless ? str_printf("client: etcd member %s has no leader", endpoint->name)
                                           : str_printf("client: etcd member %s returns server error [%s]", endpoint->name,
                                                        status_text(answer->status)));
-        (void)string_list_take(&failure->reasons, str_printf("%s: it answers %u: %.200s", endpoint->name, answer->status,
-                                                             answer->body ?: ""));
+        (void)string_list_take(&failure->reasons, str_printf("%s: %s (HTTP %u)", endpoint->name, message ?: "it gives no reason",
+                                                             answer->status));
+        json_decref(json);
 }
 
 /* ---- all endpoints ---- */

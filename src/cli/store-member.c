@@ -244,13 +244,18 @@ static int run_remove(StoreGroup *group, const StoreArguments *arguments) {
         code = check_id(group, id);
         question.target = target;
         question.before = before;
+        question.bare = true;
         if (code == 0)
                 code = store_ask(group, &question, &answer);
         if (code != 0)
                 return code;
         /* 410: an earlier try of this very request was carried out, though its answer was lost */
-        if (answer.status != 204 && answer.status != 410)
-                return store_complain_answer(group, before, &answer, true);
+        if (answer.status != 204 && answer.status != 410) {
+                if (!group->old)
+                        return store_complain_answer(group, before, &answer, true);
+                (void)fprintf(stderr, "%sunexpected status code %u", before, answer.status);
+                return STORE_EXIT_USAGE;
+        }
         printf("Removed member %s from cluster\n", id);
         return CLI_OK;
 }

@@ -43,10 +43,14 @@ int store_complain_failure(const StoreGroup *group, int code, const StoreFailure
                 complain_causes(failure);
                 return code;
         }
-        cli_complain(group->program, "no member answers%s", failure->timed_out ? " in time (--total-timeout)" : "");
+        if (failure->unhealthy)
+                cli_complain(group->program, "no member could do it");
+        else
+                cli_complain(group->program, "no member answers%s", failure->timed_out ? " in time (--total-timeout)" : "");
         for (size_t i = 0; i < failure->reasons.length; i++)
                 (void)fprintf(stderr, "  %s\n", failure->reasons.items[i]);
-        (void)fprintf(stderr, "Is a store running there? \"%s health\" asks each member; --endpoints names others.\n", group->program);
+        (void)fprintf(stderr, "%s\"%s health\" asks each member; --endpoints names others.\n",
+                      failure->unhealthy ? "" : "Is a store running there? ", group->program);
         return code;
 }
 
@@ -165,18 +169,18 @@ const char *store_need_key(const StoreGroup *group, const StoreArguments *argume
 /* ---- all else ---- */
 
 /* As one line: the causes are not told once more. */
-static int complain_in_one(const StoreGroup *group, const char *before, const StoreFailure *failure) {
+static int complain_in_one(const StoreGroup *group, const StoreQuestion *question, const StoreFailure *failure) {
         if (!group->old)
                 return store_complain_failure(group, STORE_EXIT_USAGE, failure);
         (void)fflush(stdout);
-        (void)fprintf(stderr, "%s", before);
+        (void)fprintf(stderr, "%s", question->before ?: "");
         if (failure->timed_out)
                 (void)fprintf(stderr, "context deadline exceeded");
         else
                 (void)fprintf(stderr, "client: etcd cluster is unavailable or misconfigured");
         for (size_t i = 0; !failure->timed_out && i < failure->causes.length; i++)
                 (void)fprintf(stderr, "; error #%zu: %s\n", i, failure->causes.items[i]);
-        (void)fprintf(stderr, "\n");
+        (void)fprintf(stderr, "%s", question->bare ? "" : "\n");
         return STORE_EXIT_USAGE;
 }
 
@@ -195,7 +199,7 @@ int store_ask(StoreGroup *group, const StoreQuestion *question, StoreAnswer *ret
                 return 0;
         if (r == -ENOMEM)
                 return store_complain(group, STORE_EXIT_USAGE, "out of memory", "out of memory");
-        return complain_in_one(group, question->before ?: "", &failure);
+        return complain_in_one(group, question, &failure);
 }
 
 int store_complain_answer(const StoreGroup *group, const char *before, const StoreAnswer *answer, bool told) {

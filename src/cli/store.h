@@ -85,6 +85,7 @@ typedef struct StoreQuestion {
         const char *json;            /* the body, or NULL */
         const char *shown_json;      /* what --debug shows instead, or NULL */
         const char *before;          /* what etcdctl puts before a complaint, or NULL */
+        bool bare;                   /* … and it forgets the end of the line */
 } StoreQuestion;
 
 /* 0 with any status below 500; else the exit code after saying why. */
