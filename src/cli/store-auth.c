@@ -4,7 +4,8 @@
 #include "cli/request.h"
 #include "cli/store-target.h"
 
-static int ask(StoreGroup *group, const StoreQuestion *question, const char *kind, const char *name, StoreAnswer *ret_answer) {
+static int ask(StoreGroup *group, const StoreQuestion *question, const char *kind, const char *name,
+               StoreAnswer *ret_answer) {
         _cleanup_free_ char *target = store_target_join((const char *const[]){"v2/auth", kind, name, NULL});
         StoreQuestion asked = *question;
 
@@ -60,7 +61,7 @@ void store_auth_print_names(const StoreGroup *group, const json_t *answer, const
                 printf("\n");
                 return;
         }
-        json_array_foreach(json_object_get(answer, array), i, one)
+        json_array_foreach (json_object_get(answer, array), i, one)
                 printf("%s\n", cli_text(one, key));
 }
 

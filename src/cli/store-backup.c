@@ -30,14 +30,17 @@ static int check_source(const char *path, Disk *disk, Error *error) {
                 return error_set_errno(error, r, "cannot look into %s", path);
         if (is_there(path, "member/wal") || is_there(path, "member/snap"))
                 return error_set(error, -EINVAL,
-                                 "%s is a data directory of etcd (it has member/wal): its own etcdctl makes a backup of it. To move its "
+                                 "%s is a data directory of etcd (it has member/wal): its own etcdctl makes a backup "
+                                 "of it. To move its "
                                  "keys here, start that etcd and copy them over its API",
                                  path);
-        return error_set(error, -ENOENT, "%s holds no log of a store: --data-dir must be what its server has as --data-dir", path);
+        return error_set(error, -ENOENT,
+                         "%s holds no log of a store: --data-dir must be what its server has as --data-dir", path);
 }
 
 static ReplicaConfig new_identity(void) {
-        ReplicaConfig config = {.tick = TICK_MSEC * USEC_PER_MSEC, .election_ticks = ELECTION_TICKS, .request_timeout = USEC_PER_SEC};
+        ReplicaConfig config = {
+                .tick = TICK_MSEC * USEC_PER_MSEC, .election_ticks = ELECTION_TICKS, .request_timeout = USEC_PER_SEC};
         uint64_t seed;
 
         random_secret(&seed, sizeof(seed));
@@ -50,7 +53,8 @@ static ReplicaConfig new_identity(void) {
         return config;
 }
 
-static int copy(const ReplicaConfig *config, const char *from_path, const char *to_path, ReplicaBackup *ret, Error *error) {
+static int copy(const ReplicaConfig *config, const char *from_path, const char *to_path, ReplicaBackup *ret,
+                Error *error) {
         _cleanup_(disk_directory_freep) Disk *from = NULL, *to = NULL;
         int r = disk_directory_read(from_path, &from, error);
 
@@ -74,12 +78,15 @@ static int complain(const StoreGroup *group, const char *text) {
 }
 
 static void print_done(const ReplicaConfig *config, const StoreArguments *arguments, const ReplicaBackup *done) {
-        printf("%zu keys and directories of %s, at index %" PRIu64 ", are in %s, as member %" PRIx64 " of cluster %" PRIx64 ".\n", done->keys,
-               arguments->data_dir, done->index, arguments->backup_dir, config->id, config->cluster);
+        printf("%zu keys and directories of %s, at index %" PRIu64 ", are in %s, as member %" PRIx64
+               " of cluster %" PRIx64 ".\n",
+               done->keys, arguments->data_dir, done->index, arguments->backup_dir, config->id, config->cluster);
         if (done->cut_bytes > 0)
-                printf("%" PRIu64 " bytes of a write that was not finished are left out; nobody was told that it was done.\n",
+                printf("%" PRIu64
+                       " bytes of a write that was not finished are left out; nobody was told that it was done.\n",
                        done->cut_bytes);
-        printf("Start it: faering-store --data-dir %s --force-new-cluster; then \"member update\" with its peer URL, and \"member add\" "
+        printf("Start it: faering-store --data-dir %s --force-new-cluster; then \"member update\" with its peer URL, "
+               "and \"member add\" "
                "for the others.\n",
                arguments->backup_dir);
 }
@@ -92,7 +99,8 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
         if (!arguments->data_dir || !*arguments->data_dir || !arguments->backup_dir || !*arguments->backup_dir)
                 return complain(group, "--data-dir says what to back up, --backup-dir where to; both are needed");
         if ((arguments->wal_dir && *arguments->wal_dir) || (arguments->backup_wal_dir && *arguments->backup_wal_dir))
-                return complain(group, "--wal-dir and --backup-wal-dir: this store keeps its log in its data directory; leave them out");
+                return complain(group, "--wal-dir and --backup-wal-dir: this store keeps its log in its data "
+                                       "directory; leave them out");
         if (arguments->with_v3)
                 return complain(group, "--with-v3: this store has no v3 keys; leave it out");
         if (copy(&config, arguments->data_dir, arguments->backup_dir, &done, &error) < 0)
@@ -103,12 +111,13 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
 }
 
 static const StoreFlag flags[] = {
-        {"data-dir", NULL, STORE_FLAG_TEXT, STORE_AT(data_dir), "DIR", "the member's data directory; its server may run", "Path to the etcd data dir",
-         NULL, NULL},
+        {"data-dir", NULL, STORE_FLAG_TEXT, STORE_AT(data_dir), "DIR",
+         "the member's data directory; its server may run", "Path to the etcd data dir", NULL, NULL},
         {"wal-dir", NULL, STORE_FLAG_TEXT, STORE_AT(wal_dir), "DIR", NULL, "Path to the etcd wal dir", NULL, NULL},
-        {"backup-dir", NULL, STORE_FLAG_TEXT, STORE_AT(backup_dir), "DIR", "where the copy goes; made if need be", "Path to the backup dir",
+        {"backup-dir", NULL, STORE_FLAG_TEXT, STORE_AT(backup_dir), "DIR", "where the copy goes; made if need be",
+         "Path to the backup dir", NULL, NULL},
+        {"backup-wal-dir", NULL, STORE_FLAG_TEXT, STORE_AT(backup_wal_dir), "DIR", NULL, "Path to the backup wal dir",
          NULL, NULL},
-        {"backup-wal-dir", NULL, STORE_FLAG_TEXT, STORE_AT(backup_wal_dir), "DIR", NULL, "Path to the backup wal dir", NULL, NULL},
         {"with-v3", NULL, STORE_FLAG_SWITCH, STORE_AT(with_v3), NULL, NULL, "Backup v3 backend data", NULL, NULL},
         {0},
 };

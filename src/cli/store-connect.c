@@ -8,7 +8,8 @@
 
 /* Flags and variables in etcdctl's order: the first that is not empty counts. */
 static const char *given_endpoints(const StoreGroup *group) {
-        const char *const places[] = {group->endpoints, getenv("ETCDCTL_ENDPOINTS"), group->endpoint, getenv("ETCDCTL_ENDPOINT"),
+        const char *const places[] = {group->endpoints, getenv("ETCDCTL_ENDPOINTS"),
+                                      group->endpoint,  getenv("ETCDCTL_ENDPOINT"),
                                       group->peers,     getenv("ETCDCTL_PEERS")};
 
         for (size_t i = 0; i < ARRAY_SIZE(places); i++)
@@ -65,7 +66,8 @@ static int make_client(StoreGroup *group) {
         const char *domain = or_variable(group->discovery_srv, "ETCDCTL_DISCOVERY_SRV");
         const char *user = or_variable(group->username, "ETCDCTL_USERNAME");
         _cleanup_free_ char *credentials = NULL;
-        StoreHttpConfig config = {.timeout = group->timeout, .total_timeout = group->total_timeout, .debug = group->debug};
+        StoreHttpConfig config = {
+                .timeout = group->timeout, .total_timeout = group->total_timeout, .debug = group->debug};
         Error error = ERROR_NONE;
         int r;
 
@@ -91,8 +93,8 @@ static size_t add_members(StoreGroup *group, const char *body) {
         json_t *answer = json_loads(body, 0, NULL), *member, *url;
         size_t i, k, count = 0;
 
-        json_array_foreach(json_object_get(answer, "members"), i, member)
-                json_array_foreach(json_object_get(member, "clientURLs"), k, url) {
+        json_array_foreach (json_object_get(answer, "members"), i, member)
+                json_array_foreach (json_object_get(member, "clientURLs"), k, url) {
                         count++;
                         if (json_is_string(url))
                                 (void)store_http_add_endpoint(group->http, json_string_value(url), NULL);
@@ -104,8 +106,9 @@ static size_t add_members(StoreGroup *group, const char *body) {
 static int complain_unpublished(const StoreGroup *group) {
         (void)fprintf(stderr, "etcd cluster has no published client endpoints.\n");
         show_endpoints(group, "Try '--no-sync' if you want to access non-published client endpoints(", ",", ").");
-        return store_complain(group, STORE_EXIT_SERVER, "Error:  client: no endpoints available",
-                              "no member has said yet where clients reach it; --no-sync asks the endpoints given all the same");
+        return store_complain(
+                group, STORE_EXIT_SERVER, "Error:  client: no endpoints available",
+                "no member has said yet where clients reach it; --no-sync asks the endpoints given all the same");
 }
 
 static int sync_endpoints(StoreGroup *group) {

@@ -55,7 +55,8 @@ int store_discovery_parse(Slice answer, const char *scheme, StringList *urls) {
 
         if (!records)
                 return -ENOMEM;
-        if (answer.length > ANSWER_MAX || ns_initparse((const unsigned char *)answer.data, (int)answer.length, &message) < 0)
+        if (answer.length > ANSWER_MAX ||
+            ns_initparse((const unsigned char *)answer.data, (int)answer.length, &message) < 0)
                 return -EBADMSG;
         for (int i = 0; i < ns_msg_count(message, ns_s_an) && count < RECORDS_MAX; i++) {
                 r = parse_record(&message, i, &records[count]);
@@ -75,7 +76,8 @@ int store_discovery_parse(Slice answer, const char *scheme, StringList *urls) {
 /* -ENOENT: there are no such records. */
 static int look_up(const char *domain, const char *service, const char *scheme, StringList *urls) {
         bool tls = str_equals(scheme, "https");
-        _cleanup_free_ char *name = str_printf("_etcd-client%s%s%s._tcp.%s", tls ? "-ssl" : "", *service ? "-" : "", service, domain);
+        _cleanup_free_ char *name =
+                str_printf("_etcd-client%s%s%s._tcp.%s", tls ? "-ssl" : "", *service ? "-" : "", service, domain);
         _cleanup_free_ unsigned char *answer = malloc(ANSWER_MAX);
         struct __res_state state = {0};
         int length;
@@ -86,17 +88,20 @@ static int look_up(const char *domain, const char *service, const char *scheme, 
         res_nclose(&state);
         if (length < 0)
                 return -ENOENT;
-        return store_discovery_parse((Slice){(const char *)answer, min_of((size_t)length, (size_t)ANSWER_MAX)}, scheme, urls);
+        return store_discovery_parse((Slice){(const char *)answer, min_of((size_t)length, (size_t)ANSWER_MAX)}, scheme,
+                                     urls);
 }
 
 int store_discover(const char *domain, const char *service, StringList *ret_urls, Error *error) {
-        int with_tls = look_up(domain, service, "https", ret_urls), without = look_up(domain, service, "http", ret_urls);
+        int with_tls = look_up(domain, service, "https", ret_urls),
+            without = look_up(domain, service, "http", ret_urls);
 
         if (with_tls == -ENOMEM || without == -ENOMEM)
                 return -ENOMEM;
         if (with_tls < 0 && without < 0)
                 return error_set(error, -ENOENT,
-                                 "no endpoints of %s: the system's resolver finds neither _etcd-client-ssl._tcp.%s nor _etcd-client._tcp.%s; "
+                                 "no endpoints of %s: the system's resolver finds neither _etcd-client-ssl._tcp.%s nor "
+                                 "_etcd-client._tcp.%s; "
                                  "check the domain's SRV records, or name the members with --endpoints",
                                  domain, domain, domain);
         return 0;

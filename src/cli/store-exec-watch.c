@@ -156,7 +156,7 @@ static int run_command(StoreGroup *group, const StoreArguments *arguments, Strin
         code = store_watcher_begin(&watcher, group, arguments, key, true);
         if (code == 0)
                 code = watch(group, &watcher, &commands);
-        list_foreach(&commands.running, node)
+        list_foreach (&commands.running, node)
                 command_close(container_of(node, Command, link));
         store_watcher_end(&watcher);
         return code;
@@ -184,8 +184,8 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
 static const StoreFlag flags[] = {
         {"after-index", NULL, STORE_FLAG_NUMBER, STORE_AT(after_index), "INDEX", "begin behind this event",
          "watch after the given index", NULL, "0"},
-        {"recursive", "r", STORE_FLAG_SWITCH, STORE_AT(recursive), NULL, "also what is below", "watch all values for key and child keys",
-         NULL, NULL},
+        {"recursive", "r", STORE_FLAG_SWITCH, STORE_AT(recursive), NULL, "also what is below",
+         "watch all values for key and child keys", NULL, NULL},
         {0},
 };
 

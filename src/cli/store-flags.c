@@ -7,8 +7,9 @@
 
 static OptionType option_type(StoreFlagType type) {
         static const OptionType types[] = {
-                [STORE_FLAG_SWITCH] = OPTION_SWITCH, [STORE_FLAG_NUMBER] = OPTION_U64, [STORE_FLAG_TEXT] = OPTION_STRING,
-                [STORE_FLAG_TIME] = OPTION_DURATION, [STORE_FLAG_TEXTS] = OPTION_CALL,
+                [STORE_FLAG_SWITCH] = OPTION_SWITCH, [STORE_FLAG_NUMBER] = OPTION_U64,
+                [STORE_FLAG_TEXT] = OPTION_STRING,   [STORE_FLAG_TIME] = OPTION_DURATION,
+                [STORE_FLAG_TEXTS] = OPTION_CALL,
         };
 
         return types[type];
@@ -32,7 +33,9 @@ bool store_flags_to_options(const StoreFlag *flags, void *values, Option *option
                 bool letter = flag->alias && !flag->alias[1];
                 Option option = {
                         .name = flag->name,
-                        .letter = letter ? flag->alias[0] : flag->name[1] ? '\0' : flag->name[0],
+                        .letter = letter          ? flag->alias[0]
+                                  : flag->name[1] ? '\0'
+                                                  : flag->name[0],
                         .type = option_type(flag->type),
                         .argument = flag->argument,
                         .help = flag->summary,
@@ -142,19 +145,21 @@ static int complain_of_value(const StoreFlag *flag, Slice name, const char *valu
 
         if (store_quote(&quoted, slice_from(value)) < 0 || !buffer_string(&quoted))
                 return -ENOMEM;
-        return error_set(error, -EINVAL, "invalid %svalue %s for %s-%.*s: %s", is_switch ? "boolean " : "", buffer_string(&quoted),
-                         is_switch ? "" : "flag ", (int)name.length, name.data, problem);
+        return error_set(error, -EINVAL, "invalid %svalue %s for %s-%.*s: %s", is_switch ? "boolean " : "",
+                         buffer_string(&quoted), is_switch ? "" : "flag ", (int)name.length, name.data, problem);
 }
 
 /* Both names of a flag on one command line are an error of their own, which is told behind all others. */
 static int check_forms(const StoreFlag *flags, const unsigned char *forms, Error *error) {
         for (size_t i = 0; flags && flags[i].name; i++)
                 if (forms[i] == 3)
-                        return error_set(error, -EINVAL, "Cannot use two forms of the same flag: %s %s", flags[i].alias, flags[i].name);
+                        return error_set(error, -EINVAL, "Cannot use two forms of the same flag: %s %s", flags[i].alias,
+                                         flags[i].name);
         return 0;
 }
 
-int store_flags_parse_old(const StoreFlag *flags, void *values, char *const *words, size_t count, size_t *ret_used, Error *error) {
+int store_flags_parse_old(const StoreFlag *flags, void *values, char *const *words, size_t count, size_t *ret_used,
+                          Error *error) {
         unsigned char forms[STORE_FLAGS_MAX] = {0};
         size_t at = 0;
 
@@ -177,7 +182,8 @@ int store_flags_parse_old(const StoreFlag *flags, void *values, char *const *wor
                 value = equals ? equals + 1 : NULL;
                 flag = find_flag(flags, name, &form);
                 if (!flag)
-                        return error_set(error, -EINVAL, "flag provided but not defined: -%.*s", (int)name.length, name.data);
+                        return error_set(error, -EINVAL, "flag provided but not defined: -%.*s", (int)name.length,
+                                         name.data);
                 if (!value && flag->type == STORE_FLAG_SWITCH)
                         value = "true";
                 else if (!value && at < count)

@@ -17,12 +17,12 @@ typedef enum StoreFlagType {
 } StoreFlagType;
 
 typedef struct StoreFlag {
-        const char *name;    /* NULL ends the table */
-        const char *alias;   /* a second name: one letter or a word; NULL: none */
+        const char *name;  /* NULL ends the table */
+        const char *alias; /* a second name: one letter or a word; NULL: none */
         StoreFlagType type;
-        size_t offset;       /* of the value in the struct that the flags fill */
-        const char *argument; /* ours: what --help calls the value */
-        const char *summary;  /* ours; NULL hides the flag */
+        size_t offset;            /* of the value in the struct that the flags fill */
+        const char *argument;     /* ours: what --help calls the value */
+        const char *summary;      /* ours; NULL hides the flag */
         const char *old_usage;    /* etcdctl's line in its help; NULL hides the flag there */
         const char *old_argument; /* NULL: "value" */
         const char *old_default;  /* what it prints as the default; NULL: nothing */
@@ -35,7 +35,8 @@ bool store_flags_to_options(const StoreFlag *flags, void *values, Option *option
 
 /* Reads flags off the front of `words` in the old voice. -EINVAL with Go's text in `error`; *ret_used: words that were flags, a "--"
  * that ended them among them. A flag that `flags` does not have is an error, also "help". */
-int store_flags_parse_old(const StoreFlag *flags, void *values, char *const *words, size_t count, size_t *ret_used, Error *error);
+int store_flags_parse_old(const StoreFlag *flags, void *values, char *const *words, size_t count, size_t *ret_used,
+                          Error *error);
 
 /* As Go's %q has it, with quotes. */
 int store_quote(Buffer *buffer, Slice text);

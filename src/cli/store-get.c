@@ -16,8 +16,8 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
                 return code;
         if (reply.node && reply.node->dir && (group->old || group->output != STORE_OUTPUT_JSON)) {
                 _cleanup_free_ char *old = str_printf("%s: is a directory", store_old_key(reply.node));
-                _cleanup_free_ char *ours = str_printf("%s is a directory; \"%s ls %s\" lists it", reply.node->key, group->program,
-                                                       reply.node->key);
+                _cleanup_free_ char *ours = str_printf("%s is a directory; \"%s ls %s\" lists it", reply.node->key,
+                                                       group->program, reply.node->key);
 
                 code = store_complain(group, STORE_EXIT_USAGE, old ?: "", ours ?: "");
         } else {
@@ -28,9 +28,10 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
 }
 
 static const StoreFlag flags[] = {
-        {"sort", NULL, STORE_FLAG_SWITCH, STORE_AT(sorted), NULL, "in the order of the keys", "returns result in sorted order", NULL, NULL},
-        {"quorum", "q", STORE_FLAG_SWITCH, STORE_AT(quorum), NULL, "as new as the whole cluster knows", "require quorum for get request",
-         NULL, NULL},
+        {"sort", NULL, STORE_FLAG_SWITCH, STORE_AT(sorted), NULL, "in the order of the keys",
+         "returns result in sorted order", NULL, NULL},
+        {"quorum", "q", STORE_FLAG_SWITCH, STORE_AT(quorum), NULL, "as new as the whole cluster knows",
+         "require quorum for get request", NULL, NULL},
         {0},
 };
 

@@ -72,7 +72,7 @@ static void probe_member(StoreGroup *group, json_t *member, Finding *ret) {
         size_t i;
 
         *ret = (Finding){.health = MEMBER_UNREACHABLE};
-        json_array_foreach(urls, i, text) {
+        json_array_foreach (urls, i, text) {
                 const char *url = json_string_value(text) ?: "";
                 int r = probe_url(group, id, url, &error);
 
@@ -83,7 +83,8 @@ static void probe_member(StoreGroup *group, json_t *member, Finding *ret) {
                         break;
         }
         if (json_array_size(urls) == 0)
-                ret->why = strdup("it has not said yet where clients reach it: its server was never started, or has not joined");
+                ret->why = strdup(
+                        "it has not said yet where clients reach it: its server was never started, or has not joined");
         else if (ret->health == MEMBER_UNHEALTHY)
                 ret->why = strdup("it answers, but knows no leader");
         else if (ret->health == MEMBER_UNREACHABLE)
@@ -105,7 +106,7 @@ static void print_old_line(json_t *member, const Finding *finding) {
                 printf("member %s is unhealthy: got unhealthy result from %s\n", id, finding->url ?: "");
         } else {
                 printf("member %s is unreachable: [", id);
-                json_array_foreach(urls, i, text)
+                json_array_foreach (urls, i, text)
                         printf("%s%s", i ? " " : "", json_string_value(text) ?: "");
                 printf("] are all unreachable\n");
         }
@@ -141,7 +142,7 @@ static void print_json(json_t *members, const Finding *findings, size_t healthy)
         json_field_u64(&json, "needed", total / 2 + 1);
         json_key(&json, "members");
         json_begin_array(&json);
-        json_array_foreach(members, i, member) {
+        json_array_foreach (members, i, member) {
                 json_begin_object(&json);
                 json_field_string(&json, "id", json_string_value(json_object_get(member, "id")) ?: "");
                 json_field_string(&json, "name", json_string_value(json_object_get(member, "name")) ?: "");
@@ -166,7 +167,7 @@ static void print_table(const StoreGroup *group, json_t *members, const Finding 
         (void)table_add(&table, "NAME");
         (void)table_add(&table, "HEALTH");
         (void)table_add(&table, "ASKED AT");
-        json_array_foreach(members, i, member) {
+        json_array_foreach (members, i, member) {
                 const char *name = json_string_value(json_object_get(member, "name")) ?: "";
 
                 (void)table_add(&table, json_string_value(json_object_get(member, "id")) ?: "?");
@@ -182,7 +183,7 @@ static void print_verdict(json_t *members, const Finding *findings, size_t healt
         size_t total = json_array_size(members), needed = total / 2 + 1, i;
         json_t *member;
 
-        json_array_foreach(members, i, member) {
+        json_array_foreach (members, i, member) {
                 const char *name = json_string_value(json_object_get(member, "name")) ?: "";
 
                 if (findings[i].why)
@@ -193,13 +194,16 @@ static void print_verdict(json_t *members, const Finding *findings, size_t healt
                 return;
         }
         if (healthy >= needed)
-                printf("The cluster works, with %zu of %zu members; it needs %zu, so it survives the loss of %zu more.\n", healthy, total,
-                       needed, healthy - needed);
+                printf("The cluster works, with %zu of %zu members; it needs %zu, so it survives the loss of %zu "
+                       "more.\n",
+                       healthy, total, needed, healthy - needed);
         else
-                printf("The cluster does not work: %zu of %zu members are healthy and it needs %zu. Nothing can be written; reads without "
+                printf("The cluster does not work: %zu of %zu members are healthy and it needs %zu. Nothing can be "
+                       "written; reads without "
                        "--quorum may be old.\n",
                        healthy, total, needed);
-        printf("On the machines of the others: systemctl status faering-store; journalctl -u faering-store. A member that will not come "
+        printf("On the machines of the others: systemctl status faering-store; journalctl -u faering-store. A member "
+               "that will not come "
                "back is replaced with \"member remove\" and \"member add\".\n");
 }
 
@@ -223,7 +227,7 @@ static int look(StoreGroup *group, json_t *members) {
 
         if (!findings)
                 return CLI_FAILED;
-        json_array_foreach(members, i, member) {
+        json_array_foreach (members, i, member) {
                 probe_member(group, member, &findings[i]);
                 healthy += findings[i].health == MEMBER_HEALTHY;
                 if (group->old)

@@ -26,7 +26,7 @@ struct StoreHttp {
         char *authorization; /* the header, or NULL */
         Endpoint *endpoints;
         size_t count, pinned;
-        HttpCall *call;      /* under way */
+        HttpCall *call; /* under way */
         bool interrupted;
 };
 
@@ -121,8 +121,8 @@ static void show_request(const StoreHttp *http, const Endpoint *endpoint, const 
         if (body && store_quote(&quoted, slice_from(body)) < 0)
                 return;
         (void)fflush(stdout);
-        (void)fprintf(stderr, "cURL Command: curl -X %s %.*s%s%s%s\n", request->method, (int)name_length(endpoint), endpoint->name,
-                      request->target, body ? " -d " : "", body ? buffer_string(&quoted) : "");
+        (void)fprintf(stderr, "cURL Command: curl -X %s %.*s%s%s%s\n", request->method, (int)name_length(endpoint),
+                      endpoint->name, request->target, body ? " -d " : "", body ? buffer_string(&quoted) : "");
 }
 
 /* Waits until the call is over, its time is, or the user wants no more. `limit`: until the answer begins; `left`: until it ends. */
@@ -167,7 +167,8 @@ static void try_endpoint(StoreHttp *http, const Endpoint *endpoint, Usec left, A
                              request->content_type ?: "", request->content_type ? "\r\n" : "");
         spec.headers = headers;
         show_request(http, endpoint, request);
-        attempt->r = headers && target ? http_client_call(http->client, &spec, &call_ops, attempt, &http->call) : -ENOMEM;
+        attempt->r =
+                headers && target ? http_client_call(http->client, &spec, &call_ops, attempt, &http->call) : -ENOMEM;
         if (attempt->r >= 0)
                 await(http, attempt, limit, left);
 }
@@ -213,7 +214,8 @@ static void note_failed(StoreFailure *failure, const Endpoint *endpoint, const A
                 reason = str_printf("%s: no answer in time", endpoint->name);
         } else {
                 cause = store_http_cause(&endpoint->url, attempt->r, attempt->head_seen);
-                reason = attempt->error.text[0] ? strdup(attempt->error.text) : str_printf("%s: %s", endpoint->name, strerror(-attempt->r));
+                reason = attempt->error.text[0] ? strdup(attempt->error.text)
+                                                : str_printf("%s: %s", endpoint->name, strerror(-attempt->r));
         }
         failure->connection = failure->connection && is_connection_error(attempt->r);
         (void)string_list_take(&failure->causes, cause);
@@ -221,7 +223,10 @@ static void note_failed(StoreFailure *failure, const Endpoint *endpoint, const A
 }
 
 static const char *status_text(unsigned status) {
-        return status == 501 ? "Not Implemented" : status == 502 ? "Bad Gateway" : status == 504 ? "Gateway Timeout" : "";
+        return status == 501   ? "Not Implemented"
+               : status == 502 ? "Bad Gateway"
+               : status == 504 ? "Gateway Timeout"
+                               : "";
 }
 
 static void note_status(StoreFailure *failure, const Endpoint *endpoint, const StoreAnswer *answer) {
@@ -233,10 +238,10 @@ static void note_status(StoreFailure *failure, const Endpoint *endpoint, const S
         failure->unhealthy = true;
         (void)string_list_take(&failure->causes,
                                leaderless ? str_printf("client: etcd member %s has no leader", endpoint->name)
-                                          : str_printf("client: etcd member %s returns server error [%s]", endpoint->name,
-                                                       status_text(answer->status)));
-        (void)string_list_take(&failure->reasons, str_printf("%s: %s (HTTP %u)", endpoint->name, message ?: "it gives no reason",
-                                                             answer->status));
+                                          : str_printf("client: etcd member %s returns server error [%s]",
+                                                       endpoint->name, status_text(answer->status)));
+        (void)string_list_take(&failure->reasons, str_printf("%s: %s (HTTP %u)", endpoint->name,
+                                                             message ?: "it gives no reason", answer->status));
         json_decref(json);
 }
 
@@ -244,7 +249,8 @@ static void note_status(StoreFailure *failure, const Endpoint *endpoint, const S
 
 /* "host:port" without a scheme is HTTP. */
 static int parse_endpoint(const char *name, Url *ret, Error *error) {
-        _cleanup_free_ char *url = strchr(name, '/') || str_starts_with(name, "unix:") ? strdup(name) : str_printf("http://%s", name);
+        _cleanup_free_ char *url =
+                strchr(name, '/') || str_starts_with(name, "unix:") ? strdup(name) : str_printf("http://%s", name);
 
         return url ? url_parse(url, DEFAULT_PORT, ret, error) : -ENOMEM;
 }
@@ -258,8 +264,8 @@ static Usec time_left(const StoreHttp *http, const StoreHttpRequest *request, Us
 }
 
 /* One endpoint. 1: it answered; 0: it did not, and the next may be asked; < 0: the whole is over. */
-static int ask_one(StoreHttp *http, const Endpoint *endpoint, const StoreHttpRequest *request, Usec begin, StoreAnswer *ret_answer,
-                   StoreFailure *failure) {
+static int ask_one(StoreHttp *http, const Endpoint *endpoint, const StoreHttpRequest *request, Usec begin,
+                   StoreAnswer *ret_answer, StoreFailure *failure) {
         Attempt attempt = {.http = http, .request = request};
         Usec left = time_left(http, request, begin);
 
@@ -310,7 +316,8 @@ int store_http_do(StoreHttp *http, const StoreHttpRequest *request, StoreAnswer 
         return -EHOSTUNREACH;
 }
 
-int store_http_do_at(StoreHttp *http, const char *name, const StoreHttpRequest *request, StoreAnswer *ret_answer, StoreFailure *failure) {
+int store_http_do_at(StoreHttp *http, const char *name, const StoreHttpRequest *request, StoreAnswer *ret_answer,
+                     StoreFailure *failure) {
         Endpoint endpoint = {.name = (char *)(uintptr_t)name};
         Error error = ERROR_NONE;
         int r;
@@ -397,7 +404,10 @@ int store_http_new(uv_loop_t *loop, const StoreHttpConfig *config, StoreHttp **r
 
         if (!http)
                 return -ENOMEM;
-        *http = (StoreHttp){.loop = loop, .timeout = config->timeout, .total_timeout = config->total_timeout, .debug = config->debug};
+        *http = (StoreHttp){.loop = loop,
+                            .timeout = config->timeout,
+                            .total_timeout = config->total_timeout,
+                            .debug = config->debug};
         (void)uv_timer_init(loop, &http->timer);
         http->client = http_client_new(loop, config->http);
         if (config->credentials)

@@ -74,7 +74,8 @@ const char *store_http_endpoint(const StoreHttp *http, size_t at);
 int store_http_do(StoreHttp *http, const StoreHttpRequest *request, StoreAnswer *ret_answer, StoreFailure *failure);
 
 /* As above, but asks only the endpoint `name`, which need not be one of the list. -EINVAL: not a URL. */
-int store_http_do_at(StoreHttp *http, const char *name, const StoreHttpRequest *request, StoreAnswer *ret_answer, StoreFailure *failure);
+int store_http_do_at(StoreHttp *http, const char *name, const StoreHttpRequest *request, StoreAnswer *ret_answer,
+                     StoreFailure *failure);
 
 /* Ends the request or the pause that is waited for, and all later ones; from a callback of the loop. */
 void store_http_interrupt(StoreHttp *http);

@@ -54,12 +54,14 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
 }
 
 static const StoreFlag flags[] = {
-        {"sort", NULL, STORE_FLAG_SWITCH, STORE_AT(sorted), NULL, "in the order of the keys", "returns result in sorted order", NULL, NULL},
+        {"sort", NULL, STORE_FLAG_SWITCH, STORE_AT(sorted), NULL, "in the order of the keys",
+         "returns result in sorted order", NULL, NULL},
         {"recursive", "r", STORE_FLAG_SWITCH, STORE_AT(recursive), NULL, "with all below",
          "returns all key names recursively for the given path", NULL, NULL},
-        {"p", NULL, STORE_FLAG_SWITCH, STORE_AT(slash), NULL, "put / behind directories", "append slash (/) to directories", NULL, NULL},
-        {"quorum", "q", STORE_FLAG_SWITCH, STORE_AT(quorum), NULL, "as new as the whole cluster knows", "require quorum for get request",
-         NULL, NULL},
+        {"p", NULL, STORE_FLAG_SWITCH, STORE_AT(slash), NULL, "put / behind directories",
+         "append slash (/) to directories", NULL, NULL},
+        {"quorum", "q", STORE_FLAG_SWITCH, STORE_AT(quorum), NULL, "as new as the whole cluster knows",
+         "require quorum for get request", NULL, NULL},
         {0},
 };
 

@@ -34,7 +34,7 @@ static void join_urls(json_t *urls, Buffer *joined) {
         json_t *url;
         size_t i;
 
-        json_array_foreach(urls, i, url)
+        json_array_foreach (urls, i, url)
                 (void)buffer_printf(joined, "%s%s", i ? "," : "", json_string_value(url) ?: "");
 }
 
@@ -42,7 +42,7 @@ static void print_old(json_t *members, const char *leader) {
         json_t *member;
         size_t i;
 
-        json_array_foreach(members, i, member) {
+        json_array_foreach (members, i, member) {
                 _cleanup_buffer_ Buffer peers = BUFFER_INIT, clients = BUFFER_INIT;
                 const char *id = cli_text(member, "id"), *name = cli_text(member, "name");
 
@@ -51,8 +51,9 @@ static void print_old(json_t *members, const char *leader) {
                 if (!*name)
                         printf("%s[unstarted]: peerURLs=%s\n", id, buffer_string(&peers) ?: "");
                 else
-                        printf("%s: name=%s peerURLs=%s clientURLs=%s isLeader=%s\n", id, name, buffer_string(&peers) ?: "",
-                               buffer_string(&clients) ?: "", str_equals(leader, id) ? "true" : "false");
+                        printf("%s: name=%s peerURLs=%s clientURLs=%s isLeader=%s\n", id, name,
+                               buffer_string(&peers) ?: "", buffer_string(&clients) ?: "",
+                               str_equals(leader, id) ? "true" : "false");
         }
 }
 
@@ -65,7 +66,7 @@ static void print_table(const StoreGroup *group, json_t *members, const char *le
         table_init(&table, ARRAY_SIZE(headings));
         for (i = 0; i < ARRAY_SIZE(headings); i++)
                 (void)table_add(&table, headings[i]);
-        json_array_foreach(members, i, member) {
+        json_array_foreach (members, i, member) {
                 _cleanup_buffer_ Buffer peers = BUFFER_INIT, clients = BUFFER_INIT;
                 const char *id = cli_text(member, "id"), *name = cli_text(member, "name");
 
@@ -149,10 +150,10 @@ static void print_environment(const char *name, const char *id, json_t *members)
         size_t i, k;
 
         printf("\nETCD_NAME=\"%s\"\nETCD_INITIAL_CLUSTER=\"", name);
-        json_array_foreach(members, i, member) {
+        json_array_foreach (members, i, member) {
                 const char *its_name = str_equals(cli_text(member, "id"), id) ? name : cli_text(member, "name");
 
-                json_array_foreach(json_object_get(member, "peerURLs"), k, url) {
+                json_array_foreach (json_object_get(member, "peerURLs"), k, url) {
                         printf("%s%s=%s", first ? "" : ",", its_name, json_string_value(url) ?: "");
                         first = false;
                 }
@@ -208,14 +209,17 @@ static int check_id(StoreGroup *group, const char *id) {
 
         if (code != 0)
                 return code;
-        json_array_foreach(json_object_get(answer, "members"), i, member) {
+        json_array_foreach (json_object_get(answer, "members"), i, member) {
                 found = found || str_equals(cli_text(member, "id"), id);
                 if (!str_equals(cli_text(member, "name"), id))
                         continue;
-                (void)fprintf(stderr, "Found a member named %s; if this is correct, please use its ID, eg:\n\t%s member remove %s\n", id,
-                              group->program, cli_text(member, "id"));
+                (void)fprintf(
+                        stderr,
+                        "Found a member named %s; if this is correct, please use its ID, eg:\n\t%s member remove %s\n",
+                        id, group->program, cli_text(member, "id"));
                 if (group->old)
-                        (void)fprintf(stderr, "For more details, read the documentation at https://github.com/etcd-io/etcd/blob/master/"
+                        (void)fprintf(stderr, "For more details, read the documentation at "
+                                              "https://github.com/etcd-io/etcd/blob/master/"
                                               "Documentation/runtime-configuration.md#remove-a-member\n\n");
         }
         json_decref(answer);
@@ -264,8 +268,9 @@ static int run_update(StoreGroup *group, const StoreArguments *arguments) {
         StoreQuestion question = {.method = "PUT"};
         _cleanup_store_answer_ StoreAnswer answer = {0};
         _cleanup_free_ char *target = NULL, *body = NULL;
-        int code = take_words(group, arguments, 2,
-                              "Provide an ID and a list of comma separated peerURL (0xabcd http://example.com,http://example1.com)");
+        int code = take_words(
+                group, arguments, 2,
+                "Provide an ID and a list of comma separated peerURL (0xabcd http://example.com,http://example1.com)");
 
         if (code == 0)
                 code = store_connect(group);
@@ -281,7 +286,8 @@ static int run_update(StoreGroup *group, const StoreArguments *arguments) {
         if (code != 0)
                 return code;
         if (answer.status != 204)
-                return store_complain_answer(group, "", &answer, answer.status == 404 || answer.status == 409 || answer.status == 410);
+                return store_complain_answer(group, "", &answer,
+                                             answer.status == 404 || answer.status == 409 || answer.status == 410);
         printf("Updated member with ID %s in cluster\n", arguments->words.items[0]);
         return CLI_OK;
 }

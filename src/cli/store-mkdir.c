@@ -39,7 +39,8 @@ static int run_updatedir(StoreGroup *group, const StoreArguments *arguments) {
 }
 
 static const StoreFlag flags[] = {
-        {"ttl", NULL, STORE_FLAG_NUMBER, STORE_AT(ttl), "SECONDS", "time to live; 0: none", "key time-to-live in seconds", NULL, "0"},
+        {"ttl", NULL, STORE_FLAG_NUMBER, STORE_AT(ttl), "SECONDS", "time to live; 0: none",
+         "key time-to-live in seconds", NULL, "0"},
         {0},
 };
 

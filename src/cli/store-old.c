@@ -20,7 +20,7 @@ static void help_add(HelpTable *table, char *left, const char *right) {
                 (void)string_list_add(&table->cells, right);
 }
 
-/* `last`: behind each line but the last of the app's own help the indent of a next one follows. */
+/* `indent_behind`: the indent of a further line follows the last, which is so where the library's template has it. */
 static void help_print(HelpTable *table, bool indent_behind) {
         size_t width = 0;
 
@@ -84,7 +84,8 @@ static void print_app_help(void) {
 static void print_group_help(const StoreCommandGroup *group, bool as_app) {
         HelpTable table = {0};
 
-        printf("NAME:\n   " OLD_PROGRAM " %s - %s\n\nUSAGE:\n   " OLD_PROGRAM " %s %scommand [command options] [arguments...]\n\n",
+        printf("NAME:\n   " OLD_PROGRAM " %s - %s\n\nUSAGE:\n   " OLD_PROGRAM
+               " %s %scommand [command options] [arguments...]\n\n",
                group->name, group->old_summary, group->name, as_app ? "[global options] " : "");
         if (as_app)
                 printf("VERSION:\n   %s\n\n", FAERING_VERSION);
@@ -101,8 +102,9 @@ static void print_verb_help(const StoreCommand *verb) {
         bool has_flags = verb->flags && verb->flags->name;
         HelpTable table = {0};
 
-        printf("NAME:\n   " OLD_PROGRAM " %s%s%s - %s\n\nUSAGE:\n   " OLD_PROGRAM " %s%s%s%s %s\n", group, space, verb->name,
-               verb->old_summary, group, space, verb->name, has_flags ? " [command options]" : "", verb->old_arguments);
+        printf("NAME:\n   " OLD_PROGRAM " %s%s%s - %s\n\nUSAGE:\n   " OLD_PROGRAM " %s%s%s%s %s\n", group, space,
+               verb->name, verb->old_summary, group, space, verb->name, has_flags ? " [command options]" : "",
+               verb->old_arguments);
         if (verb->old_description)
                 printf("\nDESCRIPTION:\n   %s\n", verb->old_description);
         if (!has_flags)
@@ -127,8 +129,8 @@ static int run_help(const char *topic) {
         else if (verb)
                 print_verb_help(verb);
         else if (group)
-                printf("NAME:\n   " OLD_PROGRAM " %s - %s\n\nUSAGE:\n   " OLD_PROGRAM " %s [arguments...]\n", group->name,
-                       group->old_summary, group->name);
+                printf("NAME:\n   " OLD_PROGRAM " %s - %s\n\nUSAGE:\n   " OLD_PROGRAM " %s [arguments...]\n",
+                       group->name, group->old_summary, group->name);
         else if (str_equals(topic, "help") || str_equals(topic, "h"))
                 printf("NAME:\n    - Shows a list of commands or help for one command\n\nUSAGE:\n    [command]\n");
         else
@@ -148,7 +150,8 @@ static const StoreFlag *find_flag(const StoreFlag *flags, const char *word) {
                 name++;
         key = (Slice){name, strcspn(name, "=")};
         for (const StoreFlag *flag = flags; flag->name; flag++)
-                if (slice_equals(key, slice_from(flag->name)) || (flag->alias && slice_equals(key, slice_from(flag->alias))))
+                if (slice_equals(key, slice_from(flag->name)) ||
+                    (flag->alias && slice_equals(key, slice_from(flag->alias))))
                         return flag;
         return NULL;
 }
@@ -189,14 +192,13 @@ void store_old_order(const StoreFlag *flags, char *const *words, size_t count, b
 }
 
 /* A copy of the verb's flags with --help behind them. */
-static size_t flags_with_help(const StoreFlag *flags, StoreFlag table[STORE_FLAGS_MAX]) {
+static void flags_with_help(const StoreFlag *flags, StoreFlag table[STORE_FLAGS_MAX]) {
         size_t count = 0;
 
         for (const StoreFlag *flag = flags; flag && flag->name && count + 2 < STORE_FLAGS_MAX; flag++)
                 table[count++] = *flag;
         table[count++] = (StoreFlag){.name = "help", .alias = "h", .type = STORE_FLAG_SWITCH, .offset = STORE_AT(help)};
         table[count] = (StoreFlag){0};
-        return count;
 }
 
 /* The same text goes to both outputs, once with the help and once without. */
@@ -219,7 +221,7 @@ static int run_verb(StoreGroup *group, const StoreCommand *verb, char *const *wo
 
         if (!ordered)
                 return CLI_FAILED;
-        (void)flags_with_help(verb->flags, flags);
+        flags_with_help(verb->flags, flags);
         store_old_order(flags, words, count, verb->takes_command, ordered);
         if (store_flags_parse_old(flags, &arguments, ordered, count, &used, &error) < 0) {
                 complain_usage(':', &error);
@@ -244,7 +246,7 @@ static int run_group(StoreGroup *group, const StoreCommandGroup *chosen, char *c
         const StoreCommand *verb;
         size_t used = 0;
 
-        (void)flags_with_help(NULL, flags);
+        flags_with_help(NULL, flags);
         if (store_flags_parse_old(flags, &arguments, words, count, &used, &error) < 0) {
                 complain_usage('.', &error);
                 print_group_help(chosen, false);

@@ -88,7 +88,8 @@ static void print_extended(const StoreReply *reply) {
 
         if (!node)
                 return;
-        printf("Key: %s\nCreated-Index: %" PRIu64 "\nModified-Index: %" PRIu64 "\n", store_old_key(node), node->created, node->modified);
+        printf("Key: %s\nCreated-Index: %" PRIu64 "\nModified-Index: %" PRIu64 "\n", store_old_key(node), node->created,
+               node->modified);
         if (reply->prev_node)
                 printf("PrevNode.Value: %s\n", reply->prev_node->value ?: "");
         printf("TTL: %" PRId64 "\nIndex: %" PRIu64 "\n", node->ttl, reply->index);
@@ -101,7 +102,8 @@ static void print_simple(const StoreGroup *group, const StoreReply *reply) {
         const char *action = reply->action ?: "";
 
         if (str_equals(action, "delete") || (!group->old && str_equals(action, "compareAndDelete")))
-                printf("PrevNode.Value: %s\n", reply->prev_node && reply->prev_node->value ? reply->prev_node->value : "");
+                printf("PrevNode.Value: %s\n",
+                       reply->prev_node && reply->prev_node->value ? reply->prev_node->value : "");
         else if (reply->node)
                 printf("%s\n", reply->node->value ?: "");
 }

@@ -46,7 +46,8 @@ int store_complain_failure(const StoreGroup *group, int code, const StoreFailure
         if (failure->unhealthy)
                 cli_complain(group->program, "no member could do it");
         else
-                cli_complain(group->program, "no member answers%s", failure->timed_out ? " in time (--total-timeout)" : "");
+                cli_complain(group->program, "no member answers%s",
+                             failure->timed_out ? " in time (--total-timeout)" : "");
         for (size_t i = 0; i < failure->reasons.length; i++)
                 (void)fprintf(stderr, "  %s\n", failure->reasons.items[i]);
         (void)fprintf(stderr, "%s\"%s health\" asks each member; --endpoints names others.\n",
@@ -84,18 +85,23 @@ static int complain_refusal(const StoreGroup *group, const StoreReply *reply) {
                 (void)fprintf(stderr, "Error:  %s\n", reply->error.text);
                 return STORE_EXIT_SERVER;
         }
-        cli_complain(group->program, "%s: %s (%d at index %llu)%s%s", reply->cause && *reply->cause ? reply->cause : "the store",
-                     reply->message ?: "it refused", reply->code, (unsigned long long)reply->index, next ? "; " : "", next ?: "");
+        cli_complain(group->program, "%s: %s (%d at index %llu)%s%s",
+                     reply->cause && *reply->cause ? reply->cause : "the store", reply->message ?: "it refused",
+                     reply->code, (unsigned long long)reply->index, next ? "; " : "", next ?: "");
         return reply->code == STORE_UNAUTHORIZED ? STORE_EXIT_AUTHENTICATION : STORE_EXIT_SERVER;
 }
 
 /* ---- keys ---- */
 
 static const char *method_of(StoreVerb verb) {
-        return verb == STORE_SET ? "PUT" : verb == STORE_CREATE_IN_ORDER ? "POST" : verb == STORE_DELETE ? "DELETE" : "GET";
+        return verb == STORE_SET               ? "PUT"
+               : verb == STORE_CREATE_IN_ORDER ? "POST"
+               : verb == STORE_DELETE          ? "DELETE"
+                                               : "GET";
 }
 
-int store_send(StoreGroup *group, const StoreRequest *request, uint64_t *index, StoreReply *ret_reply, StoreFailure *failure) {
+int store_send(StoreGroup *group, const StoreRequest *request, uint64_t *index, StoreReply *ret_reply,
+               StoreFailure *failure) {
         bool form = request->verb == STORE_SET || request->verb == STORE_CREATE_IN_ORDER;
         _cleanup_free_ char *target = store_target_keys(request), *body = form ? store_target_form(request) : NULL;
         _cleanup_store_answer_ StoreAnswer answer = {0};
@@ -104,7 +110,8 @@ int store_send(StoreGroup *group, const StoreRequest *request, uint64_t *index, 
                 .target = target,
                 .content_type = form || request->verb == STORE_DELETE ? "application/x-www-form-urlencoded" : NULL,
                 .body = body,
-                .one_shot = request->verb == STORE_DELETE || request->verb == STORE_WATCH || (request->verb == STORE_SET && request->exist == STORE_EXIST_MUST_NOT),
+                .one_shot = request->verb == STORE_DELETE || request->verb == STORE_WATCH ||
+                            (request->verb == STORE_SET && request->exist == STORE_EXIST_MUST_NOT),
                 .wait = request->verb == STORE_WATCH,
                 .index = index,
         };
@@ -130,11 +137,13 @@ int store_complain_reply(const StoreGroup *group, int r, const StoreReply *reply
         if (r == -ENODATA)
                 return store_complain(group, STORE_EXIT_SERVER, "Error:  client: response body is empty",
                                       "the answer is empty: is it a store that answers there?");
-        return store_complain(group, STORE_EXIT_SERVER,
-                              r == -ENOMEM ? "Error:  out of memory"
-                                           : "Error:  client: response is invalid json. The endpoint is probably not valid etcd "
-                                             "cluster endpoint",
-                              r == -ENOMEM ? "out of memory" : "the answer is not of etcd's v2 API: is it a store that answers there?");
+        return store_complain(
+                group, STORE_EXIT_SERVER,
+                r == -ENOMEM ? "Error:  out of memory"
+                             : "Error:  client: response is invalid json. The endpoint is probably not valid etcd "
+                               "cluster endpoint",
+                r == -ENOMEM ? "out of memory"
+                             : "the answer is not of etcd's v2 API: is it a store that answers there?");
 }
 
 int store_request(StoreGroup *group, const StoreRequest *request, StoreReply *ret_reply) {
@@ -208,7 +217,8 @@ int store_complain_answer(const StoreGroup *group, const char *before, const Sto
 
         (void)fflush(stdout);
         if (!group->old)
-                cli_complain(group->program, "%s%s (HTTP %u)%s", before, message ?: "the answer makes no sense", answer->status,
+                cli_complain(group->program, "%s%s (HTTP %u)%s", before, message ?: "the answer makes no sense",
+                             answer->status,
                              answer->status == 401 ? "; --username NAME[:PASSWORD] says whose rights to use" : "");
         else if (told)
                 (void)fprintf(stderr, "%s%s\n", before, message ?: "");

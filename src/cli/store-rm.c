@@ -43,10 +43,10 @@ static const StoreFlag flags[] = {
          "removes the key if it is an empty directory or a key-value pair", NULL, NULL},
         {"recursive", "r", STORE_FLAG_SWITCH, STORE_AT(recursive), NULL, "with all below",
          "removes the key and all child keys(if it is a directory)", NULL, NULL},
-        {"with-value", NULL, STORE_FLAG_TEXT, STORE_AT(previous_value), "VALUE", "only if this is the value now", "previous value", NULL,
-         NULL},
-        {"with-index", NULL, STORE_FLAG_NUMBER, STORE_AT(previous_index), "INDEX", "only if this is the modified index now",
-         "previous index", NULL, "0"},
+        {"with-value", NULL, STORE_FLAG_TEXT, STORE_AT(previous_value), "VALUE", "only if this is the value now",
+         "previous value", NULL, NULL},
+        {"with-index", NULL, STORE_FLAG_NUMBER, STORE_AT(previous_index), "INDEX",
+         "only if this is the modified index now", "previous index", NULL, "0"},
         {0},
 };
 

@@ -63,7 +63,11 @@ static int run_add(StoreGroup *group, const StoreArguments *arguments) {
         if (code == 0 && there)
                 code = store_complain(group, STORE_EXIT_USAGE, text, text);
         else if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "PUT", .kind = "roles", .name = name, .json = body, .may_make = true}, &json);
+                code = store_auth_ask(
+                        group,
+                        &(StoreAuthQuestion){
+                                .method = "PUT", .kind = "roles", .name = name, .json = body, .may_make = true},
+                        &json);
         json_decref(there);
         json_decref(json);
         if (code == 0)
@@ -76,7 +80,12 @@ static int run_remove(StoreGroup *group, const StoreArguments *arguments) {
         int code = store_auth_connect(group, arguments, 1, need_name);
 
         if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "DELETE", .kind = "roles", .may_make = true, .name = arguments->words.items[0]}, &json);
+                code = store_auth_ask(group,
+                                      &(StoreAuthQuestion){.method = "DELETE",
+                                                           .kind = "roles",
+                                                           .may_make = true,
+                                                           .name = arguments->words.items[0]},
+                                      &json);
         json_decref(json);
         if (code == 0)
                 printf("Role %s removed\n", arguments->words.items[0]);
@@ -100,7 +109,7 @@ static void print_paths(const char *heading, json_t *paths) {
         size_t i;
 
         printf("%s\n", heading);
-        json_array_foreach(paths, i, path)
+        json_array_foreach (paths, i, path)
                 printf("\t%s\n", json_string_value(path) ?: "");
 }
 
@@ -109,7 +118,10 @@ static int run_get(StoreGroup *group, const StoreArguments *arguments) {
         int code = store_auth_connect(group, arguments, 1, need_name);
 
         if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "GET", .kind = "roles", .name = arguments->words.items[0]}, &role);
+                code = store_auth_ask(
+                        group,
+                        &(StoreAuthQuestion){.method = "GET", .kind = "roles", .name = arguments->words.items[0]},
+                        &role);
         rights = json_object_get(json_object_get(role, "permissions"), "kv");
         if (code == 0 && !group->old && group->output == STORE_OUTPUT_JSON) {
                 (void)json_dumpf(role, stdout, JSON_COMPACT);
@@ -140,7 +152,8 @@ static int check_rights(const StoreGroup *group, const StoreArguments *arguments
                 return store_complain(group, STORE_EXIT_USAGE, text ?: "", text ?: "");
         }
         if (arguments->read + arguments->write + arguments->readwrite != 1)
-                return store_complain(group, STORE_EXIT_USAGE, "Please specify exactly one of --read, --write or --readwrite",
+                return store_complain(group, STORE_EXIT_USAGE,
+                                      "Please specify exactly one of --read, --write or --readwrite",
                                       "exactly one of --read, --write and --readwrite says what is allowed");
         return 0;
 }
@@ -157,12 +170,17 @@ static int change_rights(StoreGroup *group, const StoreArguments *arguments, con
                 return code;
         name = arguments->words.items[0];
         body = format_role(name, change, arguments->write ? NULL : path, arguments->read ? NULL : path);
-        code = body ? store_auth_ask(group, &(StoreAuthQuestion){.method = "GET", .kind = "roles", .name = name}, &before) : CLI_FAILED;
+        code = body ? store_auth_ask(group, &(StoreAuthQuestion){.method = "GET", .kind = "roles", .name = name},
+                                     &before)
+                    : CLI_FAILED;
         if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "PUT", .kind = "roles", .name = name, .json = body}, &after);
+                code = store_auth_ask(
+                        group, &(StoreAuthQuestion){.method = "PUT", .kind = "roles", .name = name, .json = body},
+                        &after);
         /* without an end of line: it is etcdctl's */
         if (code == 0 && json_equal(before, after))
-                printf("Role unchanged; already %s%s", str_equals(change, "grant") ? "granted" : "revoked", group->old ? "" : "\n");
+                printf("Role unchanged; already %s%s", str_equals(change, "grant") ? "granted" : "revoked",
+                       group->old ? "" : "\n");
         if (code == 0)
                 printf("Role %s updated\n", name);
         json_decref(before);
@@ -183,16 +201,18 @@ static const StoreFlag grant_flags[] = {
          "Path granted for the role to access", NULL, NULL},
         {"read", NULL, STORE_FLAG_SWITCH, STORE_AT(read), NULL, "reading", "Grant read-only access", NULL, NULL},
         {"write", NULL, STORE_FLAG_SWITCH, STORE_AT(write), NULL, "writing", "Grant write-only access", NULL, NULL},
-        {"readwrite", "rw", STORE_FLAG_SWITCH, STORE_AT(readwrite), NULL, "both", "Grant read-write access", NULL, NULL},
+        {"readwrite", "rw", STORE_FLAG_SWITCH, STORE_AT(readwrite), NULL, "both", "Grant read-write access", NULL,
+         NULL},
         {0},
 };
 
 static const StoreFlag revoke_flags[] = {
-        {"path", NULL, STORE_FLAG_TEXT, STORE_AT(path), "PATH", "a path that was granted", "Path revoked for the role to access", NULL,
-         NULL},
+        {"path", NULL, STORE_FLAG_TEXT, STORE_AT(path), "PATH", "a path that was granted",
+         "Path revoked for the role to access", NULL, NULL},
         {"read", NULL, STORE_FLAG_SWITCH, STORE_AT(read), NULL, "reading", "Revoke read access", NULL, NULL},
         {"write", NULL, STORE_FLAG_SWITCH, STORE_AT(write), NULL, "writing", "Revoke write access", NULL, NULL},
-        {"readwrite", "rw", STORE_FLAG_SWITCH, STORE_AT(readwrite), NULL, "both", "Revoke read-write access", NULL, NULL},
+        {"readwrite", "rw", STORE_FLAG_SWITCH, STORE_AT(readwrite), NULL, "both", "Revoke read-write access", NULL,
+         NULL},
         {0},
 };
 

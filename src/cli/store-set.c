@@ -33,11 +33,13 @@ static int set_value(StoreGroup *group, const StoreArguments *arguments, StoreRe
         if (!request->key)
                 return STORE_EXIT_USAGE;
         if (arguments->words.length > 2 && !group->old)
-                return store_complain(group, STORE_EXIT_USAGE, "", "too many words: a value of several words needs quotes");
+                return store_complain(group, STORE_EXIT_USAGE, "",
+                                      "too many words: a value of several words needs quotes");
         value = arguments->words.length > 1 ? strdup(arguments->words.items[1]) : read_stdin();
         if (!value)
-                return store_complain(group, STORE_EXIT_USAGE, "Error:  value required",
-                                      "which value? There is none behind the key, and none (or more than 16 MiB) on standard input");
+                return store_complain(
+                        group, STORE_EXIT_USAGE, "Error:  value required",
+                        "which value? There is none behind the key, and none (or more than 16 MiB) on standard input");
         request->value = value;
         request->has_ttl = (int64_t)arguments->ttl > 0;
         request->ttl = arguments->ttl;
@@ -66,20 +68,25 @@ static int run_update(StoreGroup *group, const StoreArguments *arguments) {
         return set_value(group, arguments, &request);
 }
 
-#define TTL_FLAG {"ttl", NULL, STORE_FLAG_NUMBER, STORE_AT(ttl), "SECONDS", "time to live; 0: none", "key time-to-live in seconds", NULL, "0"}
+#define TTL_FLAG                                                                                                       \
+        {                                                                                                              \
+                "ttl", NULL, STORE_FLAG_NUMBER, STORE_AT(ttl), "SECONDS", "time to live; 0: none",                     \
+                        "key time-to-live in seconds", NULL, "0"                                                       \
+        }
 
 static const StoreFlag set_flags[] = {
         TTL_FLAG,
-        {"swap-with-value", NULL, STORE_FLAG_TEXT, STORE_AT(previous_value), "VALUE", "only if this is the value now", "previous value",
-         NULL, NULL},
-        {"swap-with-index", NULL, STORE_FLAG_NUMBER, STORE_AT(previous_index), "INDEX", "only if this is the modified index now",
-         "previous index", NULL, "0"},
+        {"swap-with-value", NULL, STORE_FLAG_TEXT, STORE_AT(previous_value), "VALUE", "only if this is the value now",
+         "previous value", NULL, NULL},
+        {"swap-with-index", NULL, STORE_FLAG_NUMBER, STORE_AT(previous_index), "INDEX",
+         "only if this is the modified index now", "previous index", NULL, "0"},
         {0},
 };
 
 static const StoreFlag mk_flags[] = {
-        {"in-order", NULL, STORE_FLAG_SWITCH, STORE_AT(in_order), NULL, "make a key with a rising number in the directory KEY",
-         "create in-order key under directory <key>", NULL, NULL},
+        {"in-order", NULL, STORE_FLAG_SWITCH, STORE_AT(in_order), NULL,
+         "make a key with a rising number in the directory KEY", "create in-order key under directory <key>", NULL,
+         NULL},
         TTL_FLAG,
         {0},
 };
@@ -92,7 +99,8 @@ const StoreCommand store_verb_set = {
         .summary = "set a key; without VALUE it is read from standard input",
         .old_arguments = "<key> <value>",
         .old_summary = "set the value of a key",
-        .old_description = "Set sets the value of a key.\n\n   When <value> begins with '-', <value> is interpreted as a flag.\n   Insert '--' for "
+        .old_description = "Set sets the value of a key.\n\n   When <value> begins with '-', <value> is interpreted as "
+                           "a flag.\n   Insert '--' for "
                            "workaround:\n\n   $ set -- <key> <value>",
         .flags = set_flags,
         .run = run_set,

@@ -6,7 +6,8 @@
 static const char need_name[] = "Please provide a username";
 
 /* The body of a change, as Go writes its struct. `secret` leaves the password out, for --debug. The caller frees. */
-static char *format_user(const char *name, const char *password, const char *list_name, const StringList *roles, bool secret) {
+static char *format_user(const char *name, const char *password, const char *list_name, const StringList *roles,
+                         bool secret) {
         _cleanup_buffer_ Buffer buffer = BUFFER_INIT;
         JsonWriter json = json_writer(&buffer);
 
@@ -28,9 +29,18 @@ static char *format_user(const char *name, const char *password, const char *lis
 }
 
 static int put_password(StoreGroup *group, const char *name, const char *password, bool may_make) {
-        _cleanup_free_ char *body = format_user(name, password, NULL, NULL, false), *shown = format_user(name, password, NULL, NULL, true);
+        _cleanup_free_ char *body = format_user(name, password, NULL, NULL, false),
+                            *shown = format_user(name, password, NULL, NULL, true);
         json_t *json = NULL;
-        int code = body && shown ? store_auth_ask(group, &(StoreAuthQuestion){.method = "PUT", .kind = "users", .name = name, .json = body, .shown = shown, .may_make = may_make}, &json) : CLI_FAILED;
+        int code = body && shown ? store_auth_ask(group,
+                                                  &(StoreAuthQuestion){.method = "PUT",
+                                                                       .kind = "users",
+                                                                       .name = name,
+                                                                       .json = body,
+                                                                       .shown = shown,
+                                                                       .may_make = may_make},
+                                                  &json)
+                                 : CLI_FAILED;
 
         if (body)
                 explicit_bzero(body, strlen(body));
@@ -91,16 +101,19 @@ static int run_get(StoreGroup *group, const StoreArguments *arguments) {
         int code = store_auth_connect(group, arguments, 1, need_name);
 
         if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "GET", .kind = "users", .name = arguments->words.items[0]}, &user);
+                code = store_auth_ask(
+                        group,
+                        &(StoreAuthQuestion){.method = "GET", .kind = "users", .name = arguments->words.items[0]},
+                        &user);
         if (code == 0 && !group->old && group->output == STORE_OUTPUT_JSON) {
                 (void)json_dumpf(user, stdout, JSON_COMPACT);
                 printf("\n");
         } else if (code == 0) {
                 printf("User: %s\nRoles: ", cli_text(user, "user"));
                 /* etcdctl reads the list twice when its roles are objects, the first time as names that are all empty */
-                json_array_foreach(json_object_get(user, "roles"), i, role)
+                json_array_foreach (json_object_get(user, "roles"), i, role)
                         printf("%s", group->old && json_is_object(role) ? " " : "");
-                json_array_foreach(json_object_get(user, "roles"), i, role)
+                json_array_foreach (json_object_get(user, "roles"), i, role)
                         printf("%s%s", i ? " " : "", role_name(role));
                 printf("\n");
         }
@@ -125,7 +138,12 @@ static int run_remove(StoreGroup *group, const StoreArguments *arguments) {
         int code = store_auth_connect(group, arguments, 1, need_name);
 
         if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "DELETE", .kind = "users", .may_make = true, .name = arguments->words.items[0]}, &json);
+                code = store_auth_ask(group,
+                                      &(StoreAuthQuestion){.method = "DELETE",
+                                                           .kind = "users",
+                                                           .may_make = true,
+                                                           .name = arguments->words.items[0]},
+                                      &json);
         json_decref(json);
         if (code == 0)
                 printf("User %s removed\n", arguments->words.items[0]);
@@ -144,7 +162,13 @@ static int change_roles(StoreGroup *group, const StoreArguments *arguments, cons
         if (code != 0)
                 return code;
         body = format_user(arguments->words.items[0], NULL, list_name, &arguments->roles, false);
-        code = body ? store_auth_ask(group, &(StoreAuthQuestion){.method = "PUT", .kind = "users", .name = arguments->words.items[0], .json = body}, &json) : CLI_FAILED;
+        code = body ? store_auth_ask(group,
+                                     &(StoreAuthQuestion){.method = "PUT",
+                                                          .kind = "users",
+                                                          .name = arguments->words.items[0],
+                                                          .json = body},
+                                     &json)
+                    : CLI_FAILED;
         json_decref(json);
         if (code == 0)
                 printf("User %s updated\n", arguments->words.items[0]);
@@ -160,8 +184,8 @@ static int run_revoke(StoreGroup *group, const StoreArguments *arguments) {
 }
 
 static const StoreFlag role_flags[] = {
-        {"roles", NULL, STORE_FLAG_TEXTS, STORE_AT(roles), "ROLES", "which roles, separated by commas", "List of roles to grant or revoke",
-         NULL, NULL},
+        {"roles", NULL, STORE_FLAG_TEXTS, STORE_AT(roles), "ROLES", "which roles, separated by commas",
+         "List of roles to grant or revoke", NULL, NULL},
         {0},
 };
 

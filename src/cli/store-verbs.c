@@ -4,15 +4,23 @@
 #include "cli/store.h"
 
 const StoreCommand *const store_verbs[] = {
-        &store_verb_backup, &store_verb_health,   &store_verb_mk,     &store_verb_mkdir,      &store_verb_rm,
-        &store_verb_rmdir,  &store_verb_get,      &store_verb_ls,     &store_verb_set,        &store_verb_setdir,
-        &store_verb_update, &store_verb_updatedir, &store_verb_watch, &store_verb_exec_watch,
-        &store_member_list, &store_member_add,    &store_member_remove, &store_member_update,
-        &store_user_add,    &store_user_get,      &store_user_list,   &store_user_remove,     &store_user_grant,
-        &store_user_revoke, &store_user_passwd,
-        &store_role_add,    &store_role_get,      &store_role_list,   &store_role_remove,     &store_role_grant,
-        &store_role_revoke, &store_auth_enable,   &store_auth_disable,
-        NULL,
+        &store_verb_backup,   &store_verb_health,
+        &store_verb_mk,       &store_verb_mkdir,
+        &store_verb_rm,       &store_verb_rmdir,
+        &store_verb_get,      &store_verb_ls,
+        &store_verb_set,      &store_verb_setdir,
+        &store_verb_update,   &store_verb_updatedir,
+        &store_verb_watch,    &store_verb_exec_watch,
+        &store_member_list,   &store_member_add,
+        &store_member_remove, &store_member_update,
+        &store_user_add,      &store_user_get,
+        &store_user_list,     &store_user_remove,
+        &store_user_grant,    &store_user_revoke,
+        &store_user_passwd,   &store_role_add,
+        &store_role_get,      &store_role_list,
+        &store_role_remove,   &store_role_grant,
+        &store_role_revoke,   &store_auth_enable,
+        &store_auth_disable,  NULL,
 };
 
 const StoreCommandGroup store_verb_groups[] = {

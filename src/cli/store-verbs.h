@@ -12,7 +12,7 @@ typedef struct StoreArguments {
         StringList words;
         uint64_t ttl, previous_index, after_index;
         char *previous_value;
-        bool sorted, quorum, recursive, slash, forever, in_order, dir, no_legend;
+        bool sorted, quorum, recursive, slash, forever, in_order, dir;
         StringList roles;
         char *path;
         bool read, write, readwrite;
@@ -26,13 +26,14 @@ void store_arguments_deinit(StoreArguments *arguments);
 #define STORE_AT(member) offsetof(StoreArguments, member)
 
 typedef struct StoreCommand {
-        const char *group;     /* "member"; NULL: the verb stands alone */
+        const char *group; /* "member"; NULL: the verb stands alone */
         const char *name;
         const char *alias;     /* in our own voice; NULL: none */
         const char *arguments; /* "KEY [VALUE]"; "" for none */
         const char *summary;   /* one line */
-        const char *old_arguments, *old_summary, *old_description; /* as etcdctl's help has them; description: or NULL */
-        const StoreFlag *flags; /* or NULL */
+        const char *old_arguments, *old_summary,
+                *old_description; /* as etcdctl's help has them; description: or NULL */
+        const StoreFlag *flags;   /* or NULL */
         /* Returns the exit code, having said on stderr what went wrong. */
         int (*run)(StoreGroup *group, const StoreArguments *arguments);
         bool takes_command; /* a command stands behind "--" */

@@ -14,7 +14,8 @@ static void on_interrupt(uv_signal_t *signal, int number) {
         store_http_interrupt(watcher->group->http);
 }
 
-int store_watcher_begin(StoreWatcher *watcher, StoreGroup *group, const StoreArguments *arguments, const char *key, bool forever) {
+int store_watcher_begin(StoreWatcher *watcher, StoreGroup *group, const StoreArguments *arguments, const char *key,
+                        bool forever) {
         *watcher = (StoreWatcher){
                 .group = group,
                 .key = key,
@@ -41,7 +42,8 @@ void store_watcher_end(StoreWatcher *watcher) {
 /* The store has forgotten events that were wanted: says which, and goes on with what comes. */
 static void skip_forgotten(StoreWatcher *watcher, const StoreReply *reply) {
         (void)fflush(stdout);
-        cli_complain(watcher->group->program, "events of the indexes %" PRIu64 " to %" PRIu64 " may be missed: the store remembers only "
+        cli_complain(watcher->group->program,
+                     "events of the indexes %" PRIu64 " to %" PRIu64 " may be missed: the store remembers only "
                      "the last ones. Going on from there; what the key holds now is for \"get\" or \"ls\" to say",
                      watcher->next, reply->index);
         watcher->next = reply->index + 1;
@@ -120,8 +122,10 @@ int store_watcher_next(StoreWatcher *watcher, StoreReply *ret_reply) {
         StoreGroup *group = watcher->group;
 
         while (!store_http_is_interrupted(group->http)) {
-                StoreRequest request = {
-                        .verb = STORE_WATCH, .key = watcher->key, .recursive = watcher->recursive, .wait_index = watcher->next};
+                StoreRequest request = {.verb = STORE_WATCH,
+                                        .key = watcher->key,
+                                        .recursive = watcher->recursive,
+                                        .wait_index = watcher->next};
                 _cleanup_store_failure_ StoreFailure failure = {0};
                 WatchOutcome outcome;
                 int r = store_send(group, &request, &watcher->index, ret_reply, &failure), code;

@@ -10,33 +10,42 @@
 const StoreFlag store_global_flags[] = {
         {"debug", NULL, STORE_FLAG_SWITCH, AT(debug), NULL, "show each request as a curl command, without secrets",
          "output cURL commands which can be used to reproduce the request", NULL, NULL},
-        {"no-sync", NULL, STORE_FLAG_SWITCH, AT(no_sync), NULL, "ask only the endpoints given, not the members that they name",
+        {"no-sync", NULL, STORE_FLAG_SWITCH, AT(no_sync), NULL,
+         "ask only the endpoints given, not the members that they name",
          "don't synchronize cluster information before sending request", NULL, NULL},
         {"output", "o", STORE_FLAG_TEXT, AT(output_name), "FORM", "simple, extended or json",
          "output response in the given format (simple, `extended` or `json`)", "simple", "\"simple\""},
-        {"discovery-srv", "D", STORE_FLAG_TEXT, AT(discovery_srv), "DOMAIN", "find the endpoints by the SRV records of this domain",
+        {"discovery-srv", "D", STORE_FLAG_TEXT, AT(discovery_srv), "DOMAIN",
+         "find the endpoints by the SRV records of this domain",
          "domain name to query for SRV records describing cluster endpoints", NULL, NULL},
-        {"insecure-discovery", NULL, STORE_FLAG_SWITCH, AT(insecure_discovery), NULL, "take endpoints without TLS from SRV records, too",
-         "accept insecure SRV records describing cluster endpoints", NULL, NULL},
-        {"peers", "C", STORE_FLAG_TEXT, AT(peers), "URLS", NULL, "DEPRECATED - \"--endpoints\" should be used instead", NULL, NULL},
-        {"endpoint", NULL, STORE_FLAG_TEXT, AT(endpoint), "URLS", NULL, "DEPRECATED - \"--endpoints\" should be used instead", NULL,
-         NULL},
+        {"insecure-discovery", NULL, STORE_FLAG_SWITCH, AT(insecure_discovery), NULL,
+         "take endpoints without TLS from SRV records, too", "accept insecure SRV records describing cluster endpoints",
+         NULL, NULL},
+        {"peers", "C", STORE_FLAG_TEXT, AT(peers), "URLS", NULL, "DEPRECATED - \"--endpoints\" should be used instead",
+         NULL, NULL},
+        {"endpoint", NULL, STORE_FLAG_TEXT, AT(endpoint), "URLS", NULL,
+         "DEPRECATED - \"--endpoints\" should be used instead", NULL, NULL},
         {"endpoints", NULL, STORE_FLAG_TEXT, AT(endpoints), "URLS",
          "members to ask, separated by commas (default: http://127.0.0.1:2379,http://127.0.0.1:4001)",
-         "a comma-delimited list of machine addresses in the cluster (default: \"http://127.0.0.1:2379,http://127.0.0.1:4001\")", NULL,
-         NULL},
-        {"cert-file", NULL, STORE_FLAG_TEXT, AT(cert_file), "FILE", NULL, "identify HTTPS client using this SSL certificate file", NULL,
-         NULL},
-        {"key-file", NULL, STORE_FLAG_TEXT, AT(key_file), "FILE", NULL, "identify HTTPS client using this SSL key file", NULL, NULL},
+         "a comma-delimited list of machine addresses in the cluster (default: "
+         "\"http://127.0.0.1:2379,http://127.0.0.1:4001\")",
+         NULL, NULL},
+        {"cert-file", NULL, STORE_FLAG_TEXT, AT(cert_file), "FILE", NULL,
+         "identify HTTPS client using this SSL certificate file", NULL, NULL},
+        {"key-file", NULL, STORE_FLAG_TEXT, AT(key_file), "FILE", NULL, "identify HTTPS client using this SSL key file",
+         NULL, NULL},
         {"ca-file", NULL, STORE_FLAG_TEXT, AT(ca_file), "FILE", NULL,
          "verify certificates of HTTPS-enabled servers using this CA bundle", NULL, NULL},
-        {"username", "u", STORE_FLAG_TEXT, AT(username), "NAME[:PASSWORD]", "whose rights to use; the password is asked for if missing",
+        {"username", "u", STORE_FLAG_TEXT, AT(username), "NAME[:PASSWORD]",
+         "whose rights to use; the password is asked for if missing",
          "provide username[:password] and prompt if password is not supplied.", NULL, NULL},
         {"timeout", NULL, STORE_FLAG_TIME, AT(timeout), "TIME", "longest wait for one member (default: 2s)",
          "connection timeout per request", NULL, "2s"},
-        {"total-timeout", NULL, STORE_FLAG_TIME, AT(total_timeout), "TIME", "longest wait for all of it, but for watches (default: 5s)",
+        {"total-timeout", NULL, STORE_FLAG_TIME, AT(total_timeout), "TIME",
+         "longest wait for all of it, but for watches (default: 5s)",
          "timeout for the command execution (except watch)", NULL, "5s"},
-        {"no-legend", NULL, STORE_FLAG_SWITCH, AT(no_legend), NULL, "tables without the line of headings", NULL, NULL, NULL},
+        {"no-legend", NULL, STORE_FLAG_SWITCH, AT(no_legend), NULL, "tables without the line of headings", NULL, NULL,
+         NULL},
         {0},
 };
 
@@ -86,11 +95,11 @@ static int complain_verb(const StoreGroup *group, const char *below, const char 
         const char *nearest = store_verb_suggest(below, word), *space = below ? " " : "";
 
         if (nearest)
-                cli_complain(group->program, "unknown verb \"%s%s%s\"; did you mean \"%s%s%s\"?", below ?: "", space, word, below ?: "",
-                             space, nearest);
+                cli_complain(group->program, "unknown verb \"%s%s%s\"; did you mean \"%s%s%s\"?", below ?: "", space,
+                             word, below ?: "", space, nearest);
         else
-                cli_complain(group->program, "unknown verb \"%s%s%s\"; see \"%s%s%s --help\"", below ?: "", space, word, group->program,
-                             space, below ?: "");
+                cli_complain(group->program, "unknown verb \"%s%s%s\"; see \"%s%s%s --help\"", below ?: "", space, word,
+                             group->program, space, below ?: "");
         return CLI_USAGE;
 }
 
@@ -123,8 +132,8 @@ static int run_verb(StoreGroup *group, const StoreCommand *verb, int argc, char 
                 return CLI_USAGE;
         }
         if (group->help) {
-                printf("Usage: %s %s%s%s [OPTIONS] %s\n\n%s\n", group->program, verb->group ?: "", verb->group ? " " : "",
-                       verb->alias ?: verb->name, verb->arguments, verb->summary);
+                printf("Usage: %s %s%s%s [OPTIONS] %s\n\n%s\n", group->program, verb->group ?: "",
+                       verb->group ? " " : "", verb->alias ?: verb->name, verb->arguments, verb->summary);
                 print_options(options);
                 return CLI_OK;
         }
@@ -142,7 +151,8 @@ static int run(StoreGroup *group, int argc, char **argv) {
 
         if (!store_flags_to_options(store_global_flags, group, options, OPTIONS_MAX - 2, &count))
                 return CLI_FAILED;
-        options[count++] = (Option){"version", 'v', OPTION_SWITCH, NULL, NULL, "print the version", &group->version, NULL};
+        options[count++] =
+                (Option){"version", 'v', OPTION_SWITCH, NULL, NULL, "print the version", &group->version, NULL};
         options[count++] = (Option){"help", 'h', OPTION_SWITCH, NULL, NULL, "print this", &group->help, NULL};
         options[count] = (Option){0};
         if (options_parse(options, OPTIONS_STOP_AT_ARGUMENT, argc, argv, &words, &error) < 0) {
@@ -165,7 +175,8 @@ static int run(StoreGroup *group, int argc, char **argv) {
         if (words.length == 1 || str_equals(words.items[1], "--help") || str_equals(words.items[1], "-h"))
                 return print_group_help(group, below, options);
         verb = store_verb_find(below->name, words.items[1], true);
-        return verb ? run_verb(group, verb, argc - first - 1, argv + first + 1) : complain_verb(group, below->name, words.items[1]);
+        return verb ? run_verb(group, verb, argc - first - 1, argv + first + 1)
+                    : complain_verb(group, below->name, words.items[1]);
 }
 
 /* ---- the group ---- */

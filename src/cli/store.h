@@ -30,8 +30,8 @@ typedef enum StoreOutput {
 } StoreOutput;
 
 struct StoreGroup {
-        const char *program;  /* "faering store" or "etcdctl" */
-        bool old;             /* speak as etcdctl */
+        const char *program; /* "faering store" or "etcdctl" */
+        bool old;            /* speak as etcdctl */
         uv_loop_t loop;
         StoreHttp *http;
         StoreOutput output;
@@ -65,7 +65,8 @@ int store_complain_failure(const StoreGroup *group, int code, const StoreFailure
 
 /* Asks for a path of /v2/keys. 0: see the reply, which may be a refusal; -EHOSTUNREACH: see `failure`; -ENODATA: the answer is
  * empty; -EBADMSG; -ENOMEM. `index`: as in StoreHttpRequest. */
-int store_send(StoreGroup *group, const StoreRequest *request, uint64_t *index, StoreReply *ret_reply, StoreFailure *failure);
+int store_send(StoreGroup *group, const StoreRequest *request, uint64_t *index, StoreReply *ret_reply,
+               StoreFailure *failure);
 
 /* Says what such a call came to, when it was not what it should; the exit code. */
 int store_complain_reply(const StoreGroup *group, int r, const StoreReply *reply, const StoreFailure *failure);
@@ -111,11 +112,12 @@ char *store_credentials(const char *name);
 
 /* ---- verbs: one family and one file each ---- */
 
-extern const StoreCommand store_verb_backup, store_verb_health, store_verb_mk, store_verb_mkdir, store_verb_rm, store_verb_rmdir,
-        store_verb_get, store_verb_ls, store_verb_set, store_verb_setdir, store_verb_update, store_verb_updatedir, store_verb_watch,
-        store_verb_exec_watch;
+extern const StoreCommand store_verb_backup, store_verb_health, store_verb_mk, store_verb_mkdir, store_verb_rm,
+        store_verb_rmdir, store_verb_get, store_verb_ls, store_verb_set, store_verb_setdir, store_verb_update,
+        store_verb_updatedir, store_verb_watch, store_verb_exec_watch;
 extern const StoreCommand store_member_list, store_member_add, store_member_remove, store_member_update;
-extern const StoreCommand store_user_add, store_user_get, store_user_list, store_user_remove, store_user_grant, store_user_revoke,
-        store_user_passwd;
-extern const StoreCommand store_role_add, store_role_get, store_role_list, store_role_remove, store_role_grant, store_role_revoke;
+extern const StoreCommand store_user_add, store_user_get, store_user_list, store_user_remove, store_user_grant,
+        store_user_revoke, store_user_passwd;
+extern const StoreCommand store_role_add, store_role_get, store_role_list, store_role_remove, store_role_grant,
+        store_role_revoke;
 extern const StoreCommand store_auth_enable, store_auth_disable;

@@ -18,11 +18,28 @@ typedef struct Values {
 } Values;
 
 static const StoreFlag flags[] = {
-        {.name = "recursive", .alias = "r", .type = STORE_FLAG_SWITCH, .offset = offsetof(Values, recursive), .summary = "-"},
+        {.name = "recursive",
+         .alias = "r",
+         .type = STORE_FLAG_SWITCH,
+         .offset = offsetof(Values, recursive),
+         .summary = "-"},
         {.name = "ttl", .type = STORE_FLAG_NUMBER, .offset = offsetof(Values, ttl), .argument = "N", .summary = "-"},
-        {.name = "with-value", .type = STORE_FLAG_TEXT, .offset = offsetof(Values, value), .argument = "V", .summary = "-"},
-        {.name = "timeout", .type = STORE_FLAG_TIME, .offset = offsetof(Values, timeout), .argument = "T", .summary = "-"},
-        {.name = "roles", .alias = "rl", .type = STORE_FLAG_TEXTS, .offset = offsetof(Values, roles), .argument = "R", .summary = "-"},
+        {.name = "with-value",
+         .type = STORE_FLAG_TEXT,
+         .offset = offsetof(Values, value),
+         .argument = "V",
+         .summary = "-"},
+        {.name = "timeout",
+         .type = STORE_FLAG_TIME,
+         .offset = offsetof(Values, timeout),
+         .argument = "T",
+         .summary = "-"},
+        {.name = "roles",
+         .alias = "rl",
+         .type = STORE_FLAG_TEXTS,
+         .offset = offsetof(Values, roles),
+         .argument = "R",
+         .summary = "-"},
         {0},
 };
 
@@ -49,7 +66,8 @@ static void check_parse(const char *line, const char *expected, Values *values) 
                 (void)snprintf(said, sizeof(said), "%s", error.text);
         else
                 for (size_t i = used; i < count; i++)
-                        (void)snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s%s", i > used ? " " : "", words[i]);
+                        (void)snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s%s", i > used ? " " : "",
+                                       words[i]);
         assert_string_equal(said, expected);
         free(values->value);
         string_list_deinit(&values->roles);
@@ -88,7 +106,8 @@ static void test_complaints_are_those_of_go(void **state) {
         check_parse("--ttl 09", "invalid value \"09\" for flag -ttl: parse error", &values);
         check_parse("--ttl 0x", "invalid value \"0x\" for flag -ttl: parse error", &values);
         check_parse("--ttl=", "invalid value \"\" for flag -ttl: parse error", &values);
-        check_parse("--ttl 9223372036854775808", "invalid value \"9223372036854775808\" for flag -ttl: value out of range", &values);
+        check_parse("--ttl 9223372036854775808",
+                    "invalid value \"9223372036854775808\" for flag -ttl: value out of range", &values);
         check_parse("-r=x", "invalid boolean value \"x\" for -r: parse error", &values);
         check_parse("---r", "bad flag syntax: ---r", &values);
         check_parse("-=r", "bad flag syntax: -=r", &values);
@@ -170,12 +189,9 @@ static void test_own_voice_has_the_same_flags(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_values_of_all_kinds),
-                cmocka_unit_test(test_complaints_are_those_of_go),
-                cmocka_unit_test(test_flags_come_to_the_front),
-                cmocka_unit_test(test_separator_stays_before_a_command),
-                cmocka_unit_test(test_quotes_as_go_does),
-                cmocka_unit_test(test_own_voice_has_the_same_flags),
+                cmocka_unit_test(test_values_of_all_kinds),     cmocka_unit_test(test_complaints_are_those_of_go),
+                cmocka_unit_test(test_flags_come_to_the_front), cmocka_unit_test(test_separator_stays_before_a_command),
+                cmocka_unit_test(test_quotes_as_go_does),       cmocka_unit_test(test_own_voice_has_the_same_flags),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

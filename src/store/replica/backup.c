@@ -108,9 +108,10 @@ static int check_empty(Disk *to, Error *error) {
 
         if (r < 0)
                 return error_set_errno(error, r, "cannot look into the folder for the backup");
-        return names.length == 0 ? 0
-                                 : error_set(error, -EEXIST, "the folder for the backup is not empty (it has %s): name a new one",
-                                             names.items[0]);
+        return names.length == 0
+                       ? 0
+                       : error_set(error, -EEXIST, "the folder for the backup is not empty (it has %s): name a new one",
+                                   names.items[0]);
 }
 
 int replica_backup(const ReplicaConfig *config, Disk *from, Disk *to, ReplicaBackup *ret, Error *error) {
@@ -129,8 +130,10 @@ int replica_backup(const ReplicaConfig *config, Disk *from, Disk *to, ReplicaBac
         meta.index = alone.replica->counts.applied_index;
         meta.term = alone.replica->counts.applied_term;
         if (meta.index == 0)
-                return error_set(error, -ENOENT, "there is nothing to back up: this member has heard nothing of its cluster yet");
-        *ret = (ReplicaBackup){.cut_bytes = alone.replica->recovery.cut_bytes, .keys = count_keys(&alone.replica->tree)};
+                return error_set(error, -ENOENT,
+                                 "there is nothing to back up: this member has heard nothing of its cluster yet");
+        *ret = (ReplicaBackup){.cut_bytes = alone.replica->recovery.cut_bytes,
+                               .keys = count_keys(&alone.replica->tree)};
         r = raft_ids_add(&meta.conf_state.voters, config->id);
         if (r >= 0)
                 r = replace_members(&alone.replica->tree, config->id);
