@@ -21,8 +21,8 @@ class Player:
     def __init__(self, program: list[str], url: str, peer: str, none: str):
         self.program, self.url, self.peer, self.none = program, url, peer, none
         self.background: dict[str, subprocess.Popen] = {}
+        self.id = self.wait_published()
         self.base = int(self.get("/v2/keys/")[1]["X-Etcd-Index"])
-        self.id = json.loads(self.get("/v2/members")[0])["members"][0]["id"]
 
     def get(self, path: str) -> tuple[str, dict]:
         try:
@@ -31,6 +31,16 @@ class Player:
             answer = error
         with answer:
             return answer.read().decode(), answer.headers
+
+    def wait_published(self) -> str:
+        """Until the member has said where clients reach it, which is a write of its own; its id."""
+        end = time.monotonic() + SECONDS
+        while True:
+            member = json.loads(self.get("/v2/members")[0])["members"][0]
+            if member["clientURLs"]:
+                return member["id"]
+            assert time.monotonic() < end, "the member does not publish its URLs"
+            time.sleep(0.02)
 
     # ---- what is asked
 
