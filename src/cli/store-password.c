@@ -7,20 +7,27 @@
 
 enum { PASSWORD_MAX = 4096 };
 
-/* A line without its end; NULL at the end of the input. Byte by byte: what is behind the line is not ours. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number) {
+        (void)number;
+        interrupted = 1;
+}
+
+/* A line without its end; NULL at the end of the input, or after Ctrl-C. Byte by byte: what is behind the line is not ours. */
 static char *read_line(void) {
         char line[PASSWORD_MAX], byte, *copy;
         size_t length = 0;
         ssize_t got;
 
         while ((got = read(STDIN_FILENO, &byte, 1)) != 0) {
-                if (got < 0 && errno == EINTR)
+                if (got < 0 && errno == EINTR && !interrupted)
                         continue;
                 if (got < 0 || byte == '\n' || length + 1 == sizeof(line))
                         break;
                 line[length++] = byte;
         }
-        if (got <= 0 && length == 0)
+        if (interrupted || (got <= 0 && length == 0))
                 return NULL;
         if (length > 0 && line[length - 1] == '\r')
                 length--;
@@ -30,32 +37,29 @@ static char *read_line(void) {
         return copy;
 }
 
-/* Ctrl-C has to wait until the terminal echoes again. */
+/* Ctrl-C waits until the terminal echoes again. */
 char *store_ask_password(const char *prompt) {
+        struct sigaction catch = {.sa_handler = on_interrupt}, old;
         struct termios before, quiet;
         bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-        sigset_t held, old;
         char *password;
 
         printf("%s", prompt);
         (void)fflush(stdout);
-        (void)sigemptyset(&held);
-        (void)sigaddset(&held, SIGTERM);
-        (void)sigprocmask(SIG_BLOCK, &held, &old);
+        (void)sigaction(SIGINT, &catch, &old);
         if (terminal) {
                 quiet = before;
-                quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+                quiet.c_lflag &= ~(tcflag_t)ECHO;
                 (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
         }
         password = read_line();
         if (terminal)
                 (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        (void)sigprocmask(SIG_SETMASK, &old, NULL);
+        (void)sigaction(SIGINT, &old, NULL);
         printf("\n");
         (void)fflush(stdout);
-        /* without ISIG Ctrl-C is a byte of the line */
-        if (password && strchr(password, '\003'))
-                exit(128 + SIGINT);
+        if (interrupted)
+                (void)raise(SIGINT);
         return password;
 }
 

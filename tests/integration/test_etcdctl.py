@@ -1,10 +1,12 @@
 """etcdctl by its old name: what it says is what etcdctl 3.4.23 was recorded to say (tests/etcdctl), against our own server."""
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import urllib.error
@@ -227,6 +229,29 @@ def test_debug_shows_no_secret(tmp_path: Path, etcdctl: str):
             assert "hush" not in done.stderr + done.stdout and "cm9vdDpodXNo" not in done.stderr
         done = run(etcdctl, "--debug", "--endpoints", url, "user", "passwd", "someone", input="hush\n")
         assert "/v2/auth/users/someone" in done.stderr and "hush" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(("keys", "ended"), [(b"hush\n", 4 << 8), (b"\x03", int(signal.SIGINT))])
+def test_password_is_asked_for_without_echo(keys: bytes, ended: int, etcdctl: str):
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(etcdctl, ["etcdctl", "--no-sync", "--endpoints", "http://127.0.0.1:1", "-u", "root", "get", "/a"])
+    shown = b""
+    try:
+        while not shown.endswith(b"Password: "):
+            shown += os.read(terminal, 1000)
+        # the prompt stands there before the echo is off
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.01)
+        os.write(terminal, keys)
+        while piece := os.read(terminal, 1000):
+            shown += piece
+    except OSError:
+        pass  # the end of it
+    finally:
+        os.close(terminal)
+    assert os.waitpid(child, 0)[1] == ended
+    assert b"hush" not in shown
 
 
 # ---- our own voice
