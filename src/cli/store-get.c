@@ -1,39 +1,46 @@
 /* get: one key's value. */
 #include "cli/store.h"
 
-int store_verb_get(void *userdata, int argc, char **argv) {
-        StoreGroup *group = userdata;
-        const Verb *verb = verb_find(store_verbs, "get", false);
-        _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *key = NULL;
-        StoreRequest request = {.verb = STORE_GET};
+static int run(StoreGroup *group, const StoreArguments *arguments) {
+        StoreRequest request = {.verb = STORE_GET, .sorted = arguments->sorted, .quorum = arguments->quorum};
         StoreReply reply;
-        const Option options[] = {
-                {"sort", 0, OPTION_SWITCH, NULL, NULL, "in the order of the keys", &request.sorted, NULL},
-                {"quorum", 'q', OPTION_SWITCH, NULL, NULL, "as new as the whole cluster knows", &request.quorum, NULL},
-                {0},
-        };
-        int code;
+        int code = store_connect(group);
 
-        if (verb_parse(verb, group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
-                return code;
-        if (arguments.length != 1) {
-                cli_complain(group->program, "get needs one key");
-                return STORE_EXIT_USAGE;
-        }
-        key = store_key(arguments.items[0]);
-        request.key = key;
-        code = key ? store_connect(group) : CLI_FAILED;
-        if (code == 0)
-                code = store_request(group, &request, &reply);
         if (code != 0)
                 return code;
-        if (reply.node && reply.node->dir && group->output != STORE_OUTPUT_JSON) {
-                (void)fprintf(stderr, "%s: is a directory\n", reply.node->key);
-                code = STORE_EXIT_USAGE;
+        request.key = store_need_key(group, arguments);
+        if (!request.key)
+                return STORE_EXIT_USAGE;
+        code = store_request(group, &request, &reply);
+        if (code != 0)
+                return code;
+        if (reply.node && reply.node->dir && (group->old || group->output != STORE_OUTPUT_JSON)) {
+                _cleanup_free_ char *old = str_printf("%s: is a directory", store_old_key(reply.node));
+                _cleanup_free_ char *ours = str_printf("%s is a directory; \"%s ls %s\" lists it", reply.node->key,
+                                                       group->program, reply.node->key);
+
+                code = store_complain(group, STORE_EXIT_USAGE, old ?: "", ours ?: "");
         } else {
                 store_print_reply(group, &reply);
         }
         store_reply_deinit(&reply);
         return code;
 }
+
+static const StoreFlag flags[] = {
+        {"sort", NULL, STORE_FLAG_SWITCH, STORE_AT(sorted), NULL, "in the order of the keys",
+         "returns result in sorted order", NULL, NULL},
+        {"quorum", "q", STORE_FLAG_SWITCH, STORE_AT(quorum), NULL, "as new as the whole cluster knows",
+         "require quorum for get request", NULL, NULL},
+        {0},
+};
+
+const StoreCommand store_verb_get = {
+        .name = "get",
+        .arguments = "KEY",
+        .summary = "print a key's value",
+        .old_arguments = "<key>",
+        .old_summary = "retrieve the value of a key",
+        .flags = flags,
+        .run = run,
+};

@@ -28,38 +28,49 @@ static void print_children(const StoreNode *top, bool slash) {
         }
 }
 
-int store_verb_ls(void *userdata, int argc, char **argv) {
-        StoreGroup *group = userdata;
-        const Verb *verb = verb_find(store_verbs, "ls", false);
-        _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *key = NULL;
-        StoreRequest request = {.verb = STORE_GET};
-        StoreReply reply;
-        bool slash = false;
-        const Option options[] = {
-                {"sort", 0, OPTION_SWITCH, NULL, NULL, "in the order of the keys", &request.sorted, NULL},
-                {"recursive", 'r', OPTION_SWITCH, NULL, NULL, "with all below", &request.recursive, NULL},
-                {"p", 'p', OPTION_SWITCH, NULL, NULL, "put / behind directories", &slash, NULL},
-                {"quorum", 'q', OPTION_SWITCH, NULL, NULL, "as new as the whole cluster knows", &request.quorum, NULL},
-                {0},
+static int run(StoreGroup *group, const StoreArguments *arguments) {
+        StoreRequest request = {
+                .verb = STORE_GET,
+                .key = arguments->words.length > 0 ? arguments->words.items[0] : "/",
+                .sorted = arguments->sorted,
+                .recursive = arguments->recursive,
+                .quorum = arguments->quorum,
         };
-        int code;
+        StoreReply reply;
+        int code = store_connect(group);
 
-        if (verb_parse(verb, group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
-                return code;
-        key = store_key(arguments.length ? arguments.items[0] : "/");
-        request.key = key;
-        code = key ? store_connect(group) : CLI_FAILED;
         if (code == 0)
                 code = store_request(group, &request, &reply);
         if (code != 0)
                 return code;
-        if (group->output == STORE_OUTPUT_JSON)
-                store_print_json(&reply);
+        if (group->output != STORE_OUTPUT_SIMPLE)
+                store_print_reply(group, &reply);
         else if (reply.node && !reply.node->dir)
                 printf("%s\n", reply.node->key);
         else if (reply.node)
-                print_children(reply.node, slash);
+                print_children(reply.node, arguments->slash);
         store_reply_deinit(&reply);
-        return code;
+        return CLI_OK;
 }
+
+static const StoreFlag flags[] = {
+        {"sort", NULL, STORE_FLAG_SWITCH, STORE_AT(sorted), NULL, "in the order of the keys",
+         "returns result in sorted order", NULL, NULL},
+        {"recursive", "r", STORE_FLAG_SWITCH, STORE_AT(recursive), NULL, "with all below",
+         "returns all key names recursively for the given path", NULL, NULL},
+        {"p", NULL, STORE_FLAG_SWITCH, STORE_AT(slash), NULL, "put / behind directories",
+         "append slash (/) to directories", NULL, NULL},
+        {"quorum", "q", STORE_FLAG_SWITCH, STORE_AT(quorum), NULL, "as new as the whole cluster knows",
+         "require quorum for get request", NULL, NULL},
+        {0},
+};
+
+const StoreCommand store_verb_ls = {
+        .name = "ls",
+        .arguments = "[KEY]",
+        .summary = "list a directory",
+        .old_arguments = "[key]",
+        .old_summary = "retrieve a directory",
+        .flags = flags,
+        .run = run,
+};

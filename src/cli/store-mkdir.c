@@ -1,38 +1,75 @@
-/* mkdir, setdir, updatedir: they differ in whether the directory must exist. */
+/* mkdir, setdir, updatedir: directories, and how long they live. */
 #include "cli/store.h"
 
-static int make_directory(StoreGroup *group, const char *name, StoreExist exist, int argc, char **argv) {
-        const Verb *verb = verb_find(store_verbs, name, false);
-        _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *key = NULL;
-        StoreRequest request = {.verb = STORE_SET, .dir = true, .exist = exist};
-        const Option options[] = {
-                {"ttl", 0, OPTION_U64, "SECONDS", NULL, "time to live; 0: none", &request.ttl, NULL},
-                {0},
+static int set_directory(StoreGroup *group, const StoreArguments *arguments, StoreExist exist) {
+        StoreRequest request = {
+                .verb = STORE_SET,
+                .dir = true,
+                .exist = exist,
+                .has_ttl = (int64_t)arguments->ttl > 0,
+                .ttl = arguments->ttl,
         };
-        int code;
+        StoreReply reply;
+        int code = store_connect(group);
 
-        if (verb_parse(verb, group->program, options, OPTIONS_GO, argc, argv, &arguments, &code) < 0)
+        if (code != 0)
                 return code;
-        if (arguments.length != 1) {
-                cli_complain(group->program, "%s needs one key", name);
+        request.key = store_need_key(group, arguments);
+        if (!request.key)
                 return STORE_EXIT_USAGE;
-        }
-        key = store_key(arguments.items[0]);
-        request.key = key;
-        request.has_ttl = request.ttl > 0;
-        code = key ? store_connect(group) : CLI_FAILED;
-        return code != 0 ? code : store_request_and_print(group, &request);
+        code = store_request(group, &request, &reply);
+        if (code != 0)
+                return code;
+        if (group->output != STORE_OUTPUT_SIMPLE)
+                store_print_reply(group, &reply);
+        store_reply_deinit(&reply);
+        return CLI_OK;
 }
 
-int store_verb_mkdir(void *userdata, int argc, char **argv) {
-        return make_directory(userdata, "mkdir", STORE_EXIST_MUST_NOT, argc, argv);
+static int run_mkdir(StoreGroup *group, const StoreArguments *arguments) {
+        return set_directory(group, arguments, STORE_EXIST_MUST_NOT);
 }
 
-int store_verb_setdir(void *userdata, int argc, char **argv) {
-        return make_directory(userdata, "setdir", STORE_EXIST_ANY, argc, argv);
+static int run_setdir(StoreGroup *group, const StoreArguments *arguments) {
+        return set_directory(group, arguments, STORE_EXIST_ANY);
 }
 
-int store_verb_updatedir(void *userdata, int argc, char **argv) {
-        return make_directory(userdata, "updatedir", STORE_EXIST_MUST, argc, argv);
+static int run_updatedir(StoreGroup *group, const StoreArguments *arguments) {
+        return set_directory(group, arguments, STORE_EXIST_MUST);
 }
+
+static const StoreFlag flags[] = {
+        {"ttl", NULL, STORE_FLAG_NUMBER, STORE_AT(ttl), "SECONDS", "time to live; 0: none",
+         "key time-to-live in seconds", NULL, "0"},
+        {0},
+};
+
+const StoreCommand store_verb_mkdir = {
+        .name = "mkdir",
+        .arguments = "KEY",
+        .summary = "make a directory that must not exist",
+        .old_arguments = "<key>",
+        .old_summary = "make a new directory",
+        .flags = flags,
+        .run = run_mkdir,
+};
+
+const StoreCommand store_verb_setdir = {
+        .name = "setdir",
+        .arguments = "KEY",
+        .summary = "make a directory, or change how long it lives",
+        .old_arguments = "<key>",
+        .old_summary = "create a new directory or update an existing directory TTL",
+        .flags = flags,
+        .run = run_setdir,
+};
+
+const StoreCommand store_verb_updatedir = {
+        .name = "updatedir",
+        .arguments = "KEY",
+        .summary = "change how long a directory lives that must exist",
+        .old_arguments = "<key> <value>",
+        .old_summary = "update an existing directory",
+        .flags = flags,
+        .run = run_updatedir,
+};

@@ -5,9 +5,13 @@
 #include "base/json-write.h"
 #include "cli/store.h"
 
+const char *store_old_key(const StoreNode *node) {
+        return str_equals(node->key, "/") ? "" : node->key;
+}
+
 /* Go's struct order, which etcdctl prints: not the server's bytes. Iterative: the depth is the server's. */
 static void write_node_fields(JsonWriter *json, const StoreNode *node) {
-        json_field_string(json, "key", node->key);
+        json_field_string(json, "key", store_old_key(node));
         if (node->dir)
                 json_field_bool(json, "dir", true);
         json_field_string(json, "value", node->value ?: "");
@@ -58,7 +62,7 @@ static void write_node(JsonWriter *json, const StoreNode *top) {
         }
 }
 
-void store_print_json(const StoreReply *reply) {
+static void print_json(const StoreReply *reply) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         JsonWriter json = json_writer(&text);
 
@@ -84,7 +88,8 @@ static void print_extended(const StoreReply *reply) {
 
         if (!node)
                 return;
-        printf("Key: %s\nCreated-Index: %" PRIu64 "\nModified-Index: %" PRIu64 "\n", node->key, node->created, node->modified);
+        printf("Key: %s\nCreated-Index: %" PRIu64 "\nModified-Index: %" PRIu64 "\n", store_old_key(node), node->created,
+               node->modified);
         if (reply->prev_node)
                 printf("PrevNode.Value: %s\n", reply->prev_node->value ?: "");
         printf("TTL: %" PRId64 "\nIndex: %" PRIu64 "\n", node->ttl, reply->index);
@@ -92,26 +97,32 @@ static void print_extended(const StoreReply *reply) {
                 printf("\n%s\n", node->value ?: "");
 }
 
-static void print_simple(const StoreReply *reply) {
-        if (reply->action && (str_equals(reply->action, "delete") || str_equals(reply->action, "compareAndDelete"))) {
-                if (reply->prev_node && !reply->prev_node->dir)
-                        printf("PrevNode.Value: %s\n", reply->prev_node->value ?: "");
-                return;
-        }
-        if (reply->node && !reply->node->dir)
+/* etcdctl knows only "delete", and prints an empty line for what a compareAndDelete took away. */
+static void print_simple(const StoreGroup *group, const StoreReply *reply) {
+        const char *action = reply->action ?: "";
+
+        if (str_equals(action, "delete") || (!group->old && str_equals(action, "compareAndDelete")))
+                printf("PrevNode.Value: %s\n",
+                       reply->prev_node && reply->prev_node->value ? reply->prev_node->value : "");
+        else if (reply->node)
                 printf("%s\n", reply->node->value ?: "");
 }
 
 void store_print_reply(const StoreGroup *group, const StoreReply *reply) {
         switch (group->output) {
         case STORE_OUTPUT_JSON:
-                store_print_json(reply);
+                print_json(reply);
                 break;
         case STORE_OUTPUT_EXTENDED:
                 print_extended(reply);
                 break;
         case STORE_OUTPUT_SIMPLE:
-                print_simple(reply);
+                print_simple(group, reply);
+                break;
+        case STORE_OUTPUT_UNKNOWN:
+        default:
+                (void)fflush(stdout);
+                (void)fprintf(stderr, "Unsupported output format: %s\n", group->output_name);
                 break;
         }
 }

@@ -1,12 +1,11 @@
 /* set, mk, update: a value from the command line or from standard input. */
 #include <errno.h>
-#include <unistd.h>
 
 #include "cli/store.h"
 
 enum { STDIN_MAX = 16 << 20 };
 
-/* All of standard input, as it is. */
+/* All of standard input, as it is. NULL: nothing, or too much. */
 static char *read_stdin(void) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT_LIMIT(STDIN_MAX);
         ssize_t got;
@@ -20,86 +19,109 @@ static char *read_stdin(void) {
                 if (got > 0)
                         buffer_commit(&text, (size_t)got);
         } while (got > 0 || (got < 0 && errno == EINTR));
-        return got < 0 ? NULL : buffer_string(&text) ? buffer_steal_string(&text, NULL) : NULL;
+        return got < 0 || buffer_length(&text) == 0 ? NULL : buffer_steal_string(&text, NULL);
 }
 
-static int set_value(StoreGroup *group, const Verb *verb, const StringList *arguments, StoreRequest *request) {
-        _cleanup_free_ char *key = NULL, *value = NULL;
-        int r;
+/* Connects first, as etcdctl does: a server that is away is told before a missing argument. */
+static int set_value(StoreGroup *group, const StoreArguments *arguments, StoreRequest *request) {
+        _cleanup_free_ char *value = NULL;
+        int code = store_connect(group);
 
-        if (arguments->length < 1 || arguments->length > 2) {
-                cli_complain(group->program, "%s needs a key and a value: %s %s", verb->name, verb->name, verb->arguments);
+        if (code != 0)
+                return code;
+        request->key = store_need_key(group, arguments);
+        if (!request->key)
                 return STORE_EXIT_USAGE;
-        }
-        key = store_key(arguments->items[0]);
-        value = arguments->length > 1 ? strdup(arguments->items[1]) : read_stdin();
-        if (!key || !value) {
-                cli_complain(group->program, "%s: no value could be read (at most %d bytes)", verb->name, STDIN_MAX);
-                return STORE_EXIT_USAGE;
-        }
-        request->key = key;
+        if (arguments->words.length > 2 && !group->old)
+                return store_complain(group, STORE_EXIT_USAGE, "",
+                                      "too many words: a value of several words needs quotes");
+        value = arguments->words.length > 1 ? strdup(arguments->words.items[1]) : read_stdin();
+        if (!value)
+                return store_complain(
+                        group, STORE_EXIT_USAGE, "Error:  value required",
+                        "which value? There is none behind the key, and none (or more than 16 MiB) on standard input");
         request->value = value;
-        r = store_connect(group);
-        return r != 0 ? r : store_request_and_print(group, request);
+        request->has_ttl = (int64_t)arguments->ttl > 0;
+        request->ttl = arguments->ttl;
+        return store_request_and_print(group, request);
 }
 
-int store_verb_set(void *userdata, int argc, char **argv) {
-        StoreGroup *group = userdata;
-        const Verb *verb = verb_find(store_verbs, "set", false);
-        _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *swap_value = NULL;
-        StoreRequest request = {.verb = STORE_SET};
-        const Option options[] = {
-                {"ttl", 0, OPTION_U64, "SECONDS", NULL, "time to live; 0: none", &request.ttl, NULL},
-                {"swap-with-value", 0, OPTION_STRING, "VALUE", NULL, "only if this is the value now", &swap_value, NULL},
-                {"swap-with-index", 0, OPTION_U64, "INDEX", NULL, "only if this is the modified index now", &request.prev_index, NULL},
-                {0},
-        };
-        int code;
+static int run_set(StoreGroup *group, const StoreArguments *arguments) {
+        StoreRequest request = {.verb = STORE_SET, .prev_index = arguments->previous_index};
 
-        if (verb_parse(verb, group->program, options, OPTIONS_GO, argc, argv, &arguments, &code) < 0)
-                return code;
-        request.has_ttl = request.ttl > 0;
-        request.prev_value = swap_value && *swap_value ? swap_value : NULL;
-        return set_value(group, verb, &arguments, &request);
+        if (arguments->previous_value && *arguments->previous_value)
+                request.prev_value = arguments->previous_value;
+        return set_value(group, arguments, &request);
 }
 
-int store_verb_mk(void *userdata, int argc, char **argv) {
-        StoreGroup *group = userdata;
-        const Verb *verb = verb_find(store_verbs, "mk", false);
-        _cleanup_string_list_ StringList arguments = {0};
+static int run_mk(StoreGroup *group, const StoreArguments *arguments) {
         StoreRequest request = {.verb = STORE_SET, .exist = STORE_EXIST_MUST_NOT};
-        bool in_order = false;
-        const Option options[] = {
-                {"ttl", 0, OPTION_U64, "SECONDS", NULL, "time to live; 0: none", &request.ttl, NULL},
-                {"in-order", 0, OPTION_SWITCH, NULL, NULL, "make a key with a rising number in the directory KEY", &in_order, NULL},
-                {0},
-        };
-        int code;
 
-        if (verb_parse(verb, group->program, options, OPTIONS_GO, argc, argv, &arguments, &code) < 0)
-                return code;
-        request.has_ttl = request.ttl > 0;
-        if (in_order) {
-                request.verb = STORE_CREATE_IN_ORDER;
-                request.exist = STORE_EXIST_ANY;
-        }
-        return set_value(group, verb, &arguments, &request);
+        if (arguments->in_order)
+                request = (StoreRequest){.verb = STORE_CREATE_IN_ORDER};
+        return set_value(group, arguments, &request);
 }
 
-int store_verb_update(void *userdata, int argc, char **argv) {
-        StoreGroup *group = userdata;
-        const Verb *verb = verb_find(store_verbs, "update", false);
-        _cleanup_string_list_ StringList arguments = {0};
+static int run_update(StoreGroup *group, const StoreArguments *arguments) {
         StoreRequest request = {.verb = STORE_SET, .exist = STORE_EXIST_MUST};
-        const Option options[] = {
-                {"ttl", 0, OPTION_U64, "SECONDS", NULL, "time to live; 0: none", &request.ttl, NULL},
-                {0},
-        };
-        int code;
 
-        if (verb_parse(verb, group->program, options, OPTIONS_GO, argc, argv, &arguments, &code) < 0)
-                return code;
-        request.has_ttl = request.ttl > 0;
-        return set_value(group, verb, &arguments, &request);
+        return set_value(group, arguments, &request);
 }
+
+#define TTL_FLAG                                                                                                       \
+        {                                                                                                              \
+                "ttl", NULL, STORE_FLAG_NUMBER, STORE_AT(ttl), "SECONDS", "time to live; 0: none",                     \
+                        "key time-to-live in seconds", NULL, "0"                                                       \
+        }
+
+static const StoreFlag set_flags[] = {
+        TTL_FLAG,
+        {"swap-with-value", NULL, STORE_FLAG_TEXT, STORE_AT(previous_value), "VALUE", "only if this is the value now",
+         "previous value", NULL, NULL},
+        {"swap-with-index", NULL, STORE_FLAG_NUMBER, STORE_AT(previous_index), "INDEX",
+         "only if this is the modified index now", "previous index", NULL, "0"},
+        {0},
+};
+
+static const StoreFlag mk_flags[] = {
+        {"in-order", NULL, STORE_FLAG_SWITCH, STORE_AT(in_order), NULL,
+         "make a key with a rising number in the directory KEY", "create in-order key under directory <key>", NULL,
+         NULL},
+        TTL_FLAG,
+        {0},
+};
+
+static const StoreFlag update_flags[] = {TTL_FLAG, {0}};
+
+const StoreCommand store_verb_set = {
+        .name = "set",
+        .arguments = "KEY [VALUE]",
+        .summary = "set a key; without VALUE it is read from standard input",
+        .old_arguments = "<key> <value>",
+        .old_summary = "set the value of a key",
+        .old_description = "Set sets the value of a key.\n\n   When <value> begins with '-', <value> is interpreted as "
+                           "a flag.\n   Insert '--' for "
+                           "workaround:\n\n   $ set -- <key> <value>",
+        .flags = set_flags,
+        .run = run_set,
+};
+
+const StoreCommand store_verb_mk = {
+        .name = "mk",
+        .arguments = "KEY [VALUE]",
+        .summary = "make a key that must not exist",
+        .old_arguments = "<key> <value>",
+        .old_summary = "make a new key with a given value",
+        .flags = mk_flags,
+        .run = run_mk,
+};
+
+const StoreCommand store_verb_update = {
+        .name = "update",
+        .arguments = "KEY [VALUE]",
+        .summary = "change a key that must exist",
+        .old_arguments = "<key> <value>",
+        .old_summary = "update an existing key with a given value",
+        .flags = update_flags,
+        .run = run_update,
+};

@@ -54,6 +54,7 @@ static void server_watch_members(Server *server) {
                 .path = slice_from(TREE_SYSTEM "/members"),
                 .recursive = true,
                 .stream = true,
+                .own = true,
                 .ready = on_members_event,
                 .userdata = server,
         };

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/encode.h"
 #include "base/list.h"
 #include "net/http-client.h"
 #include "storeclient/reply.h"
@@ -17,9 +16,6 @@ typedef struct HttpStore {
         Url *endpoints;
         size_t endpoint_count;
         size_t current; /* the endpoint that answered last */
-        char *authorization;
-        void (*trace)(void *userdata, const char *line);
-        void *trace_data;
         List calls;
 } HttpStore;
 
@@ -29,11 +25,10 @@ typedef struct HttpStoreCall {
         HttpStore *store;
         HttpCall *http;
         StoreReplied replied;
-        StoreRawReplied raw_replied;
         void *userdata;
         const char *method;
         char *target;
-        char *headers;
+        const char *headers; /* or NULL */
         char *body;
         size_t body_length;
         Usec timeout;
@@ -49,7 +44,6 @@ static HttpStore *client_store(StoreClient *client) {
 static void call_free(HttpStoreCall *call) {
         list_unlink(&call->link);
         free(call->target);
-        free(call->headers);
         free(call->body);
         free(call);
 }
@@ -144,15 +138,8 @@ static void call_finish(HttpStoreCall *call, StoreReply *reply) {
 
 static void call_fail(HttpStoreCall *call, int r, const Error *error) {
         StoreReply reply = {.r = r, .error = *error};
-        StoreRawReplied raw = call->raw_replied;
-        void *userdata = call->userdata;
 
-        if (!raw) {
-                call_finish(call, &reply);
-                return;
-        }
-        call_free(call);
-        raw(userdata, r, 0, (Slice){"", 0}, error);
+        call_finish(call, &reply);
 }
 
 static uint64_t header_u64(const HttpCall *http, const char *name) {
@@ -187,14 +174,6 @@ static void on_done(HttpCall *http, int r, const Error *error) {
                 call_fail(call, r, call->attempts == 1 ? error : &call->error);
                 return;
         }
-        if (call->raw_replied) {
-                StoreRawReplied raw = call->raw_replied;
-                void *userdata = call->userdata;
-
-                call_free(call);
-                raw(userdata, 0, http_call_status(http), http_call_body(http), &ERROR_NONE);
-                return;
-        }
         r = reply_parse(http_call_body(http), http_call_status(http), header_u64(http, "x-etcd-index"), &reply);
         if (r < 0) {
                 reply = (StoreReply){.r = r, .status = http_call_status(http)};
@@ -204,21 +183,6 @@ static void on_done(HttpCall *http, int r, const Error *error) {
 }
 
 static const HttpCallOps http_ops = {.done = on_done};
-
-static void call_trace(const HttpStoreCall *call, const Url *url) {
-        char base[URL_TEXT_MAX];
-        _cleanup_free_ char *line = NULL;
-
-        if (!call->store->trace)
-                return;
-        url_format(url, base);
-        if (call->body_length > 0)
-                line = str_printf("curl -X %s %s%s -d \"%s\"", call->method, base, call->target, call->body);
-        else
-                line = str_printf("curl -X %s %s%s", call->method, base, call->target);
-        if (line)
-                call->store->trace(call->store->trace_data, line);
-}
 
 static int call_try(HttpStoreCall *call) {
         HttpStore *store = call->store;
@@ -236,7 +200,6 @@ static int call_try(HttpStoreCall *call) {
         };
 
         call->attempts++;
-        call_trace(call, url);
         return http_client_call(store->http, &spec, &http_ops, call, &call->http);
 }
 
@@ -253,14 +216,6 @@ static HttpStoreCall *call_new(HttpStore *store, void *userdata) {
         return call;
 }
 
-static int call_set_headers(HttpStoreCall *call, const char *content_type) {
-        const char *authorization = call->store->authorization;
-
-        call->headers = str_printf("%s%s%s%s%s%s", content_type ? "Content-Type: " : "", content_type ?: "", content_type ? "\r\n" : "",
-                                   authorization ? "Authorization: Basic " : "", authorization ?: "", authorization ? "\r\n" : "");
-        return call->headers ? 0 : -ENOMEM;
-}
-
 static int store_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
                       StoreCall **ret_call) {
         HttpStoreCall *call = call_new(client_store(client), userdata);
@@ -270,14 +225,13 @@ static int store_send(StoreClient *client, const StoreRequest *request, StoreRep
         if (!call)
                 return -ENOMEM;
         call->replied = replied;
+        call->headers = form ? "Content-Type: application/x-www-form-urlencoded\r\n" : NULL;
         call->method = verb_method(request->verb);
         call->safe = request->verb == STORE_GET || request->verb == STORE_WATCH;
         call->timeout = request->verb == STORE_WATCH ? 0 : request->timeout ?: TIMEOUT_DEFAULT_SEC * USEC_PER_SEC;
         r = build_target(request, &call->target);
         if (r >= 0 && form)
                 r = build_form(request, &call->body, &call->body_length);
-        if (r >= 0)
-                r = call_set_headers(call, form ? "application/x-www-form-urlencoded" : NULL);
         if (r >= 0)
                 r = call_try(call);
         if (r < 0) {
@@ -287,28 +241,6 @@ static int store_send(StoreClient *client, const StoreRequest *request, StoreRep
         if (ret_call)
                 *ret_call = &call->call;
         return 0;
-}
-
-int http_storeclient_raw(StoreClient *client, const char *method, const char *target, const char *content_type, Slice body,
-                         Usec timeout, StoreRawReplied replied, void *userdata) {
-        HttpStoreCall *call = call_new(client_store(client), userdata);
-        int r;
-
-        if (!call)
-                return -ENOMEM;
-        call->raw_replied = replied;
-        call->method = method;
-        call->safe = str_equals(method, "GET");
-        call->timeout = timeout;
-        call->target = strdup(target);
-        call->body = body.data ? slice_dup(body) : NULL;
-        call->body_length = body.length;
-        r = call->target && (call->body || !body.data) ? call_set_headers(call, content_type) : -ENOMEM;
-        if (r >= 0)
-                r = call_try(call);
-        if (r < 0)
-                call_free(call);
-        return r;
 }
 
 static void store_cancel(StoreCall *call) {
@@ -323,46 +255,12 @@ static const StoreClientOps store_ops = {.send = store_send, .cancel = store_can
 
 /* ---- the client ---- */
 
-int http_storeclient_add_endpoints(StoreClient *client, const Url *endpoints, size_t count) {
-        HttpStore *store = client_store(client);
-        Url *more = reallocarray(store->endpoints, store->endpoint_count + count, sizeof(*more));
-
-        if (!more)
-                return -ENOMEM;
-        memcpy(&more[store->endpoint_count], endpoints, count * sizeof(*more));
-        store->endpoints = more;
-        store->endpoint_count += count;
-        return 0;
-}
-
 void http_storeclient_set_tls(StoreClient *client, TlsContext *tls) {
         http_client_set_tls(client_store(client)->http, tls);
 }
 
-int http_storeclient_set_credentials(StoreClient *client, const char *credentials) {
-        HttpStore *store = client_store(client);
-        _cleanup_buffer_ Buffer text = BUFFER_INIT;
-
-        free(store->authorization);
-        store->authorization = NULL;
-        if (!credentials)
-                return 0;
-        if (encode_base64(&text, BASE64_STANDARD, credentials, strlen(credentials)) < 0)
-                return -ENOMEM;
-        store->authorization = buffer_steal_string(&text, NULL);
-        return store->authorization ? 0 : -ENOMEM;
-}
-
-void http_storeclient_set_trace(StoreClient *client, void (*trace)(void *userdata, const char *line), void *userdata) {
-        HttpStore *store = client_store(client);
-
-        store->trace = trace;
-        store->trace_data = userdata;
-}
-
 int http_storeclient_new(uv_loop_t *loop, const Url *endpoints, size_t count, StoreClient **ret_client) {
         HttpStore *store = calloc(1, sizeof(*store));
-        int r;
 
         if (!store || count == 0) {
                 free(store);
@@ -371,11 +269,13 @@ int http_storeclient_new(uv_loop_t *loop, const Url *endpoints, size_t count, St
         store->client.ops = &store_ops;
         list_init(&store->calls);
         store->http = http_client_new(loop, NULL);
-        r = store->http ? http_storeclient_add_endpoints(&store->client, endpoints, count) : -ENOMEM;
-        if (r < 0) {
+        store->endpoints = calloc(count, sizeof(*store->endpoints));
+        if (!store->http || !store->endpoints) {
                 (void)http_storeclient_free(&store->client);
-                return r;
+                return -ENOMEM;
         }
+        memcpy(store->endpoints, endpoints, count * sizeof(*endpoints));
+        store->endpoint_count = count;
         *ret_client = &store->client;
         return 0;
 }
@@ -391,7 +291,6 @@ StoreClient *http_storeclient_free(StoreClient *client) {
         if (store->http)
                 http_client_close(store->http);
         free(store->endpoints);
-        free(store->authorization);
         free(store);
         return NULL;
 }

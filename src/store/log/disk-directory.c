@@ -225,6 +225,94 @@ int disk_directory_new(const char *path, Disk **ret_disk, Error *error) {
         return 0;
 }
 
+/* ---- a directory that is only read ---- */
+
+static int reading_open(Disk *disk, const char *name, bool create, DiskFile **ret_file) {
+        DirectoryFile *file = malloc(sizeof(*file));
+        int r;
+
+        if (!file)
+                return -ENOMEM;
+        file->file.disk = disk;
+        file->fd = openat(directory_fd(disk), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (file->fd < 0 && create)
+                file->fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* size 0, and nothing to read */
+        if (file->fd < 0) {
+                r = -errno;
+                free(file);
+                return r;
+        }
+        *ret_file = &file->file;
+        return 0;
+}
+
+static int reading_write(DiskFile *file, uint64_t offset, const void *bytes, size_t length) {
+        (void)file;
+        (void)offset;
+        (void)bytes;
+        (void)length;
+        return 0;
+}
+
+static int reading_sync(DiskFile *file) {
+        (void)file;
+        return 0;
+}
+
+static int reading_truncate(DiskFile *file, uint64_t size) {
+        (void)file;
+        (void)size;
+        return 0;
+}
+
+static int reading_rename(Disk *disk, const char *from, const char *to) {
+        (void)disk;
+        (void)from;
+        (void)to;
+        return 0;
+}
+
+static int reading_unlink(Disk *disk, const char *name) {
+        (void)disk;
+        (void)name;
+        return 0;
+}
+
+static int reading_sync_names(Disk *disk) {
+        (void)disk;
+        return 0;
+}
+
+static const DiskOps reading_ops = {
+        .list = directory_list,
+        .open = reading_open,
+        .close = directory_close,
+        .size = directory_size,
+        .read = directory_read,
+        .write = reading_write,
+        .sync = reading_sync,
+        .truncate = reading_truncate,
+        .rename = reading_rename,
+        .unlink = reading_unlink,
+        .sync_names = reading_sync_names,
+};
+
+int disk_directory_read(const char *path, Disk **ret_disk, Error *error) {
+        Directory *directory;
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return error_set_errno(error, -errno, "cannot open the data directory %s", path);
+        directory = malloc(sizeof(*directory));
+        if (!directory) {
+                (void)close(fd);
+                return -ENOMEM;
+        }
+        *directory = (Directory){.disk = {&reading_ops}, .fd = fd};
+        *ret_disk = &directory->disk;
+        return 0;
+}
+
 Disk *disk_directory_free(Disk *disk) {
         if (!disk)
                 return NULL;

@@ -7,6 +7,10 @@
  * `error`. */
 int disk_directory_new(const char *path, Disk **ret_disk, Error *error);
 
+/* Opens a directory that is only read, also while a server uses it: what is written goes nowhere, and a file that would be made is
+ * empty. For looking at a member's data. -ENOENT, -ENOTDIR with `error`. */
+int disk_directory_read(const char *path, Disk **ret_disk, Error *error);
+
 /* All files must be closed. NULL is allowed; returns NULL. */
 Disk *disk_directory_free(Disk *disk);
 CLEANUP_DEFINE(Disk, disk_directory_free)

@@ -7,22 +7,13 @@
 
 #include "store/replica/internal.h"
 
-enum { FORCE_JOBS_MAX = 16 };
-
-typedef struct Force {
-        Replica *replica;
-        DiskJob *jobs[FORCE_JOBS_MAX];
-        size_t count;
-        bool overflow;
-} Force;
-
 static void on_run_job(void *userdata, DiskJob *job) {
-        Force *force = userdata;
+        ReplicaAlone *alone = userdata;
 
-        if (force->count < FORCE_JOBS_MAX)
-                force->jobs[force->count++] = job;
+        if (alone->count < REPLICA_ALONE_JOBS_MAX)
+                alone->jobs[alone->count++] = job;
         else
-                force->overflow = true;
+                alone->overflow = true;
 }
 
 static void on_send(void *userdata, uint64_t to, bool bulk, Slice frame) {
@@ -32,31 +23,45 @@ static void on_send(void *userdata, uint64_t to, bool bulk, Slice frame) {
         (void)frame;
 }
 
-static const ReplicaOps force_ops = {.run_job = on_run_job, .send = on_send};
+static const ReplicaOps alone_ops = {.run_job = on_run_job, .send = on_send};
 
 /* Applies all that the log holds; no tick comes, so nothing else happens. */
-static int force_apply_all(Force *force, Error *error) {
-        uint64_t last = raft_last_index(replica_raft(force->replica));
+static int apply_all(ReplicaAlone *alone, Error *error) {
+        Replica *replica = alone->replica;
+        uint64_t last = raft_last_index(replica_raft(replica));
         bool more = true;
 
-        while (more || force->count > 0 || force->replica->counts.applied_index < last) {
-                uint64_t before = force->replica->counts.applied_index;
-                bool worked = force->count > 0;
+        while (more || alone->count > 0 || replica->counts.applied_index < last) {
+                uint64_t before = replica->counts.applied_index;
+                bool worked = alone->count > 0;
 
-                while (force->count > 0) {
-                        DiskJob *job = force->jobs[--force->count];
+                while (alone->count > 0) {
+                        DiskJob *job = alone->jobs[--alone->count];
 
-                        replica_job_done(force->replica, job, job->run(job));
+                        replica_job_done(replica, job, job->run(job));
                 }
-                more = replica_run(force->replica);
-                if (replica_failure(force->replica, error) < 0)
-                        return replica_failure(force->replica, NULL);
-                if (force->overflow || (!more && !worked && force->count == 0 &&
-                                        before == force->replica->counts.applied_index && before < last))
-                        return error_set(error, -EPROTO, "the log's entries behind %" PRIu64 " cannot be applied",
-                                         before);
+                more = replica_run(replica);
+                if (replica_failure(replica, error) < 0)
+                        return replica_failure(replica, NULL);
+                if (alone->overflow ||
+                    (!more && !worked && alone->count == 0 && before == replica->counts.applied_index && before < last))
+                        return error_set(error, -EPROTO, "the log's entries behind %" PRIu64 " cannot be applied", before);
         }
         return 0;
+}
+
+int replica_alone_open(const ReplicaConfig *config, Disk *disk, ReplicaAlone *alone, Error *error) {
+        ReplicaConfig all = *config;
+        int r;
+
+        *alone = (ReplicaAlone){0};
+        all.all_is_committed = true;
+        r = replica_open(&all, disk, &alone_ops, alone, &alone->replica, error);
+        return r < 0 ? r : apply_all(alone, error);
+}
+
+void replica_alone_deinit(ReplicaAlone *alone) {
+        alone->replica = replica_free(alone->replica, true);
 }
 
 static int force_append(Replica *replica, RaftConfOperation operation, uint64_t id, RaftHardState *state) {
@@ -108,17 +113,8 @@ static int force_write(Replica *replica, Error *error) {
 }
 
 int replica_force_new_cluster(const ReplicaConfig *config, Disk *disk, Error *error) {
-        ReplicaConfig alone = *config;
-        Force force = {0};
-        int r;
+        _cleanup_(replica_alone_deinit) ReplicaAlone alone = {0};
+        int r = replica_alone_open(config, disk, &alone, error);
 
-        alone.all_is_committed = true;
-        r = replica_open(&alone, disk, &force_ops, &force, &force.replica, error);
-        if (r < 0)
-                return r;
-        r = force_apply_all(&force, error);
-        if (r >= 0)
-                r = force_write(force.replica, error);
-        replica_free(force.replica, true);
-        return r;
+        return r < 0 ? r : force_write(alone.replica, error);
 }

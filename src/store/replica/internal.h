@@ -261,3 +261,17 @@ bool transfer_is_sending(const Replica *replica);
 int install_begin(Replica *replica, RaftSnapshot *snapshot);
 bool install_run(Replica *replica);
 void transfer_deinit(Replica *replica);
+
+/* force.c: a replica to which nobody speaks, with all that its disk holds applied. */
+enum { REPLICA_ALONE_JOBS_MAX = 16 };
+
+typedef struct ReplicaAlone {
+        Replica *replica;
+        DiskJob *jobs[REPLICA_ALONE_JOBS_MAX];
+        size_t count;
+        bool overflow;
+} ReplicaAlone;
+
+/* Blocks. `alone` must stay where it is until replica_alone_deinit(), which is due after a failure, too. */
+int replica_alone_open(const ReplicaConfig *config, Disk *disk, ReplicaAlone *alone, Error *error);
+void replica_alone_deinit(ReplicaAlone *alone);

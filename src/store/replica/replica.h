@@ -81,6 +81,22 @@ int replica_join(Disk *disk, const ReplicaConfig *config, Error *error);
  * that is lost for good. Blocks. To be followed by replica_open(). */
 int replica_force_new_cluster(const ReplicaConfig *config, Disk *disk, Error *error);
 
+/* What a backup came to, for people. */
+typedef struct ReplicaBackup {
+        uint64_t index;  /* the tree's */
+        size_t keys;     /* files and directories of clients */
+        uint64_t cut_bytes; /* of an unfinished write at the log's end, which is left out; 0: none */
+} ReplicaBackup;
+
+/*
+ * Writes what the member on the disk `from` holds to the empty disk `to`, as the data of another member, the only one of another
+ * cluster: `config->id` of `config->cluster`. Keys, their indexes, times to live and the history are the same; the members are left
+ * behind. All that the log holds is taken for committed, as replica_force_new_cluster() does. Blocks. `from` may be a disk that is
+ * only read (disk_directory_read()). -ENOENT: no log; -EEXIST: `to` is not empty; -EBADMSG: damaged, or, when a server
+ * writes to `from`, changed meanwhile. After a failure nothing is left on `to`.
+ */
+int replica_backup(const ReplicaConfig *config, Disk *from, Disk *to, ReplicaBackup *ret, Error *error);
+
 /* Recovers from the disk (borrowed). Blocks. `ops` is borrowed. -ENOENT: no log. */
 int replica_open(const ReplicaConfig *config, Disk *disk, const ReplicaOps *ops, void *userdata, Replica **ret_replica,
                  Error *error);

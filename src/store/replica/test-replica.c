@@ -816,6 +816,97 @@ static void test_survivor_goes_on_alone_with_all_that_its_log_holds(void **state
         cluster_deinit(&cluster);
 }
 
+static Node *find_node(Member *member, const char *path) {
+        const Node *node = NULL;
+
+        assert_int_equal(tree_find(replica_tree(member->replica), slice_from(path), &node, NULL), 0);
+        return (Node *)(uintptr_t)node;
+}
+
+static void test_backup_is_another_cluster_with_the_same_keys(void **state) {
+        Command lives = {.kind = COMMAND_SET, .path = {"/1/ttl", 6}, .value = {"x", 1}, .has_expiry = true, .expiry = TREE_EXPIRY_MIN * 2};
+        Cluster cluster;
+        Member *member, copied;
+        ReplicaConfig config;
+        ReplicaBackup done;
+        Error error = ERROR_NONE;
+        Answer answer = {0};
+        Random random;
+        uint64_t created, modified;
+
+        (void)state;
+        cluster_init(&cluster, 3, 20, 5);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        member = cluster_leader(&cluster);
+        for (int i = 0; i < 50; i++)
+                assert_int_equal(cluster_set(&cluster, member, "/1/a", "x").r, 0);
+        assert_int_equal(replica_propose(member->replica, &lives, on_answer, &answer, NULL), 0);
+        cluster_pass(&cluster, USEC_PER_SEC);
+        assert_true(answer.given && answer.r == 0);
+        created = find_node(member, "/1/a")->created;
+        modified = find_node(member, "/1/a")->modified;
+        for (size_t i = 0; i < 3; i++)
+                member_stop(&cluster.members[i], false);
+
+        random_seed(&random, 5);
+        copied = (Member){.cluster = &cluster, .id = 99, .disk = fake_disk_new(&random)};
+        list_init(&copied.jobs);
+        config = member_config(&copied);
+        config.cluster = 7; /* what member_start() says */
+        assert_int_equal(replica_backup(&config, member->disk, copied.disk, &done, &error), 0);
+        assert_int_equal(done.keys, 2);
+        assert_int_equal(replica_backup(&config, member->disk, copied.disk, &done, &error), -EEXIST);
+
+        assert_int_equal(replica_force_new_cluster(&config, copied.disk, &error), 0);
+        member_start(&copied);
+        assert_int_equal(find_node(&copied, "/1/a")->created, created);
+        assert_int_equal(find_node(&copied, "/1/a")->modified, modified);
+        assert_true(find_node(&copied, "/1/ttl")->expiry->at == TREE_EXPIRY_MIN * 2);
+        assert_int_equal(configuration(&copied)->voters.length, 1);
+        assert_true(raft_ids_contain(&configuration(&copied)->voters, 99));
+        assert_non_null(find_node(&copied, "/0/members/63/raftAttributes"));
+        assert_false(replica_is_removed(copied.replica, 1));
+        member_stop(&copied, false);
+        fake_disk_free(copied.disk);
+        cluster_deinit(&cluster);
+}
+
+static void test_backup_of_a_damaged_log_is_refused_and_leaves_nothing(void **state) {
+        _cleanup_string_list_ StringList names = {0}, left = {0};
+        Cluster cluster;
+        Member *member;
+        ReplicaConfig config;
+        ReplicaBackup done;
+        Error error = ERROR_NONE;
+        Disk *copy;
+        Random random;
+        size_t length;
+
+        (void)state;
+        cluster_init(&cluster, 1, 0, 0);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        member = &cluster.members[0];
+        for (int i = 0; i < 5; i++)
+                assert_int_equal(cluster_set(&cluster, member, "/1/a", "x").r, 0);
+        member_stop(member, false);
+        assert_int_equal(member->disk->ops->list(member->disk, &names), 0);
+        string_list_sort(&names);
+        for (size_t i = 0; i < names.length; i++)
+                if (str_starts_with(names.items[i], "log-")) {
+                        fake_disk_contents(member->disk, names.items[i], &length)[40] ^= 1;
+                        break;
+                }
+        random_seed(&random, 5);
+        copy = fake_disk_new(&random);
+        config = member_config(member);
+        assert_int_equal(replica_backup(&config, member->disk, copy, &done, &error), -EBADMSG);
+        assert_non_null(strstr(error.text, "damaged"));
+        assert_int_equal(copy->ops->list(copy, &left), 0);
+        assert_int_equal(left.length, 0);
+        fake_disk_free(copy);
+        cluster_deinit(&cluster);
+}
+
 /* While leadership moves nobody can take a write: it waits instead of being dropped. */
 static void test_writes_survive_a_handover(void **state) {
         Command command = {.kind = COMMAND_SET, .path = {"/1/a", 4}, .value = {"x", 1}};
@@ -866,6 +957,8 @@ int main(void) {
                 cmocka_unit_test(test_removed_leader_hands_over_and_leaves),
                 cmocka_unit_test(test_one_of_two_leaves_only_when_the_other_knows),
                 cmocka_unit_test(test_survivor_goes_on_alone_with_all_that_its_log_holds),
+                cmocka_unit_test(test_backup_is_another_cluster_with_the_same_keys),
+                cmocka_unit_test(test_backup_of_a_damaged_log_is_refused_and_leaves_nothing),
                 cmocka_unit_test(test_writes_survive_a_handover),
         };
 

@@ -26,7 +26,7 @@ struct Watcher {
         void *userdata;
         Event **queue; /* a ring; grows as needed */
         uint16_t queue_first, queue_length, queue_capacity;
-        bool recursive, stream;
+        bool recursive, stream, own;
         WatcherState state;
 };
 
@@ -82,7 +82,7 @@ static void watcher_detach(Watcher *watcher, WatcherState state) {
         assert(watcher->point);
         list_unlink(&watcher->at_point);
         watcher->point = NULL;
-        watcher->hub->count--;
+        watcher->hub->count -= !watcher->own;
         watcher->state = state;
 }
 
@@ -153,6 +153,7 @@ int hub_watch(Hub *hub, const History *history, const WatchOptions *options, uin
                 .userdata = options->userdata,
                 .recursive = options->recursive,
                 .stream = options->stream,
+                .own = options->own,
                 .state = WATCHER_WAITING,
         };
         list_init(&watcher->at_point);
@@ -169,7 +170,7 @@ int hub_watch(Hub *hub, const History *history, const WatchOptions *options, uin
                         return r;
                 list_append(&point->watchers, &watcher->at_point);
                 watcher->point = point;
-                hub->count++;
+                hub->count += !options->own;
         }
         *ret_watcher = take_ptr(watcher);
         return 0;

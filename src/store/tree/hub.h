@@ -25,6 +25,7 @@ typedef struct WatchOptions {
         Slice path;     /* full internal path */
         bool recursive; /* also what is below */
         bool stream;    /* more than one event */
+        bool own;       /* the store's, not a client's: Hub.count leaves it out */
         uint64_t since; /* first index of interest; 0: what comes next */
         WatcherReady ready;
         void *userdata;
@@ -43,7 +44,7 @@ typedef struct Hub {
         Map points;   /* path -> WatchPoint */
         List all;     /* the same points: iteration while they go */
         List ready;   /* watchers to call */
-        size_t count; /* watchers that wait */
+        size_t count; /* watchers of clients that wait */
         size_t queue_max;
 } Hub;
 
