@@ -212,6 +212,9 @@ static void note_failed(StoreFailure *failure, const Endpoint *endpoint, const A
         if (attempt->r == -ETIMEDOUT && !attempt->done) {
                 cause = str_printf("client: endpoint %s exceeded header timeout", endpoint->name);
                 reason = str_printf("%s: no answer in time", endpoint->name);
+        } else if (attempt->r == -EPROTO && attempt->error.text[0]) { /* TLS says what it is */
+                cause = strdup(attempt->error.text);
+                reason = strdup(attempt->error.text);
         } else {
                 cause = store_http_cause(&endpoint->url, attempt->r, attempt->head_seen);
                 reason = attempt->error.text[0] ? strdup(attempt->error.text)
