@@ -225,6 +225,9 @@ static void server_start(Server *server) {
         if (server->damaged) {
                 server->damaged = false;
                 world_count(world, r < 0 ? COUNT_DAMAGE_REFUSED : COUNT_DAMAGE_HARMLESS, 1);
+                if (r == -EBADMSG && fake_disk_lie_is_in(server->disk, "snapshot-"))
+                        world_violate(world, "server %" PRIu64 " does not start for one damaged snapshot, although the one before it and the "
+                                             "log would do: %s", server->id, error.text);
                 if (r == -EBADMSG) {
                         world_trace(world, server, "refuses to start: %s", error.text);
                         fake_disk_end_lie(server->disk, true);
