@@ -307,7 +307,7 @@ static void check_sizes(World *world) {
         for (size_t i = 0; i < world->length && !world->failed; i++) {
                 Server *server = &world->servers[i];
                 _cleanup_string_list_ StringList names = {0};
-                size_t segments = 0, snapshots = 0;
+                size_t segments = 0, snapshots = 0, unfinished = 0;
 
                 if (!takes_part(world, server, false))
                         continue;
@@ -316,9 +316,12 @@ static void check_sizes(World *world) {
                 for (size_t n = 0; n < names.length; n++) {
                         segments += str_starts_with(names.items[n], "log-");
                         snapshots += str_starts_with(names.items[n], "snapshot-");
+                        unfinished += str_starts_with(names.items[n], "unfinished-");
                 }
                 if (snapshots > 4)
                         world_violate(world, "server %zu keeps %zu snapshots", i + 1, snapshots);
+                if (unfinished > 2)
+                        world_violate(world, "server %zu keeps %zu unfinished snapshots", i + 1, unfinished);
                 if (segments > 200)
                         world_violate(world, "server %zu keeps %zu segments of its log", i + 1, segments);
         }
