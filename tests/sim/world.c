@@ -214,17 +214,17 @@ static void check_all_write(World *world) {
                                       world->probes[i].attempts);
 }
 
-/* Whether a removed server can hear of it and leave: it asks whom it knows as members, and these may have been removed and have left
- * before it asked. Of two voters (itself and another) the other one must say it: replica_may_leave(). */
+/* Whether a removed server can hear of it and leave: it asks whom it knows as members, and these may have been removed
+ * and have left before it asked. Of two voters (itself and another) the other one must say it: replica_may_leave(). */
 static bool can_leave(World *world, const Server *server) {
         const RaftConfState *state = replica_configuration(server->replica);
         bool pair = state->voters.length == 2 && raft_ids_contain(&state->voters, server->id);
 
         for (size_t i = 0; i < world->length; i++) {
                 const Server *other = &world->servers[i];
+                bool known = pair ? raft_ids_contain(&state->voters, other->id) : server_is_member(other, state);
 
-                if (other != server && other->replica &&
-                    (state->voters.length == 0 || (pair ? raft_ids_contain(&state->voters, other->id) : server_is_member(other, state))))
+                if (other != server && other->replica && (known || state->voters.length == 0))
                         return true;
         }
         return false;
@@ -241,7 +241,8 @@ static void check_parts(World *world) {
         for (size_t i = 0; i < world->length && !world->failed; i++) {
                 Server *server = &world->servers[i];
 
-                if (server->replica && members_find_removed(leader->replica, server->id) > 0 && can_leave(world, server))
+                if (server->replica && members_find_removed(leader->replica, server->id) > 0 &&
+                    can_leave(world, server))
                         world_violate(world, "server %zu was removed, but is still there at the end", i + 1);
                 else if (server->replica && takes_part(world, server, false) && !takes_part(world, server, true))
                         world_violate(world, "server %zu has caught up, but is no voter at the end", i + 1);

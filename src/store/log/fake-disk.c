@@ -32,7 +32,7 @@ typedef struct FakeLie {
         uint64_t offset;
         size_t length;
         char *bytes;
-        bool synced, followed, final; /* since: the file was synced; written to, or renamed; first one, then the other */
+        bool synced, followed, final; /* since: the file was synced; written to; both, or renamed after a sync */
         bool misdirected;
         uint64_t wrong_at;
         char *overwritten; /* or NULL */
@@ -458,7 +458,8 @@ static int fake_write(DiskFile *file, uint64_t offset, const void *bytes, size_t
                 return -ENOMEM;
         if (lie_meets_write(&fake->lie, inode, offset, length))
                 lie_put_right(&fake->lie);
-        if (r == 0 && fake->faults.next_write_lies && !fake->lie.inode && inode_is_named(fake, inode, fake->faults.lies_in))
+        if (r == 0 && fake->faults.next_write_lies && !fake->lie.inode &&
+            inode_is_named(fake, inode, fake->faults.lies_in))
                 return fake_write_lying(fake, inode, offset, bytes, length);
         inode_place(inode, offset, bytes, length, false);
         fake->counts.bytes += length;

@@ -140,8 +140,9 @@ static int load_newest_snapshot(Replica *replica, RaftSnapshot **ret_snapshot, S
 
 /* Once the server can do without them. They would be counted among those that are kept, in the place of sound ones. */
 static void remove_damaged_snapshots(Replica *replica, const StringList *damaged) {
+        /* one that stays is found again at the next start */
         for (size_t i = 0; i < damaged->length; i++)
-                (void)replica->disk->ops->unlink(replica->disk, damaged->items[i]); /* it is found again at the next start */
+                (void)replica->disk->ops->unlink(replica->disk, damaged->items[i]);
 }
 
 static int fill_storage(Replica *replica, RaftSnapshot *snapshot, LogRecovery *found) {

@@ -51,7 +51,7 @@ static void sending_end(Sending *sending, bool success) {
         compact_purge(replica);
 }
 
-/* The file may be damaged, and would be refused for ever: a new one is made if there is anything newer to put into it. */
+/* The file may be damaged, and would be refused for ever: a new one is made if there is anything newer to put in. */
 static void sending_end_failed(Sending *sending) {
         sending->replica->snapshot_wanted = true;
         sending_end(sending, false);
