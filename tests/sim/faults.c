@@ -232,6 +232,16 @@ static void disk_fails(World *world, FaultKind kind, Server *server) {
         recover_later(world, kind, server, 5 * USEC_PER_SEC);
 }
 
+/* Most writes go to the log: those of snapshots would hardly ever be met by chance. */
+static void disk_lies(World *world, Server *server) {
+        FakeDiskFaults *faults = fake_disk_faults(server->disk);
+
+        if (!server->replica)
+                return;
+        faults->lies_in = random_chance(&world->chance, 1, 3) ? "unfinished-" : NULL;
+        faults->next_write_lies = true;
+}
+
 /* The clock that people see; a few seconds mostly, sometimes minutes. */
 static void clock_jumps(World *world, Server *server) {
         WallUsec by = (WallUsec)random_below(&world->chance, random_chance(&world->chance, 1, 4) ? 300 * USEC_PER_SEC
@@ -349,8 +359,7 @@ static void strike(World *world, FaultKind kind) {
                 members_update(world, server);
                 break;
         case FAULT_DISK_LIES:
-                if (server->replica)
-                        fake_disk_faults(server->disk)->next_write_lies = true;
+                disk_lies(world, server);
                 break;
         case FAULT_KINDS:
                 break;

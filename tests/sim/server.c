@@ -110,11 +110,16 @@ static void server_lied_to(Server *server) {
         server_start(server);
 }
 
+/* A damaged snapshot is looked for later: meanwhile it may be sent to others, and the log behind it may go. */
+static bool lie_is_ripe(Server *server) {
+        return !fake_disk_lie_is_in(server->disk, "snapshot-") || random_chance(&server->world->disk_chance, 1, 100);
+}
+
 static void server_work(Server *server) {
         World *world = server->world;
         bool more;
 
-        if (fake_disk_has_lied(server->disk) && !server->damaged) {
+        if (fake_disk_has_lied(server->disk) && !server->damaged && lie_is_ripe(server)) {
                 server_lied_to(server);
                 return;
         }
@@ -225,6 +230,11 @@ static void server_start(Server *server) {
         if (server->damaged) {
                 server->damaged = false;
                 world_count(world, r < 0 ? COUNT_DAMAGE_REFUSED : COUNT_DAMAGE_HARMLESS, 1);
+                if (r == -EBADMSG && fake_disk_lie_is_in(server->disk, "snapshot-"))
+                        world_violate(world,
+                                      "server %" PRIu64 " does not start for one damaged snapshot, although the one before it "
+                                      "and the log would do: %s",
+                                      server->id, error.text);
                 if (r == -EBADMSG) {
                         world_trace(world, server, "refuses to start: %s", error.text);
                         fake_disk_end_lie(server->disk, true);

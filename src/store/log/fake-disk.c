@@ -32,10 +32,11 @@ typedef struct FakeLie {
         uint64_t offset;
         size_t length;
         char *bytes;
-        bool synced, followed, final; /* since: the file was synced; written to; both */
+        bool synced, followed, final; /* since: the file was synced; written to; both, or renamed after a sync */
         bool misdirected;
         uint64_t wrong_at;
         char *overwritten; /* or NULL */
+        char name[FAKE_NAME_MAX]; /* that the file was given since; "": none */
 } FakeLie;
 
 typedef struct FakeDisk {
@@ -146,15 +147,9 @@ static bool lie_meets_write(FakeLie *lie, const FakeInode *inode, uint64_t offse
         return offset < lie->offset + lie->length && lie->offset < offset + length;
 }
 
-/* After the file was synced. */
-static void lie_meets_sync(FakeDisk *fake, const FakeInode *inode) {
+static void lie_become_final(FakeDisk *fake) {
         FakeLie *lie = &fake->lie;
 
-        if (lie->inode != inode || lie->final)
-                return;
-        lie->synced = true;
-        if (!lie->followed)
-                return;
         lie->final = true;
         fake->counts.lies++;
         if (!lie->misdirected)
@@ -162,9 +157,31 @@ static void lie_meets_sync(FakeDisk *fake, const FakeInode *inode) {
         lie->overwritten = malloc(lie->length);
         if (!lie->overwritten)
                 return;
-        memcpy(lie->overwritten, inode->now + lie->wrong_at, lie->length);
+        memcpy(lie->overwritten, lie->inode->now + lie->wrong_at, lie->length);
         inode_place(lie->inode, lie->wrong_at, lie->bytes, lie->length, true);
         fake->counts.misdirected++;
+}
+
+/* After the file was synced. */
+static void lie_meets_sync(FakeDisk *fake, const FakeInode *inode) {
+        FakeLie *lie = &fake->lie;
+
+        if (lie->inode != inode || lie->final)
+                return;
+        lie->synced = true;
+        if (lie->followed)
+                lie_become_final(fake);
+}
+
+/* A file that gets another name after its sync is no torn one. */
+static void lie_meets_rename(FakeDisk *fake, const FakeInode *inode, const char *name) {
+        FakeLie *lie = &fake->lie;
+
+        if (lie->inode != inode)
+                return;
+        memcpy(lie->name, name, strlen(name) + 1);
+        if (lie->synced && !lie->final)
+                lie_become_final(fake);
 }
 
 static void inode_free(FakeInode *inode) {
@@ -326,6 +343,7 @@ static int fake_rename(Disk *disk, const char *from, const char *to) {
         inode_release(fake, target->now);
         target->now = source->now;
         source->now = NULL;
+        lie_meets_rename(fake, target->now, to);
         return 0;
 }
 
@@ -390,6 +408,32 @@ static uint64_t fake_used(FakeDisk *fake) {
         return used;
 }
 
+/* NULL: any name will do. */
+static bool inode_is_named(FakeDisk *fake, const FakeInode *inode, const char *prefix) {
+        if (!prefix)
+                return true;
+        list_foreach(&fake->names, node) {
+                FakeName *one = container_of(node, FakeName, link);
+
+                if (one->now == inode && str_starts_with(one->name, prefix))
+                        return true;
+        }
+        return false;
+}
+
+/* All of it is lost, or some sectors. */
+static int fake_write_lying(FakeDisk *fake, FakeInode *inode, uint64_t offset, const char *bytes, size_t length) {
+        size_t sectors = length / FAKE_DISK_SECTOR, from = 0, lost = length;
+
+        if (sectors > 1 && random_chance(&fake->random, 1, 2)) {
+                from = random_below(&fake->random, sectors) * FAKE_DISK_SECTOR;
+                lost = min_of(length - from, (1 + random_below(&fake->random, sectors)) * FAKE_DISK_SECTOR);
+        }
+        inode_place(inode, offset, bytes, from, false);
+        inode_place(inode, offset + from + lost, bytes + from + lost, length - from - lost, false);
+        return lie_begin(fake, inode, offset + from, bytes + from, lost);
+}
+
 static int fake_write(DiskFile *file, uint64_t offset, const void *bytes, size_t length) {
         FakeInode *inode = file_inode(file);
         FakeDisk *fake = fake_disk(file->disk);
@@ -414,11 +458,10 @@ static int fake_write(DiskFile *file, uint64_t offset, const void *bytes, size_t
                 return -ENOMEM;
         if (lie_meets_write(&fake->lie, inode, offset, length))
                 lie_put_right(&fake->lie);
-        if (r == 0 && fake->faults.next_write_lies && !fake->lie.inode)
-                return lie_begin(fake, inode, offset, bytes, length);
-        memcpy(inode->now + offset, bytes, length);
-        for (size_t s = offset / FAKE_DISK_SECTOR; s <= (offset + length - 1) / FAKE_DISK_SECTOR; s++)
-                inode->dirty[s] = 1;
+        if (r == 0 && fake->faults.next_write_lies && !fake->lie.inode &&
+            inode_is_named(fake, inode, fake->faults.lies_in))
+                return fake_write_lying(fake, inode, offset, bytes, length);
+        inode_place(inode, offset, bytes, length, false);
         fake->counts.bytes += length;
         return r;
 }
@@ -537,6 +580,10 @@ void fake_disk_crash(Disk *disk) {
 
 bool fake_disk_has_lied(const Disk *disk) {
         return container_of(disk, const FakeDisk, disk)->lie.final;
+}
+
+bool fake_disk_lie_is_in(const Disk *disk, const char *prefix) {
+        return str_starts_with(container_of(disk, const FakeDisk, disk)->lie.name, prefix);
 }
 
 void fake_disk_end_lie(Disk *disk, bool put_right) {

@@ -15,7 +15,8 @@ typedef struct FakeDiskFaults {
         uint32_t read_flips_bit; /* in what is returned: damage that only a checksum shows */
         uint64_t capacity;       /* bytes in all files; 0: no limit. Beyond: -ENOSPC */
         bool sync_lies;          /* sync says yes and does nothing: only for planted faults */
-        bool next_write_lies;    /* the next write says yes and is lost, or lands in another place of its file; taken back once done */
+        bool next_write_lies;    /* the next write says yes, but is lost, or a part of it, or lands elsewhere; taken back once done */
+        const char *lies_in;     /* only in a file whose name begins so; NULL: in any */
 } FakeDiskFaults;
 
 typedef struct FakeDiskCounts {
@@ -35,9 +36,13 @@ void fake_disk_crash(Disk *disk);
 
 /*
  * A write that lied. Nobody can tell one that was the last of its file from a torn end, so it is of consequence only from the
- * moment on when a later write to the file was synced; until then a crash, and end_lie(), let it land where it belongs.
+ * moment on when a later write to the file was synced, or the file was renamed after a sync; until then a crash, and
+ * end_lie(), let it land where it belongs.
  */
 bool fake_disk_has_lied(const Disk *disk);
+
+/* Whether it did so in a file that was then renamed to a name with that beginning. */
+bool fake_disk_lie_is_in(const Disk *disk, const char *prefix);
 
 /* What was lost is put right, and what was overwritten; or it stays as it is, and another write may lie. */
 void fake_disk_end_lie(Disk *disk, bool put_right);

@@ -336,8 +336,10 @@ static int maintenance_run(DiskJob *job) {
                 r = disk_open(work->disk, LOG_SPARE_NAME, true, &file);
                 if (r >= 0)
                         r = zero_fill(file, work->size);
-                if (r < 0)
+                if (r < 0) { /* the disk may be full: a part of a spare only takes room */
+                        (void)work->disk->ops->unlink(work->disk, LOG_SPARE_NAME);
                         return r;
+                }
                 work->have_spare = true;
         }
         return work->disk->ops->sync_names(work->disk);

@@ -17,7 +17,10 @@ enum {
         FRAME_PREFIX = 8,
 };
 
+/* Of one made here and one received there is one at a time, and it takes the place of what an earlier one left. */
 static const char temporary_prefix[] = "unfinished-";
+static const char temporary_made[] = "unfinished-made";
+static const char temporary_received[] = "unfinished-received";
 
 void snapshot_name(uint64_t index, uint64_t term, char name[static SNAPSHOT_NAME_MAX]) {
         (void)snprintf(name, SNAPSHOT_NAME_MAX, "snapshot-%016" PRIx64 "-%016" PRIx64, index, term);
@@ -98,7 +101,7 @@ typedef struct WriterJob {
 struct SnapshotWriter {
         Disk *disk;
         char name[SNAPSHOT_NAME_MAX];
-        char temporary[SNAPSHOT_NAME_MAX];
+        const char *temporary;
         bool received;
         uint64_t index, term;
         Buffer pending;       /* file bytes that wait */
@@ -121,8 +124,7 @@ static SnapshotWriter *writer_new(Disk *disk, uint64_t index, uint64_t term, boo
         writer->term = term;
         writer->received = received;
         snapshot_name(index, term, writer->name);
-        (void)snprintf(writer->temporary, sizeof(writer->temporary), "%s%s%016" PRIx64, temporary_prefix,
-                       received ? "received-" : "", index);
+        writer->temporary = received ? temporary_received : temporary_made;
         return writer;
 }
 
@@ -230,6 +232,9 @@ static int writer_run(DiskJob *job) {
                 r = writer->disk->ops->write(writer->file, writer->offset, buffer_data(&work->bytes), buffer_length(&work->bytes));
         if (r >= 0 && work->last)
                 r = writer_finish(writer);
+        /* the disk may be full: the log needs the room */
+        if (r < 0)
+                (void)writer->disk->ops->unlink(writer->disk, writer->temporary);
         return r;
 }
 

@@ -31,7 +31,8 @@ int snapshot_writer_new(Disk *disk, const SnapshotMeta *meta, SnapshotWriter **r
  * checked against the file at the end. */
 int snapshot_writer_new_received(Disk *disk, uint64_t index, uint64_t term, SnapshotWriter **ret_writer);
 
-/* No job may be under way. An unfinished file is left under its passing name, and removed at the next start. */
+/* No job may be under way. An unfinished file is left under its passing name: the next one takes its place, or the next start
+ * removes it. */
 SnapshotWriter *snapshot_writer_free(SnapshotWriter *writer);
 CLEANUP_DEFINE(SnapshotWriter, snapshot_writer_free)
 

@@ -518,6 +518,24 @@ static void test_a_full_disk_loses_nothing(void **state) {
         bench_end(&bench);
 }
 
+static void test_a_spare_that_cannot_be_filled_takes_no_room(void **state) {
+        Bench bench;
+        size_t size;
+        int r = 0;
+
+        (void)state;
+        bench_begin(&bench, 6, 4096);
+        for (int i = 0; i < 100 && r >= 0; i++) {
+                bench_fill(&bench, 1);
+                fake_disk_faults(bench.fake)->write_fails = 1000000;
+                r = bench_maintain(&bench);
+                fake_disk_faults(bench.fake)->write_fails = 0;
+        }
+        assert_int_equal(r, -EIO);
+        assert_null(fake_disk_contents(bench.fake, "spare", &size));
+        bench_end(&bench);
+}
+
 /* ---- damage ---- */
 
 static void test_a_log_cut_at_any_byte_ends_at_a_batch(void **state) {
@@ -935,6 +953,7 @@ int main(void) {
                 cmocka_unit_test(test_a_batch_read_after_a_kill_is_safe_before_more_follows),
                 cmocka_unit_test(test_a_failed_write_or_sync_ends_all_writing),
                 cmocka_unit_test(test_a_full_disk_loses_nothing),
+                cmocka_unit_test(test_a_spare_that_cannot_be_filled_takes_no_room),
                 cmocka_unit_test(test_a_log_cut_at_any_byte_ends_at_a_batch),
                 cmocka_unit_test(test_a_flipped_bit_in_the_middle_is_refused_with_file_and_offset),
                 cmocka_unit_test(test_damage_at_the_end_of_an_older_segment_names_that_segment),

@@ -249,6 +249,13 @@ static void learner_promote(Replica *replica, uint64_t id) {
         *catching_find(replica, id) = (Catching){0};
 }
 
+/* Learners that were removed before they had caught up make room for others. */
+static void catching_forget(Replica *replica) {
+        for (size_t i = 0; i < RAFT_MEMBERS_MAX; i++)
+                if (!raft_ids_contain(&raft_configuration(replica->raft)->learners, replica->catching[i].id))
+                        replica->catching[i] = (Catching){0};
+}
+
 static void learners_promote(Replica *replica) {
         RaftStatus status;
 
@@ -257,6 +264,7 @@ static void learners_promote(Replica *replica) {
                 memset(replica->catching, 0, sizeof(replica->catching));
                 return;
         }
+        catching_forget(replica);
         if (status.basic.change_pending || status.basic.transferee != RAFT_ID_NONE)
                 return;
         for (size_t i = 0; i < status.length; i++)

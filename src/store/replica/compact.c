@@ -105,7 +105,7 @@ bool compact_run(Replica *replica) {
 
 /* Not while one is read to be sent: it may be an old one. */
 void compact_purge(Replica *replica) {
-        if (replica->purging || replica->failure || transfer_is_sending(replica))
+        if (replica->purging || replica->failure || last_snapshot_index(replica) == 0 || transfer_is_sending(replica))
                 return;
         snapshot_purge_init(&replica->purge, replica->disk, last_snapshot_index(replica), REPLICA_SNAPSHOTS_KEPT);
         replica->purging = true;

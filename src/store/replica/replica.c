@@ -121,7 +121,7 @@ static int load_snapshot(Replica *replica, const char *name, RaftSnapshot **ret_
 }
 
 /* The newest that is sound. A damaged one is passed over: the log reaches back behind the one before it. */
-static int load_newest_snapshot(Replica *replica, RaftSnapshot **ret_snapshot, Error *error) {
+static int load_newest_snapshot(Replica *replica, RaftSnapshot **ret_snapshot, StringList *damaged, Error *error) {
         _cleanup_string_list_ StringList names = {0};
         int r;
 
@@ -132,8 +132,17 @@ static int load_newest_snapshot(Replica *replica, RaftSnapshot **ret_snapshot, E
                 r = load_snapshot(replica, names.items[i], ret_snapshot, error);
                 if (r >= 0 || r != -EBADMSG)
                         return r;
+                if (string_list_add(damaged, names.items[i]) < 0)
+                        return -ENOMEM;
         }
         return r < 0 ? r : 0;
+}
+
+/* Once the server can do without them. They would be counted among those that are kept, in the place of sound ones. */
+static void remove_damaged_snapshots(Replica *replica, const StringList *damaged) {
+        /* one that stays is found again at the next start */
+        for (size_t i = 0; i < damaged->length; i++)
+                (void)replica->disk->ops->unlink(replica->disk, damaged->items[i]);
 }
 
 static int fill_storage(Replica *replica, RaftSnapshot *snapshot, LogRecovery *found) {
@@ -187,11 +196,12 @@ static int replica_recover(Replica *replica, Error *error) {
         LogOptions options = {.segment_size = replica->config.segment_size, .random = replica->random};
         _cleanup_raft_snapshot_ RaftSnapshot *snapshot = NULL;
         _cleanup_(log_recovery_deinit) LogRecovery found = {0};
+        _cleanup_string_list_ StringList damaged = {0};
         Error damage = ERROR_NONE;
         int r;
 
         (void)random_u64(&replica->random);
-        r = load_newest_snapshot(replica, &snapshot, &damage);
+        r = load_newest_snapshot(replica, &snapshot, &damaged, &damage);
         if (r < 0 && r != -EBADMSG)
                 return error_set(error, r, "%s", damage.text);
         r = log_open(replica->disk, &options, snapshot ? snapshot->index : 0, snapshot ? snapshot->term : 0, &replica->log,
@@ -224,6 +234,7 @@ static int replica_recover(Replica *replica, Error *error) {
                 .cut_offset = found.cut_offset,
         };
         memcpy(replica->recovery.cut_segment, found.cut_segment, sizeof(found.cut_segment));
+        remove_damaged_snapshots(replica, &damaged);
         r = fill_storage(replica, snapshot, &found);
         return r < 0 ? r : start_core(replica, error);
 }
@@ -282,6 +293,7 @@ void replica_tick(Replica *replica, Usec now, WallUsec wall) {
         if (!replica->ticked) {
                 replica->ticked = true;
                 replica->last_tick = now;
+                compact_purge(replica); /* the last life may have ended before it did so */
         }
         while (r >= 0 && now - replica->last_tick >= replica->config.tick && ticks < TICKS_AT_ONCE) {
                 replica->last_tick += replica->config.tick;

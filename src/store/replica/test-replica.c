@@ -453,6 +453,16 @@ static void test_snapshot_that_never_comes_whole_does_not_hold_up_ones_own(void 
         cluster_deinit(&cluster);
 }
 
+static size_t count_files(Member *member, const char *prefix) {
+        _cleanup_string_list_ StringList names = {0};
+        size_t count = 0;
+
+        assert_int_equal(member->disk->ops->list(member->disk, &names), 0);
+        for (size_t i = 0; i < names.length; i++)
+                count += str_starts_with(names.items[i], prefix);
+        return count;
+}
+
 static size_t count_snapshots(Member *member) {
         _cleanup_string_list_ StringList names = {0};
 
@@ -494,6 +504,32 @@ static uint64_t disk_bytes(Disk *disk) {
         return bytes;
 }
 
+static void test_damaged_snapshot_is_not_sent_for_ever(void **state) {
+        _cleanup_string_list_ StringList names = {0};
+        Cluster cluster;
+        Member *leader, *slow;
+        size_t length;
+
+        (void)state;
+        cluster_init(&cluster, 3, 50, 10);
+        cluster_pass(&cluster, 4 * USEC_PER_SEC);
+        leader = cluster_leader(&cluster);
+        slow = &cluster.members[leader->id % 3];
+        member_stop(slow, true);
+        for (int i = 0; i < 120; i++)
+                assert_int_equal(cluster_set(&cluster, leader, "/1/a", "x").r, 0);
+        cluster_pass(&cluster, USEC_PER_SEC);
+        assert_int_equal(leader->disk->ops->list(leader->disk, &names), 0);
+        for (size_t i = 0; i < names.length; i++)
+                if (str_starts_with(names.items[i], "snapshot-"))
+                        fake_disk_contents(leader->disk, names.items[i], &length)[40] ^= 1;
+        member_start(slow);
+        cluster_pass(&cluster, 10 * USEC_PER_SEC);
+        assert_true(replica_counts(slow->replica).snapshots_received > 0);
+        assert_int_equal(replica_counts(slow->replica).applied_index, replica_counts(leader->replica).applied_index);
+        cluster_deinit(&cluster);
+}
+
 static void test_full_disk_is_not_tried_without_pause(void **state) {
         char value[8192];
         Cluster cluster;
@@ -514,6 +550,7 @@ static void test_full_disk_is_not_tried_without_pause(void **state) {
         before = fake_disk_counts(member->disk)->full;
         cluster_pass(&cluster, 10 * USEC_PER_SEC);
         assert_in_range(fake_disk_counts(member->disk)->full - before, 2, 30);
+        assert_int_equal(count_files(member, "unfinished-"), 0); /* the log needs the room */
         fake_disk_faults(member->disk)->capacity = 0;
         cluster_pass(&cluster, 3 * USEC_PER_SEC);
         assert_true(replica_counts(member->replica).snapshots_made > 0);
@@ -945,6 +982,7 @@ int main(void) {
                 cmocka_unit_test(test_snapshot_that_broke_off_halfway_is_taken_up_again),
                 cmocka_unit_test(test_snapshot_that_never_comes_whole_does_not_hold_up_ones_own),
                 cmocka_unit_test(test_old_snapshots_go_where_none_is_made),
+                cmocka_unit_test(test_damaged_snapshot_is_not_sent_for_ever),
                 cmocka_unit_test(test_full_disk_is_not_tried_without_pause),
                 cmocka_unit_test(test_quorum_read_on_every_member),
                 cmocka_unit_test(test_requests_without_quorum_time_out),

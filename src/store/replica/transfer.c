@@ -51,6 +51,12 @@ static void sending_end(Sending *sending, bool success) {
         compact_purge(replica);
 }
 
+/* The file may be damaged, and would be refused for ever: a new one is made if there is anything newer to put in. */
+static void sending_end_failed(Sending *sending) {
+        sending->replica->snapshot_wanted = true;
+        sending_end(sending, false);
+}
+
 static void sending_read(Sending *sending, uint64_t offset) {
         Replica *replica = sending->replica;
         char name[SNAPSHOT_NAME_MAX];
@@ -116,7 +122,7 @@ static void sending_job_done(Sending *sending, int r) {
                 return;
         }
         if (r < 0) {
-                sending_end(sending, false);
+                sending_end_failed(sending);
                 return;
         }
         sending->last = buffer_length(&sending->read.bytes) < sending->read.length;
@@ -175,7 +181,7 @@ void transfer_receive_answer(Replica *replica, uint64_t from, const SnapshotPiec
                 sending_end(sending, true);
                 break;
         case SNAPSHOT_ANSWER_FAILED:
-                sending_end(sending, false);
+                sending_end_failed(sending);
                 break;
         }
 }
