@@ -17,7 +17,10 @@ const HttpServerLimits http_server_limits_default = {
         .connections = 20000,
         .pipelined_bytes = 64 << 10,
         .output_bytes = 16 << 20,
+        .output_total = (size_t)512 << 20,
+        .body_total = (size_t)512 << 20,
         .head_timeout = 10 * USEC_PER_SEC,
+        .body_timeout = 30 * USEC_PER_SEC,
         .idle_timeout = 120 * USEC_PER_SEC,
         .handshake_timeout = 10 * USEC_PER_SEC,
         .handshakes = 1000,
@@ -185,6 +188,8 @@ static Usec timeout_length(const HttpServer *server, TimeoutKind kind) {
         switch (kind) {
         case TIMEOUT_HEAD:
                 return server->limits.head_timeout;
+        case TIMEOUT_BODY:
+                return server->limits.body_timeout;
         case TIMEOUT_HANDSHAKE:
                 return server->limits.handshake_timeout;
         default:
