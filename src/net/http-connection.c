@@ -406,6 +406,8 @@ static void on_drained(Stream *stream) {
         HttpConnection *connection = stream->owner;
 
         connection_note_output(connection);
+        if (connection->timeout == TIMEOUT_STALL)
+                http_server_set_timeout(connection->server, connection, TIMEOUT_NONE);
         if (connection->request.active && connection->request.drained)
                 connection->request.drained(&connection->request);
         else if (connection->output_full) {
@@ -458,7 +460,8 @@ void http_connection_expire(HttpConnection *connection) {
 
         if (queued > 0 && queued != connection->queued_seen) {
                 connection->queued_seen = queued; /* slow, but it reads */
-                http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+                http_server_set_timeout(connection->server, connection,
+                                        connection->state == CONNECTION_ANSWER ? TIMEOUT_STALL : TIMEOUT_IDLE);
                 return;
         }
         if (connection->state == CONNECTION_HEAD || (connection->state == CONNECTION_BODY && !connection->request.body_taken))
@@ -643,7 +646,13 @@ int http_respond_write(HttpRequest *request, Slice bytes) {
                 (void)stream_write(stream, "\r\n", 2);
         if (!corked)
                 stream_uncork(stream);
-        return request->active ? 0 : -EPIPE;
+        if (!request->active)
+                return -EPIPE;
+        if (connection->server->limits.stall_timeout > 0 && connection->timeout == TIMEOUT_NONE && stream_queued(stream) > 0) {
+                connection->queued_seen = 0;
+                http_server_set_timeout(connection->server, connection, TIMEOUT_STALL);
+        }
+        return 0;
 }
 
 void http_respond_end(HttpRequest *request) {

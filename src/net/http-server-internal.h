@@ -19,6 +19,7 @@ typedef enum TimeoutKind {
         TIMEOUT_HEAD,
         TIMEOUT_BODY, /* while a body gathers */
         TIMEOUT_IDLE,
+        TIMEOUT_STALL, /* while a streamed answer waits for its reader */
         TIMEOUT_HANDSHAKE, /* of TLS, and the last words after one that failed */
         TIMEOUT_KINDS,
         TIMEOUT_NONE = TIMEOUT_KINDS,
@@ -42,6 +43,7 @@ struct HttpServer {
         Usec refused_told;
         size_t refused_more;
         bool timer_running;
+        Usec timer_due;      /* while it runs */
         unsigned open_handles;
         bool closing;
         void (*closed)(void *userdata);

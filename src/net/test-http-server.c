@@ -545,6 +545,51 @@ static void test_a_filter_stands_between_both_ways(void **state) {
         bench_end(&bench);
 }
 
+/* An older connection's idle time, though it ends much later, does not hold up the end of a shorter one. */
+static void test_a_short_time_is_not_held_up_by_a_long_one(void **state) {
+        HttpServerLimits limits = http_server_limits_default;
+        _cleanup_buffer_ Buffer got = BUFFER_INIT;
+        Bench bench;
+        int idle, fd;
+
+        (void)state;
+        limits.head_timeout = 50 * USEC_PER_MSEC;
+        bench_init_limits(&bench, limits);
+        idle = raw_connect(&bench);
+        bench_turn(&bench, 10);
+        fd = raw_connect(&bench);
+        raw_text(fd, "GET / HTTP/1.1\r\n");
+        raw_expect(&bench, fd, &got, "Timeout");
+        assert_true(str_starts_with(buffer_string(&got), "HTTP/1.1 408 "));
+        (void)close(idle);
+        (void)close(fd);
+        bench_end(&bench);
+}
+
+static void test_a_stream_that_is_not_read_ends_where_that_is_wanted(void **state) {
+        HttpServerLimits limits = http_server_limits_default;
+        _cleanup_free_ char *bytes = calloc(1, 1 << 20);
+        Bench bench;
+        int fd;
+
+        (void)state;
+        for (int wanted = 0; wanted < 2; wanted++) {
+                limits.stall_timeout = wanted ? 50 * USEC_PER_MSEC : 0;
+                bench_init_limits(&bench, limits);
+                fd = raw_connect(&bench);
+                raw_text(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+                bench_turn(&bench, 10);
+                assert_int_equal(http_respond_write(bench.held[0], (Slice){"seen", 4}), 0);
+                bench_turn(&bench, 500); /* all that there was is out: it may wait for more as long as it likes */
+                assert_int_equal(bench.gone, 0);
+                assert_int_equal(http_respond_write(bench.held[0], (Slice){bytes, 1 << 20}), 0);
+                bench_turn(&bench, 1000);
+                assert_int_equal(bench.gone, wanted);
+                (void)close(fd);
+                bench_end(&bench);
+        }
+}
+
 /* Its requests wait here, small as they are, not their answers. */
 static void test_who_asks_and_does_not_read_is_not_served_on(void **state) {
         enum { REQUESTS = 12 };
@@ -723,6 +768,8 @@ int main(void) {
                 cmocka_unit_test(test_limits_have_their_status),
                 cmocka_unit_test(test_slow_and_idle_peers_are_let_go),
                 cmocka_unit_test(test_a_reader_that_lags_is_cut_off),
+                cmocka_unit_test(test_a_short_time_is_not_held_up_by_a_long_one),
+                cmocka_unit_test(test_a_stream_that_is_not_read_ends_where_that_is_wanted),
                 cmocka_unit_test(test_who_asks_and_does_not_read_is_not_served_on),
                 cmocka_unit_test(test_answers_that_nobody_reads_have_a_limit_together),
                 cmocka_unit_test(test_bodies_that_gather_have_a_limit_together),
