@@ -99,7 +99,7 @@ class Network:
     def deaf(self, member: int, to: list[int]) -> None:
         """What these members send does not reach it; what it sends reaches them."""
         drops = "\n".join(f"ip saddr 10.99.0.{other + 1} drop" for other in to)
-        self.nft(member, f"table inet cut {{ chain in {{ type filter hook input priority 0;\n{drops}\n}} }}")
+        self.nft(member, f"table inet cut {{\nchain arriving {{\ntype filter hook input priority 0;\n{drops}\n}}\n}}\n")
 
     def heal(self) -> None:
         for i in range(len(self.names)):
