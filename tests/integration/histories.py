@@ -3,7 +3,7 @@ import asyncio
 import json
 import urllib.parse
 
-REQUEST_SECONDS = 3
+REQUEST_SECONDS = 1.5
 PAUSE_SECONDS = 0.01
 
 

@@ -177,7 +177,7 @@ def test_a_history_holds_over_partitions(tmp_path):
 
         async def faults(history: History) -> None:
             for what in ["leader", "follower", "leader hears nothing", "leader is not heard", "everyone", "leader"]:
-                await history.wait_progress(30)
+                await history.wait_progress(15)
                 number = cluster.stores.index(await leader_of(cluster.stores))
                 others = [i for i in range(3) if i != number]
                 if what == "leader":
@@ -195,7 +195,7 @@ def test_a_history_holds_over_partitions(tmp_path):
                 if what == "everyone":
                     await asyncio.sleep(1)
                 else:
-                    await history.wait_progress(30)
+                    await history.wait_progress(15)
                 network.heal()
         check_history(cluster.stores, faults)
         asyncio.run(cluster.wait_ready())

@@ -2,12 +2,12 @@
  * A log of two segments that is cut, zeroed or changed at every single offset of its end, and read back each time: what comes
  * back is all that was acknowledged before the place of the damage, or a refusal that names file and place. Never anything else.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include <cmocka.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include "store/log/fake-disk.h"
 #include "store/log/log-format.h"
@@ -262,7 +262,8 @@ static void check_entries(const LogRecovery *found, const char *what, uint64_t o
 }
 
 /* Reads the damaged log: from `least` to `most` entries, or a refusal that names the file. 1: refused. */
-static int check_damage(StillDisk *still, const char *what, size_t which, uint64_t offset, uint64_t least, uint64_t most) {
+static int check_damage(StillDisk *still, const char *what, size_t which, uint64_t offset, uint64_t least,
+                        uint64_t most) {
         _cleanup_(log_recovery_deinit) LogRecovery found = {0};
         _cleanup_(log_freep) Log *log = NULL;
         LogOptions options = {.segment_size = SEGMENT};
@@ -277,8 +278,8 @@ static int check_damage(StillDisk *still, const char *what, size_t which, uint64
                 return 1;
         }
         if (found.entries.length < least || found.entries.length > most)
-                fail_msg("%s of %s at %" PRIu64 ": %zu entries came back; %" PRIu64 " to %" PRIu64 " had to", what, names[which],
-                         offset, found.entries.length, least, most);
+                fail_msg("%s of %s at %" PRIu64 ": %zu entries came back; %" PRIu64 " to %" PRIu64 " had to", what,
+                         names[which], offset, found.entries.length, least, most);
         check_entries(&found, what, offset);
         return 0;
 }
