@@ -2,11 +2,13 @@
  * A log of two segments that is cut, zeroed or changed at every single offset of its end, and read back each time: what comes
  * back is all that was acknowledged before the place of the damage, or a refusal that names file and place. Never anything else.
  */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
 #include <cmocka.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "store/log/fake-disk.h"
