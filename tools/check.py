@@ -148,6 +148,8 @@ def check_all(tally: Tally, full: bool) -> None:
     if asan:
         run_meson_tests(tally, asan, "unit")
     if release:
+        say("a log damaged at every byte")
+        run_meson_tests(tally, release, "damage")
         simulate(tally, release, "simulation of the store", "1-2000" if full else "1-1000")
     if asan:
         simulate(tally, asan, "simulation of the store under sanitizers", "1-50")

@@ -2,13 +2,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
-#include "net/address.h"
 #include "net/http-server-internal.h"
 
 enum {
         BODY_KEEP_MAX = 65536,   /* a larger body buffer is not kept for the next request */
+        BODY_STEP = 4096,        /* so much of a body buys another body_timeout */
+        SMALL_MAX = 65536,       /* bodies and answers up to here are taken whatever all clients together hold */
+        OUTPUT_FULL = 256 << 10, /* with more output on its way to a client its next request is not begun */
+        LINGER_MAX = 1 << 20,    /* bytes behind the last answer; then the connection ends, read or not */
 };
 
 static void connection_answered(HttpConnection *connection);
@@ -19,9 +21,16 @@ static HttpConnection *request_connection(const HttpRequest *request) {
 
 /* ---- the end of requests and connections ---- */
 
+/* The memory of its body is no more, or small. */
+static void request_release_body(HttpRequest *request) {
+        request_connection(request)->server->bodies_held -= request->body_held;
+        request->body_held = 0;
+}
+
 static void request_reset(HttpRequest *request) {
         Buffer body = request->body;
 
+        request_release_body(request);
         if (body.capacity > BODY_KEEP_MAX)
                 buffer_deinit(&body);
         buffer_clear(&body);
@@ -46,6 +55,8 @@ static void connection_free(HttpConnection *connection) {
         http_parser_free(connection->parser);
         buffer_deinit(&connection->early);
         buffer_deinit(&connection->request.body);
+        request_release_body(&connection->request);
+        server->output_held -= connection->output_held;
         free(connection);
         http_server_connection_ended(server);
 }
@@ -63,11 +74,11 @@ void http_connection_close(HttpConnection *connection) {
 }
 
 /* Ends our side after the last answer and reads on until the peer has ended its own: closing with unread input would
- * reset the connection and could take the answer with it. */
+ * reset the connection and could take the answer with it. But not for long. */
 static void connection_linger(HttpConnection *connection) {
         connection->state = CONNECTION_CLOSING;
         buffer_deinit(&connection->early);
-        http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+        http_server_set_timeout(connection->server, connection, TIMEOUT_HEAD);
         stream_end(connection->stream);
         if (stream_start_reading(connection->stream) < 0)
                 http_connection_close(connection);
@@ -85,7 +96,19 @@ void http_connection_finish_idle(HttpConnection *connection) {
 /* No further byte may be parsed now. */
 static bool connection_is_blocked(const HttpConnection *connection) {
         return connection->state == CONNECTION_ANSWER || connection->state == CONNECTION_CLOSING || connection->body_paused ||
-               connection->detached;
+               connection->detached || connection->output_full;
+}
+
+/* A client that asks and does not read must not have its answers pile up here. */
+static void connection_consider_output(HttpConnection *connection) {
+        connection->output_full = connection->state == CONNECTION_IDLE && stream_queued(connection->stream) > OUTPUT_FULL;
+}
+
+static void connection_note_output(HttpConnection *connection) {
+        size_t held = stream_held(connection->stream);
+
+        connection->server->output_held += held - connection->output_held;
+        connection->output_held = held;
 }
 
 static void connection_refuse(HttpConnection *connection, unsigned status, const char *text) {
@@ -104,7 +127,7 @@ static void connection_got_head(HttpConnection *connection) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
         connection->state = CONNECTION_BODY;
-        http_server_set_timeout(server, connection, TIMEOUT_IDLE);
+        http_server_set_timeout(server, connection, TIMEOUT_BODY);
         if (!http_parser_keeps_alive(parser) && !http_parser_wants_upgrade(parser))
                 request->close_after = true;
         if (!http_parser_is_http10(parser) && !http_head_get(http_parser_head(parser), "host").data) {
@@ -128,24 +151,52 @@ static void connection_got_head(HttpConnection *connection) {
         }
         if (expect.data && http_parser_has_body(parser) && !http_parser_is_http10(parser))
                 (void)stream_write(connection->stream, go_on, sizeof(go_on) - 1);
-        if (request->body_taken)
+        if (request->body_taken) {
+                http_server_set_timeout(server, connection, TIMEOUT_IDLE);
                 server->ops->handle(server->userdata, request);
+        }
+}
+
+/* Whether there is room for `more` of a gathered body among those of all clients. */
+static bool connection_may_gather(const HttpConnection *connection, size_t more) {
+        const HttpServer *server = connection->server;
+        size_t held = buffer_length(&connection->request.body);
+
+        return held + more <= SMALL_MAX ||
+               (server->bodies_held <= server->limits.body_total && more <= server->limits.body_total - server->bodies_held);
+}
+
+static void connection_gather_body(HttpConnection *connection, Slice piece) {
+        HttpRequest *request = &connection->request;
+
+        request->body_recent += piece.length;
+        if (request->body_recent >= BODY_STEP) {
+                request->body_recent = 0;
+                http_server_set_timeout(connection->server, connection, TIMEOUT_BODY);
+        }
+        if (piece.length > connection->server->limits.body_bytes - buffer_length(&request->body))
+                connection_refuse(connection, 413, "413 Request Entity Too Large");
+        else if (!connection_may_gather(connection, piece.length))
+                connection_refuse(connection, 503, "503 Service Unavailable: the requests of all clients need too much memory, try later");
+        else if (buffer_append(&request->body, piece.data, piece.length) < 0)
+                connection_refuse(connection, 503, "503 Service Unavailable: out of memory");
+        else {
+                request->body_held += piece.length;
+                connection->server->bodies_held += piece.length;
+        }
 }
 
 static void connection_got_body(HttpConnection *connection) {
         HttpRequest *request = &connection->request;
         Slice piece = http_parser_piece(connection->parser);
 
-        http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
-        if (request->body_taken) {
-                if (request->active && request->body_piece)
-                        request->body_piece(request, piece);
+        if (!request->body_taken) {
+                connection_gather_body(connection, piece);
                 return;
         }
-        if (piece.length > connection->server->limits.body_bytes - buffer_length(&request->body))
-                connection_refuse(connection, 413, "413 Request Entity Too Large");
-        else if (buffer_append(&request->body, piece.data, piece.length) < 0)
-                connection_refuse(connection, 503, "503 Service Unavailable: out of memory");
+        http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+        if (request->active && request->body_piece)
+                request->body_piece(request, piece);
 }
 
 static void connection_got_message(HttpConnection *connection) {
@@ -231,8 +282,15 @@ static bool connection_parse(HttpConnection *connection, Slice bytes) {
         connection->parsing = true;
         connection->pending = bytes;
         stream_cork(stream);
-        while (connection->pending.length > 0 && !connection_is_blocked(connection))
+        while (connection->pending.length > 0 && !connection_is_blocked(connection)) {
                 connection_step(connection);
+                connection_consider_output(connection);
+                if (!connection->output_full)
+                        continue;
+                stream_uncork(stream); /* what has gathered may all go at once */
+                stream_cork(stream);
+                connection_consider_output(connection);
+        }
         connection->parsing = false;
         if (connection->detached) {
                 stream_uncork(stream);
@@ -242,14 +300,19 @@ static bool connection_parse(HttpConnection *connection, Slice bytes) {
         connection_keep(connection, connection->pending);
         connection->pending = (Slice){NULL, 0};
         stream_uncork(stream);
+        connection_note_output(connection);
         return true;
 }
 
 static void on_input(Stream *stream, const char *bytes, size_t length) {
         HttpConnection *connection = stream->owner;
 
-        if (connection->state == CONNECTION_CLOSING)
+        if (connection->state == CONNECTION_CLOSING) {
+                connection->lingered += length;
+                if (connection->lingered > LINGER_MAX && stream_queued(stream) == 0)
+                        http_connection_close(connection);
                 return;
+        }
         if (connection_is_blocked(connection) || buffer_length(&connection->early) > 0)
                 connection_keep(connection, (Slice){bytes, length});
         else
@@ -304,7 +367,8 @@ static void on_input_end(Stream *stream) {
                         http_connection_close(connection);
                 break;
         default:
-                connection_finish(connection);
+                if (!connection->output_full) /* otherwise what was asked before is answered first */
+                        connection_finish(connection);
         }
 }
 
@@ -341,8 +405,15 @@ static void on_failed(Stream *stream, int r) {
 static void on_drained(Stream *stream) {
         HttpConnection *connection = stream->owner;
 
+        connection_note_output(connection);
+        if (connection->timeout == TIMEOUT_STALL)
+                http_server_set_timeout(connection->server, connection, TIMEOUT_NONE);
         if (connection->request.active && connection->request.drained)
                 connection->request.drained(&connection->request);
+        else if (connection->output_full) {
+                connection->output_full = false;
+                connection_resume(connection);
+        }
 }
 
 static const StreamEvents connection_events = {
@@ -389,129 +460,14 @@ void http_connection_expire(HttpConnection *connection) {
 
         if (queued > 0 && queued != connection->queued_seen) {
                 connection->queued_seen = queued; /* slow, but it reads */
-                http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
+                http_server_set_timeout(connection->server, connection,
+                                        connection->state == CONNECTION_ANSWER ? TIMEOUT_STALL : TIMEOUT_IDLE);
                 return;
         }
-        if (connection->state == CONNECTION_HEAD)
+        if (connection->state == CONNECTION_HEAD || (connection->state == CONNECTION_BODY && !connection->request.body_taken))
                 connection_refuse(connection, 408, "408 Request Timeout");
         else
                 http_connection_close(connection);
-}
-
-/* ---- the request ---- */
-
-HttpMethod http_request_method(const HttpRequest *request) {
-        return http_parser_method(request_connection(request)->parser);
-}
-
-Slice http_request_method_text(const HttpRequest *request) {
-        return slice_from(http_parser_method_text(request_connection(request)->parser));
-}
-
-Slice http_request_target(const HttpRequest *request) {
-        return http_parser_target(request_connection(request)->parser);
-}
-
-Slice http_request_path(const HttpRequest *request) {
-        Slice target = http_request_target(request);
-        const char *mark = target.length ? memchr(target.data, '?', target.length) : NULL;
-
-        return mark ? (Slice){target.data, (size_t)(mark - target.data)} : target;
-}
-
-Slice http_request_query(const HttpRequest *request) {
-        Slice target = http_request_target(request), path = http_request_path(request);
-
-        return path.length < target.length ? (Slice){path.data + path.length + 1, target.length - path.length - 1}
-                                           : (Slice){"", 0};
-}
-
-Slice http_request_header(const HttpRequest *request, const char *name) {
-        return http_head_get(http_request_head(request), name);
-}
-
-const HttpHead *http_request_head(const HttpRequest *request) {
-        return http_parser_head(request_connection(request)->parser);
-}
-
-Slice http_request_body(const HttpRequest *request) {
-        size_t length = buffer_length(&request->body);
-
-        return length ? (Slice){buffer_data(&request->body), length} : (Slice){"", 0};
-}
-
-bool http_request_wants_upgrade(const HttpRequest *request) {
-        return http_parser_wants_upgrade(request_connection(request)->parser);
-}
-
-void *http_request_listener_data(const HttpRequest *request) {
-        return request_connection(request)->listener_data;
-}
-
-void *http_request_server_data(const HttpRequest *request) {
-        return request_connection(request)->server->userdata;
-}
-
-uv_loop_t *http_request_loop(const HttpRequest *request) {
-        return request_connection(request)->server->loop;
-}
-
-int http_request_peer_credentials(const HttpRequest *request, pid_t *ret_pid, uid_t *ret_uid) {
-        Stream *stream = request_connection(request)->stream;
-        struct ucred peer;
-        socklen_t length = sizeof(peer);
-        uv_os_fd_t fd;
-        int r;
-
-        if (stream->uv.handle.type != UV_NAMED_PIPE)
-                return -ENOTSUP;
-        r = uv_fileno(&stream->uv.handle, &fd);
-        if (r < 0)
-                return r;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-                return -errno;
-        *ret_pid = peer.pid;
-        *ret_uid = peer.uid;
-        return 0;
-}
-
-void http_request_peer_name(const HttpRequest *request, char *name, size_t size) {
-        Stream *stream = request_connection(request)->stream;
-        struct sockaddr_storage address = {.ss_family = AF_UNIX};
-        int length = sizeof(address);
-
-        if (stream->uv.handle.type == UV_TCP)
-                (void)uv_tcp_getpeername(&stream->uv.tcp, (struct sockaddr *)&address, &length);
-        address_format(&address, name, size);
-}
-
-const char *http_request_peer_cn(const HttpRequest *request) {
-        const StreamFilter *filter = request_connection(request)->stream->filter;
-
-        return filter ? filter->peer : NULL;
-}
-
-bool http_request_is_tls(const HttpRequest *request) {
-        return request_connection(request)->stream->filter != NULL;
-}
-
-void http_request_set_data(HttpRequest *request, void *data) {
-        request->data = data;
-}
-
-void *http_request_data(const HttpRequest *request) {
-        return request->data;
-}
-
-void http_request_set_gone(HttpRequest *request, void (*gone)(HttpRequest *request), bool on_input_end_too) {
-        request->gone = gone;
-        request->gone_on_input_end = on_input_end_too;
-}
-
-void http_request_take_body(HttpRequest *request, void (*piece)(HttpRequest *request, Slice bytes),
-                            void (*end)(HttpRequest *request)) {
-        request->body_piece = piece;
-        request->body_end = end;
 }
 
 void http_request_pause_body(HttpRequest *request, bool pause) {
@@ -601,21 +557,43 @@ static void connection_answered(HttpConnection *connection) {
         connection->body_paused = false;
         connection->state = CONNECTION_IDLE;
         connection->queued_seen = 0;
+        if (!connection->parsing)
+                connection_consider_output(connection);
         http_server_set_timeout(connection->server, connection, TIMEOUT_IDLE);
         connection_resume(connection);
+}
+
+/* Whether there is room for an answer among those that wait for all clients. */
+static bool connection_may_answer(const HttpConnection *connection, size_t length) {
+        const HttpServer *server = connection->server;
+
+        return length <= SMALL_MAX || http_request_method(&connection->request) == HTTP_METHOD_HEAD ||
+               (server->output_held <= server->limits.output_total && length <= server->limits.output_total - server->output_held);
 }
 
 void http_respond(HttpRequest *request, unsigned status, const char *headers, Slice body) {
         HttpConnection *connection = request_connection(request);
         Stream *stream = connection->stream;
         bool corked = stream->corked;
+        int r = 0;
 
+        if (!connection_may_answer(connection, body.length)) {
+                http_respond_text(request, 503, "503 Service Unavailable: the answers that clients have not read yet need too much "
+                                                "memory; ask for less at once, or try later");
+                return;
+        }
         stream_cork(stream);
         answer_head(connection, status, headers, body.length);
         if (!request->no_body)
-                (void)stream_write(stream, body.data, body.length);
+                r = stream_write(stream, body.data, body.length);
         if (!corked)
                 stream_uncork(stream);
+        if (r < 0) { /* the head has promised it */
+                if (request->active)
+                        http_respond_abort(request);
+                return;
+        }
+        connection_note_output(connection);
         /* a failed write has closed the connection by now, which `gone` has told */
         if (request->active)
                 connection_answered(connection);
@@ -668,7 +646,13 @@ int http_respond_write(HttpRequest *request, Slice bytes) {
                 (void)stream_write(stream, "\r\n", 2);
         if (!corked)
                 stream_uncork(stream);
-        return request->active ? 0 : -EPIPE;
+        if (!request->active)
+                return -EPIPE;
+        if (connection->server->limits.stall_timeout > 0 && connection->timeout == TIMEOUT_NONE && stream_queued(stream) > 0) {
+                connection->queued_seen = 0;
+                http_server_set_timeout(connection->server, connection, TIMEOUT_STALL);
+        }
+        return 0;
 }
 
 void http_respond_end(HttpRequest *request) {

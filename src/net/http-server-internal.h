@@ -17,7 +17,9 @@ typedef enum ConnectionState {
 /* Lists of connections in the order in which their time runs out: equal time-outs, so appending keeps the order. */
 typedef enum TimeoutKind {
         TIMEOUT_HEAD,
+        TIMEOUT_BODY, /* while a body gathers */
         TIMEOUT_IDLE,
+        TIMEOUT_STALL, /* while a streamed answer waits for its reader */
         TIMEOUT_HANDSHAKE, /* of TLS, and the last words after one that failed */
         TIMEOUT_KINDS,
         TIMEOUT_NONE = TIMEOUT_KINDS,
@@ -32,6 +34,8 @@ struct HttpServer {
         List listeners;
         List connections;
         size_t connection_count;
+        size_t output_held;  /* the connections' output_held */
+        size_t bodies_held;  /* the requests' body_held */
         List timeouts[TIMEOUT_KINDS];
         uv_timer_t timer;
         StreamGate gate;     /* of handshakes */
@@ -39,6 +43,7 @@ struct HttpServer {
         Usec refused_told;
         size_t refused_more;
         bool timer_running;
+        Usec timer_due;      /* while it runs */
         unsigned open_handles;
         bool closing;
         void (*closed)(void *userdata);
@@ -63,6 +68,8 @@ struct HttpRequest {
         bool no_body;       /* HEAD, 1xx, 204, 304 */
         uint64_t content_left;
         Buffer body;
+        size_t body_held;
+        size_t body_recent; /* bytes of the body since its time was last set */
 };
 
 struct HttpConnection {
@@ -78,6 +85,9 @@ struct HttpConnection {
         Slice pending;         /* bytes being parsed, borrowed; only while `parsing` */
         Buffer early;          /* bytes that have to wait for the answer under way */
         size_t queued_seen;    /* output when its time last ran out */
+        size_t output_held;    /* memory for output, until all of it is out */
+        size_t lingered;       /* bytes that came, and were dropped, behind the last answer */
+        bool output_full;      /* the next request waits until the output is out */
         bool parsing;          /* connection_parse() is on the stack */
         bool detached;         /* the stream has been handed over */
         bool input_ended;

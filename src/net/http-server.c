@@ -17,7 +17,10 @@ const HttpServerLimits http_server_limits_default = {
         .connections = 20000,
         .pipelined_bytes = 64 << 10,
         .output_bytes = 16 << 20,
+        .output_total = (size_t)512 << 20,
+        .body_total = (size_t)512 << 20,
         .head_timeout = 10 * USEC_PER_SEC,
+        .body_timeout = 30 * USEC_PER_SEC,
         .idle_timeout = 120 * USEC_PER_SEC,
         .handshake_timeout = 10 * USEC_PER_SEC,
         .handshakes = 1000,
@@ -169,7 +172,7 @@ static void on_timer(uv_timer_t *timer) {
 static void http_server_arm_timer(HttpServer *server) {
         Usec first = USEC_INFINITY, now;
 
-        if (server->timer_running || server->closing)
+        if (server->closing)
                 return;
         for (size_t kind = 0; kind < TIMEOUT_KINDS; kind++)
                 if (!list_is_empty(&server->timeouts[kind]))
@@ -178,6 +181,7 @@ static void http_server_arm_timer(HttpServer *server) {
                 return;
         now = loop_now(server);
         server->timer_running = true;
+        server->timer_due = first;
         (void)uv_timer_start(&server->timer, on_timer, (first > now ? first - now : 0) / USEC_PER_MSEC + 1, 0);
 }
 
@@ -185,6 +189,10 @@ static Usec timeout_length(const HttpServer *server, TimeoutKind kind) {
         switch (kind) {
         case TIMEOUT_HEAD:
                 return server->limits.head_timeout;
+        case TIMEOUT_BODY:
+                return server->limits.body_timeout;
+        case TIMEOUT_STALL:
+                return server->limits.stall_timeout;
         case TIMEOUT_HANDSHAKE:
                 return server->limits.handshake_timeout;
         default:
@@ -201,7 +209,8 @@ void http_server_set_timeout(HttpServer *server, HttpConnection *connection, Tim
                 return;
         connection->deadline = loop_now(server) + timeout_length(server, kind);
         list_append(&server->timeouts[kind], &connection->timeout_link);
-        http_server_arm_timer(server);
+        if (!server->timer_running || connection->deadline < server->timer_due)
+                http_server_arm_timer(server);
 }
 
 /* ---- listening ---- */

@@ -24,14 +24,18 @@ typedef struct HttpServerLimits {
         size_t connections;      /* answered 503 and closed above */
         size_t pipelined_bytes;  /* read ahead while an answer is due; then reading stops */
         size_t output_bytes;     /* a streamed answer that lags behind by more is cut off: the connection closes */
+        size_t output_total;     /* of whole answers that wait for all clients together: above, a large one is answered 503 */
+        size_t body_total;       /* of gathered bodies of all clients together: above, a large one is answered 503 */
         Usec head_timeout;       /* from the first byte of a request to the end of its head */
-        Usec idle_timeout;       /* between requests, within a body, and while the peer does not read */
+        Usec body_timeout;       /* for each 4 KiB of a gathered body; answered 408 */
+        Usec idle_timeout;       /* between requests, within a body taken in pieces, and while the peer does not read */
+        Usec stall_timeout;      /* of a streamed answer whose client does not read; 0: none (someone may look at it in a pager) */
         Usec handshake_timeout;  /* of TLS */
         size_t handshakes;       /* of TLS under way; above, the one that has waited longest gives way */
         unsigned handshake_steps; /* in one turn of the loop; the others wait for a later turn */
 } HttpServerLimits;
 
-/* 64 KiB, 64 MiB, 20,000, 64 KiB, 16 MiB, 10 s, 120 s, 10 s, 1,000, 4 */
+/* 64 KiB, 64 MiB, 20,000, 64 KiB, 16 MiB, 512 MiB, 512 MiB, 10 s, 30 s, 120 s, none, 10 s, 1,000, 4 */
 extern const HttpServerLimits http_server_limits_default;
 
 typedef struct HttpServerOps {

@@ -168,6 +168,12 @@ void stream_uncork(Stream *stream) {
 }
 
 size_t stream_queued(const Stream *stream) {
+        size_t in_flight = stream->writing ? uv_stream_get_write_queue_size(&stream->uv.stream) : 0;
+
+        return buffer_length(&stream->plain) + buffer_length(&stream->queue) + in_flight;
+}
+
+size_t stream_held(const Stream *stream) {
         return buffer_length(&stream->plain) + buffer_length(&stream->queue) + buffer_length(&stream->in_flight);
 }
 

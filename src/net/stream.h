@@ -139,6 +139,9 @@ void stream_uncork(Stream *stream);
 /* Output not yet taken by the kernel, in bytes. */
 size_t stream_queued(const Stream *stream);
 
+/* The memory that output takes: a large piece in flight is held until all of it is out. */
+size_t stream_held(const Stream *stream);
+
 /* Ends our side after all output: the peer reads end of file. */
 void stream_end(Stream *stream);
 

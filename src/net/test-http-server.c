@@ -445,6 +445,7 @@ static void test_slow_and_idle_peers_are_let_go(void **state) {
         (void)state;
         limits.head_timeout = 60 * USEC_PER_MSEC;
         limits.idle_timeout = 80 * USEC_PER_MSEC;
+        limits.body_timeout = 80 * USEC_PER_MSEC;
         bench_init_limits(&bench, limits);
         fd = raw_connect(&bench);
         /* a byte now and then does not buy time */
@@ -460,6 +461,12 @@ static void test_slow_and_idle_peers_are_let_go(void **state) {
         assert_int_equal(buffer_length(&idle), 0);
         stuck = raw_connect(&bench);
         raw_text(stuck, "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc");
+        for (int i = 0; i < 6 && buffer_length(&body) == 0; i++) {
+                raw_send(stuck, "d", 1);
+                bench_turn(&bench, 80);
+                (void)raw_read(stuck, &body);
+        }
+        assert_true(str_starts_with(buffer_string(&body), "HTTP/1.1 408 "));
         raw_expect(&bench, stuck, &body, NULL);
         assert_int_equal(bench.handled, 0);
         (void)close(fd);
@@ -538,6 +545,168 @@ static void test_a_filter_stands_between_both_ways(void **state) {
         bench_end(&bench);
 }
 
+/* An older connection's idle time, though it ends much later, does not hold up the end of a shorter one. */
+static void test_a_short_time_is_not_held_up_by_a_long_one(void **state) {
+        HttpServerLimits limits = http_server_limits_default;
+        _cleanup_buffer_ Buffer got = BUFFER_INIT;
+        Bench bench;
+        int idle, fd;
+
+        (void)state;
+        limits.head_timeout = 50 * USEC_PER_MSEC;
+        bench_init_limits(&bench, limits);
+        idle = raw_connect(&bench);
+        bench_turn(&bench, 10);
+        fd = raw_connect(&bench);
+        raw_text(fd, "GET / HTTP/1.1\r\n");
+        raw_expect(&bench, fd, &got, "Timeout");
+        assert_true(str_starts_with(buffer_string(&got), "HTTP/1.1 408 "));
+        (void)close(idle);
+        (void)close(fd);
+        bench_end(&bench);
+}
+
+static void test_a_stream_that_is_not_read_ends_where_that_is_wanted(void **state) {
+        HttpServerLimits limits = http_server_limits_default;
+        _cleanup_free_ char *bytes = calloc(1, 1 << 20);
+        Bench bench;
+        int fd;
+
+        (void)state;
+        for (int wanted = 0; wanted < 2; wanted++) {
+                limits.stall_timeout = wanted ? 50 * USEC_PER_MSEC : 0;
+                bench_init_limits(&bench, limits);
+                fd = raw_connect(&bench);
+                raw_text(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+                bench_turn(&bench, 10);
+                assert_int_equal(http_respond_write(bench.held[0], (Slice){"seen", 4}), 0);
+                bench_turn(&bench, 500); /* all that there was is out: it may wait for more as long as it likes */
+                assert_int_equal(bench.gone, 0);
+                assert_int_equal(http_respond_write(bench.held[0], (Slice){bytes, 1 << 20}), 0);
+                bench_turn(&bench, 1000);
+                assert_int_equal(bench.gone, wanted);
+                (void)close(fd);
+                bench_end(&bench);
+        }
+}
+
+/* Its requests wait here, small as they are, not their answers. */
+static void test_who_asks_and_does_not_read_is_not_served_on(void **state) {
+        enum { REQUESTS = 12 };
+        _cleanup_buffer_ Buffer got = BUFFER_INIT;
+        Bench bench;
+        int fd;
+
+        (void)state;
+        bench_init(&bench, false);
+        fd = raw_connect(&bench);
+        for (int i = 0; i < REQUESTS; i++)
+                raw_text(fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+        bench_turn(&bench, 100);
+        assert_int_equal(bench.handled, 1);
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        raw_expect(&bench, fd, &got, NULL);
+        assert_int_equal(bench.handled, REQUESTS);
+        assert_true(buffer_length(&got) > (size_t)REQUESTS * BENCH_BIG);
+        (void)close(fd);
+        bench_end(&bench);
+}
+
+static void test_answers_that_nobody_reads_have_a_limit_together(void **state) {
+        HttpServerLimits limits = http_server_limits_default;
+        _cleanup_buffer_ Buffer got = BUFFER_INIT, small = BUFFER_INIT, later = BUFFER_INIT;
+        static const char big[] = "GET /big HTTP/1.1\r\n" CLOSE "\r\n";
+        Bench bench;
+        int lazy, fd;
+
+        (void)state;
+        limits.output_total = BENCH_BIG + BENCH_BIG / 2;
+        bench_init_limits(&bench, limits);
+        lazy = raw_connect(&bench);
+        raw_text(lazy, big);
+        bench_turn(&bench, 20);
+        exchange(&bench, big, &got);
+        assert_true(str_starts_with(buffer_string(&got), "HTTP/1.1 503 "));
+        exchange(&bench, "GET / HTTP/1.1\r\n" CLOSE "\r\n", &small);
+        assert_true(str_starts_with(buffer_string(&small), "HTTP/1.1 200 "));
+        (void)close(lazy);
+        bench_turn(&bench, 20);
+        fd = raw_connect(&bench);
+        raw_text(fd, big);
+        raw_expect(&bench, fd, &later, NULL);
+        assert_true(str_starts_with(buffer_string(&later), "HTTP/1.1 200 "));
+        (void)close(fd);
+        bench_end(&bench);
+}
+
+static void send_slowly(Bench *bench, int fd, size_t length) {
+        static char bytes[4096];
+
+        for (; length > 0; length -= min_of(length, sizeof(bytes))) {
+                raw_send(fd, bytes, min_of(length, sizeof(bytes)));
+                bench_turn(bench, 1);
+        }
+}
+
+static void test_bodies_that_gather_have_a_limit_together(void **state) {
+        HttpServerLimits limits = http_server_limits_default;
+        _cleanup_buffer_ Buffer got = BUFFER_INIT, later = BUFFER_INIT;
+        static const char head[] = "PUT /echo HTTP/1.1\r\n" CLOSE "Content-Length: 200000\r\n\r\n";
+        Bench bench;
+        int first, second, third;
+
+        (void)state;
+        limits.body_total = 250000;
+        bench_init_limits(&bench, limits);
+        first = raw_connect(&bench);
+        second = raw_connect(&bench);
+        raw_text(first, head);
+        send_slowly(&bench, first, 199000);
+        raw_text(second, head);
+        send_slowly(&bench, second, 100000);
+        raw_expect(&bench, second, &got, "try later");
+        assert_true(str_starts_with(buffer_string(&got), "HTTP/1.1 503 "));
+        (void)close(first);
+        (void)close(second);
+        bench_turn(&bench, 20);
+        third = raw_connect(&bench);
+        raw_text(third, head);
+        send_slowly(&bench, third, 200000);
+        raw_expect(&bench, third, &later, NULL);
+        assert_true(str_starts_with(buffer_string(&later), "HTTP/1.1 200 "));
+        (void)close(third);
+        bench_end(&bench);
+}
+
+/* Who is refused and sends on for ever is read no further than it takes to get the answer across. */
+static void test_a_body_without_end_ends_its_connection(void **state) {
+        _cleanup_buffer_ Buffer got = BUFFER_INIT;
+        static char bytes[16384];
+        size_t sent = 0;
+        Bench bench;
+        ssize_t n;
+        int fd;
+
+        (void)state;
+        bench_init(&bench, false);
+        fd = raw_connect(&bench);
+        raw_text(fd, "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2147483648\r\n\r\n");
+        for (int i = 0; i < WAIT_TURNS; i++) {
+                n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+                if (n < 0 && errno != EAGAIN)
+                        break;
+                sent += n > 0 ? (size_t)n : 0;
+                (void)uv_run(&bench.loop, UV_RUN_NOWAIT);
+        }
+        assert_in_range(sent, 1, 8 << 20);
+        (void)raw_read(fd, &got);
+        assert_true(str_starts_with(buffer_string(&got), "HTTP/1.1 413 "));
+        bench_turn(&bench, 5);
+        assert_int_equal(http_server_connections(bench.server), 0);
+        (void)close(fd);
+        bench_end(&bench);
+}
+
 /* As many long polls as the limit of open files allows, up to 10,000. */
 static void test_thousands_of_long_polls_are_held_and_answered(void **state) {
         struct rlimit files;
@@ -599,6 +768,12 @@ int main(void) {
                 cmocka_unit_test(test_limits_have_their_status),
                 cmocka_unit_test(test_slow_and_idle_peers_are_let_go),
                 cmocka_unit_test(test_a_reader_that_lags_is_cut_off),
+                cmocka_unit_test(test_a_short_time_is_not_held_up_by_a_long_one),
+                cmocka_unit_test(test_a_stream_that_is_not_read_ends_where_that_is_wanted),
+                cmocka_unit_test(test_who_asks_and_does_not_read_is_not_served_on),
+                cmocka_unit_test(test_answers_that_nobody_reads_have_a_limit_together),
+                cmocka_unit_test(test_bodies_that_gather_have_a_limit_together),
+                cmocka_unit_test(test_a_body_without_end_ends_its_connection),
                 cmocka_unit_test(test_an_upgrade_keeps_early_bytes_and_half_closes),
                 cmocka_unit_test(test_a_filter_stands_between_both_ways),
                 cmocka_unit_test(test_thousands_of_long_polls_are_held_and_answered),

@@ -12,6 +12,7 @@
 
 enum {
         STOP_MSEC = 1000,       /* longest wait, before a stop, for another leader and for what is under way */
+        STALL_SECONDS = 60,     /* a watch whose client reads nothing of what waits for it ends */
         STOP_HEARTBEATS = 2,    /* a former leader stays for so long: others send to it until they hear of the next */
 };
 
@@ -281,14 +282,26 @@ static int server_listen(HttpServer *http, const UrlList *urls, Error *error) {
         return 0;
 }
 
+static HttpServerLimits server_client_limits(const Settings *settings) {
+        HttpServerLimits limits = http_server_limits_default;
+
+        limits.connections = (size_t)settings->max_connections;
+        limits.body_bytes = settings->max_request_bytes;
+        limits.output_total = limits.body_total = (size_t)settings->max_waiting_bytes;
+        limits.stall_timeout = STALL_SECONDS * USEC_PER_SEC;
+        return limits;
+}
+
 static int server_start_handles(Server *server) {
+        const HttpServerLimits limits = server_client_limits(server->settings);
         const PeersConfig peers = {replica_cluster(server->replica), replica_id(server->replica), server->peer_tls};
 
         server->peers = peers_new(server->loop, &peers, &peers_ops, server);
-        server->clients = http_server_new(server->loop, &client_ops, &server->api, NULL);
+        server->clients = http_server_new(server->loop, &client_ops, &server->api, &limits);
         server->members_http = http_server_new(server->loop, &member_ops, server, NULL);
         if (!server->peers || !server->clients || !server->members_http)
                 return -ENOMEM;
+        replica_tree(server->replica)->hub.queue_max = (size_t)server->settings->max_watch_events;
         http_server_set_tls(server->clients, server->client_tls);
         http_server_set_tls(server->members_http, server->peer_tls);
         return 0;

@@ -4,12 +4,13 @@
 
 #include "store/api/access.h"
 #include "store/settings-old.h"
+#include "store/tree/hub.h"
 
 #define DEFAULT_CLIENT_URLS "http://127.0.0.1:2379,http://127.0.0.1:4001"
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 26 + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS,
+        SETTINGS_OPTIONS = 30 + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -49,6 +50,17 @@ const Option *settings_options(Settings *s) {
                  "sites whose scripts may use this store from a browser (default: * for all)", &s->cors, NULL},
                 {"host-whitelist", 0, OPTION_STRING, "HOST,…", "ETCD_HOST_WHITELIST",
                  "host names that plain HTTP may ask for (default: * for all)", &s->host_whitelist, NULL},
+                {"max-connections", 0, OPTION_U64, "N", "ETCD_MAX_CONNECTIONS",
+                 "clients at a time; further ones are answered 503 (default: 20000)", &s->max_connections, NULL},
+                {"max-request-bytes", 0, OPTION_U64, "N", "ETCD_MAX_REQUEST_BYTES",
+                 "largest body of a request; above it is answered 413 (default: 67108864)", &s->max_request_bytes, NULL},
+                {"max-waiting-bytes", 0, OPTION_U64, "N", "ETCD_MAX_WAITING_BYTES",
+                 "memory for bodies that come, and as much for answers that go, of all clients together; then large ones are "
+                 "answered 503 (default: 536870912)",
+                 &s->max_waiting_bytes, NULL},
+                {"max-watch-events", 0, OPTION_U64, "N", "ETCD_MAX_WATCH_EVENTS",
+                 "events that wait for a client that watches and is slow; then its watch ends (default: 100)",
+                 &s->max_watch_events, NULL},
                 {"enable-v2", 0, OPTION_SWITCH, NULL, "ETCD_ENABLE_V2", "accepted: this server speaks v2", &s->enable_v2, NULL},
                 {"debug", 0, OPTION_SWITCH, NULL, "ETCD_DEBUG", "log more", &s->debug, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
@@ -119,6 +131,26 @@ static int settle_cluster(Settings *s, Error *error) {
         return r < 0 ? r : bootstrap_parse(s->initial_cluster, s->initial_cluster_token, &s->bootstrap, error);
 }
 
+static int check_limit(const char *option, uint64_t value, uint64_t least, uint64_t most, Error *error) {
+        if (value >= least && value <= most)
+                return 0;
+        return error_set(error, -EINVAL, "--%s is %llu: it must be from %llu to %llu", option, (unsigned long long)value,
+                         (unsigned long long)least, (unsigned long long)most);
+}
+
+static int settings_check_limits(const Settings *s, Error *error) {
+        int r;
+
+        r = check_limit("max-connections", s->max_connections, 1, 1000000, error);
+        if (r >= 0)
+                r = check_limit("max-request-bytes", s->max_request_bytes, 1024, (uint64_t)512 << 20, error);
+        if (r >= 0)
+                r = check_limit("max-waiting-bytes", s->max_waiting_bytes, 1 << 20, (uint64_t)1 << 40, error);
+        if (r >= 0)
+                r = check_limit("max-watch-events", s->max_watch_events, 10, WATCHER_QUEUE_LIMIT, error);
+        return r;
+}
+
 static int settings_check(Settings *s, Error *error) {
         _cleanup_access_ Access access = {0};
         int r;
@@ -132,6 +164,9 @@ static int settings_check(Settings *s, Error *error) {
                                  (unsigned long long)s->heartbeat_msec);
         if (s->election_msec > ELECTION_MSEC_MAX)
                 return error_set(error, -EINVAL, "--election-timeout may be at most %d ms", ELECTION_MSEC_MAX);
+        r = settings_check_limits(s, error);
+        if (r < 0)
+                return r;
         r = access_init(&access, s->cors, s->host_whitelist, error);
         if (r >= 0)
                 r = parse_urls("listen-client-urls", s->listen_client_urls, &s->listen_client, error);
@@ -178,7 +213,9 @@ static int settings_fill(Settings *s) {
 
 int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error) {
         _cleanup_(settings_deinit) Settings settings = {
-                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true};
+                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true,
+                .max_connections = 20000, .max_request_bytes = (uint64_t)64 << 20, .max_waiting_bytes = (uint64_t)512 << 20,
+                .max_watch_events = WATCHER_QUEUE_MAX};
         _cleanup_string_list_ StringList arguments = {0};
         int r;
 

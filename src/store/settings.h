@@ -25,6 +25,7 @@ struct Settings {
         char *cors, *host_whitelist;
         uint64_t heartbeat_msec, election_msec;
         uint64_t snapshot_count;
+        uint64_t max_connections, max_request_bytes, max_waiting_bytes, max_watch_events;
         bool force_new_cluster;
         bool strict_reconfig_check;
         bool enable_v2;

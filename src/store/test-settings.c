@@ -30,6 +30,29 @@ static void test_without_flags_one_member_begins(void **state) {
         settings_deinit(&settings);
 }
 
+static void test_limits_are_settings(void **state) {
+        static const char *const words[] = {"store", "--max-connections=7", "--max-request-bytes", "2048", "--max-watch-events=50",
+                                            "--max-waiting-bytes=1048576", NULL};
+        static const char *const wrong[][3] = {{"store", "--max-connections=0", NULL},
+                                               {"store", "--max-watch-events=10001", NULL},
+                                               {"store", "--max-request-bytes=1", NULL},
+                                               {"store", "--max-waiting-bytes=1024", NULL}};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(words, &settings, &error), 0);
+        assert_int_equal(settings.max_connections, 7);
+        assert_int_equal(settings.max_request_bytes, 2048);
+        assert_int_equal(settings.max_waiting_bytes, 1 << 20);
+        assert_int_equal(settings.max_watch_events, 50);
+        settings_deinit(&settings);
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+                assert_int_equal(parse(wrong[i], &settings, &error), -EINVAL);
+                assert_non_null(strstr(error.text, "it must be from"));
+        }
+}
+
 /* As the cloud-configs of CoreOS in 2014 have them. */
 static void test_flags_of_old_become_todays(void **state) {
         static const char *const words[] = {"store",
@@ -176,6 +199,7 @@ static void test_who_may_use_it_from_a_browser(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_who_may_use_it_from_a_browser),
+                cmocka_unit_test(test_limits_are_settings),
                 cmocka_unit_test(test_without_flags_one_member_begins),
                 cmocka_unit_test(test_flags_of_old_become_todays),
                 cmocka_unit_test(test_bind_addr_may_leave_out_the_port),

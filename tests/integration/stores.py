@@ -1,4 +1,5 @@
 """Real faering-store processes on loopback, for the tests in this folder: ports from the kernel, data in a folder of the test."""
+import asyncio
 import json
 import os
 import shutil
@@ -40,6 +41,7 @@ class Store:
         self.context, scheme = context, "https" if context else "http"
         self.url, self.peer_url = f"{scheme}://127.0.0.1:{client}", f"{scheme}://127.0.0.1:{peer}"
         self.process: subprocess.Popen | None = None
+        self.environment: dict[str, str] = {}
         self.command = [
             str(BUILD / "src/store/faering-store"), "--name", name, "--data-dir", str(self.data),
             "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
@@ -48,13 +50,16 @@ class Store:
         ]
 
     def start(self) -> None:
-        env = {key: value for key, value in os.environ.items() if not key.startswith("ETCD_")}
+        env = {key: value for key, value in os.environ.items() if not key.startswith("ETCD_")} | self.environment
         if self.forget:
             (self.safe / "inodes").mkdir(parents=True, exist_ok=True)
             env["FORGET_DISK"] = str(self.data)
             env["LD_PRELOAD"] = str(BUILD / "tests/integration/libforget-disk.so")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=env)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.client)
 
     def kill(self) -> None:
         """Power off: the process is gone at once, and with `forget` all that was not synced."""

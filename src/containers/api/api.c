@@ -15,7 +15,10 @@ const HttpServerLimits containers_api_limits = {
         .connections = 4096,
         .pipelined_bytes = 64 * 1024,
         .output_bytes = 16 * 1024 * 1024,
+        .output_total = (size_t)512 * 1024 * 1024,
+        .body_total = (size_t)512 * 1024 * 1024,
         .head_timeout = 10 * USEC_PER_SEC,
+        .body_timeout = 60 * USEC_PER_SEC,
         .idle_timeout = 300 * USEC_PER_SEC,
 };
 

@@ -13,6 +13,7 @@
 #include "store/tree/tree-error.h"
 
 #define WATCHER_QUEUE_MAX 100
+#define WATCHER_QUEUE_LIMIT 10000 /* the most that Hub.queue_max may be */
 
 typedef struct Watcher Watcher;
 typedef struct WatchPoint WatchPoint;
