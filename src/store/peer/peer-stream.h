@@ -11,11 +11,10 @@ enum { PEER_FRAME_PREFIX = 8 };
 /* Bytes of one frame. */
 #define PEER_FRAME_MAX ((size_t)256 << 20)
 
-/* Cuts frames out of the bytes that come in. */
+/* Cuts frames out of the bytes that come in. Memory grows with what has come, not with what a prefix announces. */
 typedef struct FrameReader {
-        Buffer head;          /* the prefix so far */
-        RaftPayload *payload; /* the frame that is being filled, or NULL */
-        size_t filled;
+        Buffer gathered; /* the prefix, then the frame, as far as they are here; unused when a frame comes in one piece */
+        size_t length;   /* of the frame; 0: its prefix is not whole yet */
         uint32_t crc;
 } FrameReader;
 

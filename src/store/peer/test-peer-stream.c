@@ -68,11 +68,28 @@ static void test_absurd_length_takes_no_memory(void **state) {
         frame_reader_deinit(&reader);
 }
 
+static void test_memory_grows_with_what_has_come(void **state) {
+        _cleanup_buffer_ Buffer wire = BUFFER_INIT;
+        FrameReader reader = {0};
+        RaftPayload *frame;
+        Slice rest;
+
+        (void)state;
+        wire_put_u32(&wire, (uint32_t)PEER_FRAME_MAX);
+        wire_put_u32(&wire, 0);
+        (void)buffer_append_string(&wire, "the beginning");
+        rest = (Slice){buffer_data(&wire), buffer_length(&wire)};
+        assert_int_equal(frame_reader_next(&reader, &rest, &frame), 0);
+        assert_true(reader.gathered.capacity < 1024);
+        frame_reader_deinit(&reader);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_frames_come_whole_from_pieces_of_any_size),
                 cmocka_unit_test(test_damaged_frame_is_refused),
                 cmocka_unit_test(test_absurd_length_takes_no_memory),
+                cmocka_unit_test(test_memory_grows_with_what_has_come),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
