@@ -10,6 +10,7 @@
 #include "store/peer/peers.h"
 #include "store/replica/replica.h"
 #include "store/server.h"
+#include "store/service-manager.h"
 
 typedef struct ServerPeer {
         uint64_t id; /* 0: free */
@@ -32,6 +33,7 @@ struct Server {
         size_t voters, standbys; /* as logged last */
         Watcher *members_watch;
         StringList advertised;
+        ServiceManager manager;
         uv_check_t check;
         uv_idle_t idle;
         uv_timer_t tick;

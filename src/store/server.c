@@ -189,6 +189,22 @@ static void server_sleep(Server *server, bool may_sleep) {
                 (void)uv_idle_start(&server->idle, on_idle);
 }
 
+/* Ready: the cluster has this member's name and addresses, so it has a leader, and clients can find it. */
+static void server_tell_manager(Server *server) {
+        ServiceManager *manager = &server->manager;
+        size_t count = server->members.length;
+
+        service_manager_alive(manager, clock_monotonic());
+        if (server->published)
+                service_manager_ready(manager);
+        if (server->leader == RAFT_ID_NONE)
+                service_manager_status(manager, "waits for a leader");
+        else if (server->leader == replica_id(server->replica))
+                service_manager_status(manager, "leads a cluster of %zu", count);
+        else
+                service_manager_status(manager, "follows member %" PRIx64 " in a cluster of %zu", server->leader, count);
+}
+
 /* All that has come in this turn is one batch: carried out here, after the input and before the loop sleeps. */
 static void server_run(Server *server) {
         bool more;
@@ -204,6 +220,7 @@ static void server_run(Server *server) {
         if (!server->closing) {
                 server_refresh_members(server);
                 server_publish(server);
+                server_tell_manager(server);
                 server_sleep(server, !more && !server->last_turn);
         }
         server->in_run = false;
@@ -385,6 +402,7 @@ int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, E
         *server = (Server){.loop = loop, .settings = settings, .members_stale = true, .started = clock_wall()};
         api_init(&server->api, &server_backend, server, auth_new(loop));
         server->api.is_secure = http_request_is_tls;
+        service_manager_init(&server->manager);
         if (settings->client_tls.client_cert_auth)
                 server->api.common_name = http_request_peer_cn;
         r = server->api.auth ? access_init(&server->api.access, settings->cors, settings->host_whitelist, error) : -ENOMEM;
@@ -437,6 +455,7 @@ void server_stop(Server *server) {
         if (server->stopping || server->closing)
                 return;
         server->stopping = true;
+        service_manager_stopping();
         http_server_stop_listening(server->clients);
         if (server->leader == replica_id(server->replica) && replica_hand_over(server->replica)) {
                 log_info("handing leadership over");
