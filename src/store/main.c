@@ -43,6 +43,17 @@ static int print_help(void) {
         return EXIT_OK;
 }
 
+/* Whoever looks for etcd's version finds the one whose API this is. */
+static void print_version(const char *program) {
+        if (str_equals(basename(program), "etcd"))
+                printf("etcd Version: %s\n", ETCD_VERSION);
+        printf("faering-store %s\n", FAERING_VERSION);
+}
+
+static void tell_foreign(const char *flag, const char *why) {
+        log_info("--%s does nothing: %s", flag, why);
+}
+
 static int run(const Settings *settings) {
         Error error = ERROR_NONE;
         StopSignals signals;
@@ -81,11 +92,11 @@ int main(int argc, char **argv) {
         if (settings.help)
                 return print_help();
         if (settings.version) {
-                printf("faering-store %s\n", FAERING_VERSION);
+                print_version(argv[0]);
                 return EXIT_OK;
         }
-        if (settings.debug)
-                log_set_level(LOG_LEVEL_DEBUG);
+        log_set_level((LogLevel)settings_log_level(&settings));
+        settings_foreign_tell(&settings.foreign, tell_foreign);
         (void)signal(SIGPIPE, SIG_IGN);
         raise_file_limit();
         set_memory_thresholds();

@@ -5,10 +5,6 @@
 #include "store/membership.h"
 #include "store/server-internal.h"
 
-/* What /version says: the server whose v2 protocol this one speaks. */
-#define ETCD_VERSION "3.4.23"
-#define ETCD_CLUSTER_VERSION "3.4.0"
-
 /* A request of the API that waits for the replica. */
 typedef struct Waiting {
         Server *server;

@@ -6,6 +6,10 @@
 
 #include "store/settings.h"
 
+/* What /version says: the server whose v2 protocol this one speaks. */
+#define ETCD_VERSION "3.4.23"
+#define ETCD_CLUSTER_VERSION "3.4.0"
+
 typedef struct Server Server;
 
 /* Recovers or begins, and listens. Blocks. `settings` is borrowed until the end. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "store/api/access.h"
+#include "base/log.h"
 #include "store/settings-old.h"
 #include "store/tree/hub.h"
 
@@ -10,7 +11,7 @@
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 30 + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS,
+        SETTINGS_OPTIONS = 31 + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -62,16 +63,19 @@ const Option *settings_options(Settings *s) {
                  "events that wait for a client that watches and is slow; then its watch ends (default: 100)",
                  &s->max_watch_events, NULL},
                 {"enable-v2", 0, OPTION_SWITCH, NULL, "ETCD_ENABLE_V2", "accepted: this server speaks v2", &s->enable_v2, NULL},
+                {"log-level", 0, OPTION_STRING, "LEVEL", "ETCD_LOG_LEVEL", "debug, info, warn or error (default: info)", &s->log_level,
+                 NULL},
                 {"debug", 0, OPTION_SWITCH, NULL, "ETCD_DEBUG", "log more", &s->debug, NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
         };
         size_t n = ARRAY_SIZE(table);
 
-        _Static_assert(ARRAY_SIZE(table) + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS < SETTINGS_OPTIONS, "room for all options");
+        _Static_assert(ARRAY_SIZE(table) + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS < SETTINGS_OPTIONS, "room for all options");
         memcpy(options, table, sizeof(table));
         n += settings_tls_options(s, options + n);
         n += settings_old_options(s, options + n);
+        n += settings_foreign_options(&s->foreign, options + n);
         options[n] = (Option){0};
         return options;
 }
@@ -87,11 +91,12 @@ int settings_format_help(Buffer *buffer) {
 void settings_deinit(Settings *s) {
         char *strings[] = {s->name, s->data_dir, s->listen_client_urls, s->advertise_client_urls, s->listen_peer_urls,
                            s->initial_advertise_peer_urls, s->initial_cluster, s->initial_cluster_state,
-                           s->initial_cluster_token, s->cors, s->host_whitelist};
+                           s->initial_cluster_token, s->cors, s->host_whitelist, s->log_level};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         settings_old_deinit(&s->old);
+        settings_foreign_deinit(&s->foreign);
         settings_tls_deinit(&s->client_tls);
         settings_tls_deinit(&s->peer_tls);
         free(s->listen_client.items);
@@ -151,6 +156,22 @@ static int settings_check_limits(const Settings *s, Error *error) {
         return r;
 }
 
+/* etcd's names; those above error end the program there, which nothing does here. */
+int settings_log_level(const Settings *s) {
+        static const struct {
+                const char *name;
+                LogLevel level;
+        } levels[] = {{"debug", LOG_LEVEL_DEBUG}, {"info", LOG_LEVEL_INFO},   {"warn", LOG_LEVEL_WARNING}, {"warning", LOG_LEVEL_WARNING},
+                      {"error", LOG_LEVEL_ERROR}, {"dpanic", LOG_LEVEL_ERROR}, {"panic", LOG_LEVEL_ERROR}, {"fatal", LOG_LEVEL_ERROR}};
+
+        if (s->debug || !s->log_level || !*s->log_level)
+                return s->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+        for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
+                if (str_equals(levels[i].name, s->log_level))
+                        return (int)levels[i].level;
+        return -EINVAL;
+}
+
 static int settings_check(Settings *s, Error *error) {
         _cleanup_access_ Access access = {0};
         int r;
@@ -164,6 +185,9 @@ static int settings_check(Settings *s, Error *error) {
                                  (unsigned long long)s->heartbeat_msec);
         if (s->election_msec > ELECTION_MSEC_MAX)
                 return error_set(error, -EINVAL, "--election-timeout may be at most %d ms", ELECTION_MSEC_MAX);
+        r = settings_log_level(s);
+        if (r < 0)
+                return error_set(error, r, "--log-level is \"%s\": it must be debug, info, warn or error", s->log_level);
         r = settings_check_limits(s, error);
         if (r < 0)
                 return r;

@@ -2,6 +2,7 @@
 /* faering-store's settings: etcd's flags, their ETCD_* variables, and what follows from them. */
 #include "base/options.h"
 #include "store/bootstrap.h"
+#include "store/settings-foreign.h"
 #include "store/settings-tls.h"
 
 typedef struct UrlList {
@@ -32,7 +33,10 @@ struct Settings {
         bool debug;
         bool help, version;
 
+        char *log_level;
+
         SettingsOld old;
+        SettingsForeign foreign;
         SettingsTls client_tls, peer_tls;
 
         UrlList listen_client, advertise_client, listen_peer, advertise_peer;
@@ -45,6 +49,9 @@ const Option *settings_options(Settings *settings);
 /* From the command line and the environment; checked. -EINVAL with `error`. */
 int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error);
 void settings_deinit(Settings *settings);
+
+/* A LogLevel; -EINVAL: --log-level names none. */
+int settings_log_level(const Settings *settings);
 
 /* -ENOMEM. The text of --help. */
 int settings_format_help(Buffer *buffer);

@@ -2,6 +2,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -87,3 +88,38 @@ def test_a_stuck_loop_is_not_vouched_for(tmp_path, monkeypatch):
         assert "WATCHDOG=1" in manager.heard(3, "WATCHDOG=1")
     finally:
         store.kill()
+
+
+def test_started_as_etcd_with_its_flags(tmp_path):
+    client, peer = free_ports(2)
+    name = tmp_path / "etcd"
+    store = make_store(tmp_path, "m0", [client, peer], f"m0=http://127.0.0.1:{peer}")
+    name.symlink_to(store.command[0])
+    store.command[0] = str(name)
+    store.command += ["--enable-v2=true", "--logger=zap", "--log-level=warn", "--log-outputs", "stderr", "--quota-backend-bytes", "0",
+                      "--auto-compaction-retention=1", "--pre-vote=true", "--max-txn-ops=128", "--enable-pprof=false",
+                      "--strict-reconfig-check=true", "--initial-cluster-token", "etcd-cluster-1", "--heartbeat-interval=100"]
+    store.environment["ETCD_MAX_SNAPSHOTS"] = "5"
+    store.start()
+    try:
+        store.wait_ready()
+        assert store.request("PUT", "/v2/keys/a", {"value": "b"})[0] == 201
+        assert "leads" not in store.log.read_text()  # it warns at most
+    finally:
+        store.kill()
+    store.command = [part for part in store.command if not part.startswith("--log-level")]
+    store.start()
+    try:
+        store.wait_ready()
+        text = store.log.read_text()
+        for flag in ("quota-backend-bytes", "auto-compaction-retention", "max-snapshots", "pre-vote"):
+            assert f"--{flag} does nothing: " in text
+        assert "--enable-pprof does nothing" not in text
+    finally:
+        store.kill()
+    version = subprocess.run([str(name), "--version"], capture_output=True, text=True, check=True).stdout
+    assert version.splitlines()[0] == "etcd Version: 3.4.23"
+    wrong = subprocess.run([str(name), "--quota-backend-byte=3"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "did you mean --quota-backend-bytes?" in wrong.stderr
+    wrong = subprocess.run([str(name), "--log-level=loud"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "debug, info, warn or error" in wrong.stderr
