@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "net/stop-signals.h"
+#include "store/found.h"
 #include "store/server.h"
 
 /* Exit codes, documented in the manual page. */
@@ -43,7 +44,7 @@ static int print_help(void) {
         return EXIT_OK;
 }
 
-static int run(const Settings *settings) {
+static int run(Settings *settings) {
         Error error = ERROR_NONE;
         StopSignals signals;
         Server *server;
@@ -52,7 +53,9 @@ static int run(const Settings *settings) {
 
         if (uv_loop_init(&loop) < 0)
                 return EXIT_FAILED;
-        r = server_new(&loop, settings, &server, &error);
+        r = found_by_discovery(&loop, settings, &error);
+        if (r >= 0)
+                r = server_new(&loop, settings, &server, &error);
         if (r < 0) {
                 log_error("%s", error.text[0] ? error.text : "out of memory");
                 return EXIT_FAILED;

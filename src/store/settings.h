@@ -2,6 +2,7 @@
 /* faering-store's settings: etcd's flags, their ETCD_* variables, and what follows from them. */
 #include "base/options.h"
 #include "store/bootstrap.h"
+#include "store/settings-discovery.h"
 #include "store/settings-tls.h"
 
 typedef struct UrlList {
@@ -32,6 +33,7 @@ struct Settings {
         bool help, version;
 
         SettingsOld old;
+        SettingsDiscovery discovery;
         SettingsTls client_tls, peer_tls;
 
         UrlList listen_client, advertise_client, listen_peer, advertise_peer;
