@@ -1,7 +1,7 @@
 /* Which endpoints are asked: those given, or found by SRV records, and behind them the members' own. */
 #include <errno.h>
 
-#include "cli/store-discovery.h"
+#include "store/discovery/srv.h"
 #include "cli/store.h"
 
 #define DEFAULT_ENDPOINTS "http://127.0.0.1:2379,http://127.0.0.1:4001"
@@ -39,7 +39,7 @@ static int add_list(StoreHttp *http, const char *list, Error *error) {
 static int add_discovered(StoreGroup *group, const char *domain, Error *error) {
         bool insecure = group->insecure_discovery || *or_variable(NULL, "ETCDCTL_INSECURE_DISCOVERY");
         _cleanup_string_list_ StringList found = {0};
-        int r = store_discover(domain, or_variable(NULL, "ETCDCTL_DISCOVERY_SRV_NAME"), &found, error);
+        int r = srv_find_clients(domain, or_variable(NULL, "ETCDCTL_DISCOVERY_SRV_NAME"), &found, error);
 
         for (size_t i = 0; r >= 0 && i < found.length; i++) {
                 if (!insecure && str_starts_with(found.items[i], "http://"))

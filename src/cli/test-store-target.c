@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "cli/store-discovery.h"
+#include "store/discovery/srv.h"
 #include "cli/store-target.h"
 
 static void check_keys(StoreRequest request, const char *expected) {
@@ -74,7 +74,7 @@ static void test_endpoints_from_dns_come_by_priority(void **state) {
         _cleanup_string_list_ StringList urls = {0};
 
         (void)state;
-        assert_int_equal(store_discovery_parse((Slice){dns, sizeof(dns) - 1}, "http", &urls), 0);
+        assert_int_equal(srv_parse((Slice){dns, sizeof(dns) - 1}, "http", &urls), 0);
         assert_int_equal(urls.length, 2);
         assert_string_equal(urls.items[0], "http://a.example:2379");
         assert_string_equal(urls.items[1], "http://b.example:2379");
@@ -85,7 +85,7 @@ static void test_a_cut_answer_of_dns_is_refused(void **state) {
         for (size_t length = 0; length < sizeof(dns) - 1; length++) {
                 _cleanup_string_list_ StringList urls = {0};
 
-                assert_int_equal(store_discovery_parse((Slice){dns, length}, "http", &urls), -EBADMSG);
+                assert_int_equal(srv_parse((Slice){dns, length}, "http", &urls), -EBADMSG);
         }
 }
 

@@ -539,7 +539,7 @@ int http_client_call(HttpClient *client, const HttpCallSpec *spec, const HttpCal
         HttpCall *call;
         int r;
 
-        if (spec->target[0] != '/' || strpbrk(spec->target, " \r\n"))
+        if ((spec->target[0] != '/' && !str_starts_with(spec->target, "http://")) || strpbrk(spec->target, " \r\n"))
                 return -EINVAL;
         if (spec->url->scheme == URL_HTTPS && !client->config.tls && !client->config.filter)
                 return -EPROTONOSUPPORT;

@@ -43,7 +43,7 @@ typedef struct HttpCallOps {
 typedef struct HttpCallSpec {
         const Url *url;       /* the endpoint; its path is not used */
         const char *method;   /* NULL: GET */
-        const char *target;   /* "/path?query", encoded */
+        const char *target;   /* "/path?query", encoded; "http://host/path?query" when `url` is a proxy's */
         const char *headers;  /* "Name: value\r\n"…; NULL: none. Host and framing are the client's */
         Slice body;           /* sent with its length; data NULL: no body */
         bool stream_body;     /* the body follows by http_call_write() and http_call_finish() */

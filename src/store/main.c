@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "net/stop-signals.h"
+#include "store/found.h"
 #include "store/server.h"
 
 /* Exit codes, documented in the manual page. */
@@ -54,7 +55,7 @@ static void tell_foreign(const char *flag, const char *why) {
         log_info("--%s does nothing: %s", flag, why);
 }
 
-static int run(const Settings *settings) {
+static int run(Settings *settings) {
         Error error = ERROR_NONE;
         StopSignals signals;
         Server *server;
@@ -63,7 +64,9 @@ static int run(const Settings *settings) {
 
         if (uv_loop_init(&loop) < 0)
                 return EXIT_FAILED;
-        r = server_new(&loop, settings, &server, &error);
+        r = found_by_discovery(&loop, settings, &error);
+        if (r >= 0)
+                r = server_new(&loop, settings, &server, &error);
         if (r < 0) {
                 log_error("%s", error.text[0] ? error.text : "out of memory");
                 return EXIT_FAILED;

@@ -11,7 +11,7 @@
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 31 + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS,
+        SETTINGS_OPTIONS = 31 + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -71,8 +71,12 @@ const Option *settings_options(Settings *s) {
         };
         size_t n = ARRAY_SIZE(table);
 
-        _Static_assert(ARRAY_SIZE(table) + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS < SETTINGS_OPTIONS, "room for all options");
+        _Static_assert(ARRAY_SIZE(table) + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS +
+                                       SETTINGS_FOREIGN_OPTIONS <
+                               SETTINGS_OPTIONS,
+                       "room for all options");
         memcpy(options, table, sizeof(table));
+        n += settings_discovery_options(&s->discovery, options + n);
         n += settings_tls_options(s, options + n);
         n += settings_old_options(s, options + n);
         n += settings_foreign_options(&s->foreign, options + n);
@@ -95,6 +99,7 @@ void settings_deinit(Settings *s) {
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
+        settings_discovery_deinit(&s->discovery);
         settings_old_deinit(&s->old);
         settings_foreign_deinit(&s->foreign);
         settings_tls_deinit(&s->client_tls);
@@ -121,6 +126,11 @@ static int parse_urls(const char *option, const char *text, UrlList *ret, Error 
         return r < 0 ? error_prefix(error, r, "--%s", option) : 0;
 }
 
+/* By a token's URL the cluster is told from others that had the same addresses. */
+static const char *settings_token(const Settings *s) {
+        return s->discovery.url && *s->discovery.url ? s->discovery.url : s->initial_cluster_token;
+}
+
 static int settle_cluster(Settings *s, Error *error) {
         _cleanup_buffer_ Buffer alone = BUFFER_INIT;
         char text[URL_TEXT_MAX];
@@ -133,7 +143,7 @@ static int settle_cluster(Settings *s, Error *error) {
         if (!buffer_string(&alone))
                 return -ENOMEM;
         r = set_default(&s->initial_cluster, buffer_string(&alone));
-        return r < 0 ? r : bootstrap_parse(s->initial_cluster, s->initial_cluster_token, &s->bootstrap, error);
+        return r < 0 ? r : bootstrap_parse(s->initial_cluster, settings_token(s), &s->bootstrap, error);
 }
 
 static int check_limit(const char *option, uint64_t value, uint64_t least, uint64_t most, Error *error) {
@@ -250,6 +260,8 @@ int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *e
                 if (arguments.length > 0)
                         return error_set(error, -EINVAL, "\"%s\" is no option; see --help", arguments.items[0]);
                 r = settings_old_take_up(&settings, error);
+                if (r >= 0)
+                        r = settings_discovery_check(&settings, error);
                 if (r >= 0)
                         r = settings_fill(&settings);
                 if (r >= 0)

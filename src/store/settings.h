@@ -2,6 +2,7 @@
 /* faering-store's settings: etcd's flags, their ETCD_* variables, and what follows from them. */
 #include "base/options.h"
 #include "store/bootstrap.h"
+#include "store/settings-discovery.h"
 #include "store/settings-foreign.h"
 #include "store/settings-tls.h"
 
@@ -37,6 +38,7 @@ struct Settings {
 
         SettingsOld old;
         SettingsForeign foreign;
+        SettingsDiscovery discovery;
         SettingsTls client_tls, peer_tls;
 
         UrlList listen_client, advertise_client, listen_peer, advertise_peer;

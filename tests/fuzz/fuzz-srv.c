@@ -2,13 +2,13 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "cli/store-discovery.h"
+#include "store/discovery/srv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_string_list_ StringList urls = {0};
-        int r = store_discovery_parse((Slice){(const char *)data, size}, "https", &urls);
+        int r = srv_parse((Slice){(const char *)data, size}, "https", &urls);
 
         assert(r == 0 || r == -EBADMSG);
         for (size_t i = 0; i < urls.length; i++)

@@ -1,4 +1,4 @@
-#include "cli/store-discovery.h"
+#include "store/discovery/srv.h"
 
 #include <arpa/nameser.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ static int parse_record(ns_msg *message, int at, Record *ret) {
         return 1;
 }
 
-int store_discovery_parse(Slice answer, const char *scheme, StringList *urls) {
+int srv_parse(Slice answer, const char *scheme, StringList *urls) {
         _cleanup_free_ Record *records = calloc(RECORDS_MAX, sizeof(*records));
         size_t count = 0;
         ns_msg message;
@@ -74,10 +74,10 @@ int store_discovery_parse(Slice answer, const char *scheme, StringList *urls) {
 }
 
 /* -ENOENT: there are no such records. */
-static int look_up(const char *domain, const char *service, const char *scheme, StringList *urls) {
+static int look_up(const char *kind, const char *domain, const char *service, const char *scheme, StringList *urls) {
         bool tls = str_equals(scheme, "https");
         _cleanup_free_ char *name =
-                str_printf("_etcd-client%s%s%s._tcp.%s", tls ? "-ssl" : "", *service ? "-" : "", service, domain);
+                str_printf("_%s%s%s%s._tcp.%s", kind, tls ? "-ssl" : "", *service ? "-" : "", service, domain);
         _cleanup_free_ unsigned char *answer = malloc(ANSWER_MAX);
         struct __res_state state = {0};
         int length;
@@ -88,13 +88,13 @@ static int look_up(const char *domain, const char *service, const char *scheme, 
         res_nclose(&state);
         if (length < 0)
                 return -ENOENT;
-        return store_discovery_parse((Slice){(const char *)answer, min_of((size_t)length, (size_t)ANSWER_MAX)}, scheme,
+        return srv_parse((Slice){(const char *)answer, min_of((size_t)length, (size_t)ANSWER_MAX)}, scheme,
                                      urls);
 }
 
-int store_discover(const char *domain, const char *service, StringList *ret_urls, Error *error) {
-        int with_tls = look_up(domain, service, "https", ret_urls),
-            without = look_up(domain, service, "http", ret_urls);
+int srv_find_clients(const char *domain, const char *service, StringList *ret_urls, Error *error) {
+        int with_tls = look_up("etcd-client", domain, service, "https", ret_urls),
+            without = look_up("etcd-client", domain, service, "http", ret_urls);
 
         if (with_tls == -ENOMEM || without == -ENOMEM)
                 return -ENOMEM;
@@ -105,4 +105,19 @@ int store_discover(const char *domain, const char *service, StringList *ret_urls
                                  "check the domain's SRV records, or name the members with --endpoints",
                                  domain, domain, domain);
         return 0;
+}
+
+int srv_find_members(const char *domain, const char *service, StringList *ret_urls, Error *error) {
+        const char *dash = *service ? "-" : "";
+        int with_tls = look_up("etcd-server", domain, service, "https", ret_urls),
+            without = look_up("etcd-server", domain, service, "http", ret_urls);
+
+        if (with_tls == -ENOMEM || without == -ENOMEM)
+                return -ENOMEM;
+        if (ret_urls->length > 0)
+                return 0;
+        return error_set(error, -ENOENT,
+                         "--discovery-srv: the system's resolver finds no members of %s, neither as _etcd-server-ssl%s%s._tcp.%s nor as "
+                         "_etcd-server%s%s._tcp.%s; check the domain's SRV records and /etc/resolv.conf",
+                         domain, dash, service, domain, dash, service, domain);
 }

@@ -1,0 +1,227 @@
+"""Founders that find each other by a token's URL or by DNS."""
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from stores import START_SECONDS, Cluster, Store, free_ports
+
+OURS = "faering-store"
+
+
+@pytest.fixture(params=[OURS, "etcd"])
+def token_server(request: pytest.FixtureRequest, tmp_path: Path):
+    """URL of a running v2 store's keys: ours, and Debian's where it is installed."""
+    folder = tmp_path / "tokens"
+    folder.mkdir()
+    if request.param == OURS:
+        with Cluster(folder, 1) as cluster:
+            yield cluster.stores[0].url
+        return
+    program = shutil.which("etcd")
+    if not program:
+        pytest.skip("etcd is not installed")
+    client, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [program, "--enable-v2=true", "--data-dir", str(folder / "data"), "--listen-client-urls", client, "--advertise-client-urls", client,
+             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"],
+            stdout=log, stderr=log)
+    try:
+        wait_answer(f"{client}/v2/keys/?quorum=true")
+        yield client
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_answer(url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            assert time.monotonic() < end, f"{url} does not answer"
+            time.sleep(0.05)
+
+
+def put(url: str, value: str) -> None:
+    with urllib.request.urlopen(urllib.request.Request(url, data=f"value={value}".encode(), method="PUT"), timeout=10):
+        pass
+
+
+def founder(folder: Path, name: str, *extra: str) -> Store:
+    client, peer = free_ports(2)
+    return Store(folder, name, client, peer, "", list(extra), False)
+
+
+def wait_log(store: Store, text: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while text not in (store.log.read_text() if store.log.exists() else ""):
+        assert time.monotonic() < end, f"{store.name} does not say \"{text}\":\n{store.log.read_text()[-2000:]}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def ending():
+    """Stores that are ended with the test."""
+    stores: list[Store] = []
+    yield stores
+    for store in stores:
+        if store.process and store.process.poll() is None:
+            store.kill()
+
+
+def test_three_meet_by_url_and_a_fourth_comes_too_late(tmp_path: Path, token_server: str, ending: list[Store]):
+    token = f"{token_server}/v2/keys/discovery/t1"
+    put(f"{token}/_config/size", "3")
+    stores = [founder(tmp_path, f"n{i}", "--discovery", token) for i in range(3)]
+    ending += stores
+    for store in stores[:2]:
+        store.start()
+    wait_log(stores[0], "2 of 3 founders have come")
+    stores[1].kill()  # before the cluster stands: its registration is found again
+    stores[1].start()
+    wait_log(stores[1], "2 of 3 founders have come")
+    stores[2].start()
+    for store in stores:
+        store.wait_ready()
+    assert {one["name"] for one in stores[0].members()[1]["members"]} <= {"n0", "n1", "n2"}
+    assert {one["peerURLs"][0] for one in stores[0].members()[1]["members"]} == {store.peer_url for store in stores}
+    late = founder(tmp_path, "n3", "--discovery", token, "--discovery-fallback", "exit")
+    ending.append(late)
+    late.start()
+    assert late.wait_end() == 1
+    assert "the cluster is full: 3 other members have come first" in late.log.read_text()
+
+
+def test_with_data_the_token_is_not_asked(tmp_path: Path, ending: list[Store]):
+    with Cluster(tmp_path, 1) as tokens:
+        token = f"{tokens.stores[0].url}/v2/keys/t"
+        put(f"{token}/_config/size", "1")
+        alone = founder(tmp_path, "alone", "--discovery", token)
+        ending.append(alone)
+        alone.start()
+        alone.wait_ready()
+        id = alone.id()
+        assert tokens.stores[0].request("GET", f"/v2/keys/t/{id}")[2]["node"]["value"] == f"alone={alone.peer_url}"
+    alone.kill()
+    alone.start()  # the token's server is gone
+    alone.wait_ready()
+    assert alone.id() == id
+
+
+@pytest.mark.parametrize("size,says", [
+    (None, "there is no such discovery token"),
+    ("three", '_config/size is "three", but must be a number of members'),
+])
+def test_tokens_that_cannot_be_used(tmp_path: Path, ending: list[Store], size: str | None, says: str):
+    with Cluster(tmp_path, 1) as tokens:
+        token = f"{tokens.stores[0].url}/v2/keys/t"
+        if size:
+            put(f"{token}/_config/size", size)
+        store = founder(tmp_path, "n", "--discovery", token)
+        ending.append(store)
+        store.start()
+        assert store.wait_end() == 1
+        assert says in store.log.read_text()
+
+
+def test_a_server_that_is_away_is_waited_for(tmp_path: Path, ending: list[Store]):
+    tokens = Cluster(tmp_path, 1)
+    token = f"{tokens.stores[0].url}/v2/keys/t"
+    store = founder(tmp_path, "n", "--discovery", token)
+    ending.append(store)
+    store.start()
+    wait_log(store, "asking again in 1 s")
+    with tokens:
+        put(f"{token}/_config/size", "1")
+        store.wait_ready()
+
+
+NAMESERVER = r"""
+import socket, struct, subprocess, sys, threading
+
+def srv(port):
+    return struct.pack(">HHH", 0, 0, port) + b"\x04host\x07example\x04test\x00"
+
+PORTS = [int(port) for port in sys.argv[1].split(",")]
+
+def serve(server):
+    while True:
+        question, client = server.recvfrom(512)
+        end = question.index(b"\0", 12) + 5
+        kind, = struct.unpack(">H", question[end - 4:end - 2])
+        name = question[12:end - 5]
+        found = []
+        if kind == 33 and name.startswith(b"\x0c_etcd-server\x04_tcp"):
+            found = [srv(port) for port in PORTS]
+        elif kind == 1 and name.startswith(b"\x04host"):
+            found = [bytes([127, 0, 0, 1])]
+        answer = question[:2] + struct.pack(">HHHHH", 0x8400 | (0 if found else 3), 1, len(found), 0, 0) + question[12:end]
+        for data in found:
+            answer += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
+        server.sendto(answer, client)
+
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+threading.Thread(target=serve, args=(server,), daemon=True).start()
+sys.exit(subprocess.run(sys.argv[2:], timeout=60).returncode)
+"""
+
+MEMBERS = r"""
+import json, subprocess, sys, time, urllib.request
+
+program, folder = sys.argv[1:3]
+ports = sys.argv[3].split(",")
+running = []
+for i, port in enumerate(ports):
+    client, peer = f"http://127.0.0.1:{2001 + i}", f"http://127.0.0.1:{port}"
+    running.append(subprocess.Popen([program, "--name", f"n{i}", "--data-dir", f"{folder}/n{i}", "--discovery-srv", "example.test",
+        "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
+        "--initial-advertise-peer-urls", peer]))
+try:
+    end = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:2001/v2/keys/?quorum=true", timeout=2):
+                break
+        except OSError:
+            assert time.monotonic() < end and running[0].poll() is None
+            time.sleep(0.05)
+    with urllib.request.urlopen("http://127.0.0.1:2001/v2/members", timeout=5) as answer:
+        print(sorted(one["peerURLs"][0] for one in json.load(answer)["members"]))
+finally:
+    for one in running:
+        one.kill()
+        one.wait()
+"""
+
+
+def by_dns(folder: Path, records: str, ports: str) -> subprocess.CompletedProcess:
+    """Members at `ports` in a network namespace of their own, with a name server that knows `records`."""
+    (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions attempts:1 timeout:2\n")
+    (folder / "nameserver.py").write_text(NAMESERVER)
+    (folder / "members.py").write_text(MEMBERS)
+    inside = (f"ip link set lo up && mount --bind {folder}/resolv.conf /etc/resolv.conf && "
+              f'exec /usr/bin/python3 {folder}/nameserver.py "$@"')
+    program = founder(folder, "unused").command[0]
+    return subprocess.run(["unshare", "--net", "--mount", "sh", "-c", inside, "sh", records, "/usr/bin/python3", f"{folder}/members.py",
+                           program, str(folder), ports], capture_output=True, text=True, timeout=90)
+
+
+def test_three_meet_by_srv_records(tmp_path: Path):
+    done = by_dns(tmp_path, "1001,1002,1003", "1001,1002,1003")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{[f'http://host.example.test:{port}' for port in (1001, 1002, 1003)]}\n"
+
+
+def test_a_member_that_the_srv_records_do_not_name(tmp_path: Path):
+    done = by_dns(tmp_path, "1001,1002", "1003")
+    assert done.returncode == 1
+    assert "none of the SRV records of example.test" in done.stderr
