@@ -286,7 +286,7 @@ def check_many_watchers(store: Store) -> None:
     before, watchers = memory(store), []
     poll = select.epoll()
     try:
-        with Neighbour(store):
+        with Neighbour(store, bound=3):  # one turn of the loop tells all of them
             for i in range(WATCHERS):
                 one = socket.socket()
                 one.bind((f"127.0.0.{2 + i // 10000}", 0))

@@ -230,6 +230,24 @@ static bool can_leave(World *world, const Server *server) {
         return false;
 }
 
+static bool one_is_still_there(World *world) {
+        Server *leader = world_leader(world);
+
+        for (size_t i = 0; leader && i < world->length; i++)
+                if (world->servers[i].replica && members_find_removed(leader->replica, world->servers[i].id) > 0 &&
+                    can_leave(world, &world->servers[i]))
+                        return true;
+        return false;
+}
+
+/* A change that was long under way may remove a server in the very moment of the end: it lingers, and leaves. */
+static void wait_for_the_last_to_leave(World *world) {
+        Usec end = world->now + REPLICA_REMOVED_LINGER + 5 * USEC_PER_SEC;
+
+        while (!world->failed && world->now < end && one_is_still_there(world))
+                world_pass(world, world->now + 50 * USEC_PER_MSEC);
+}
+
 /* At the end everyone knows the part it has. */
 static void check_parts(World *world) {
         Server *leader = world_leader(world);
@@ -395,6 +413,7 @@ static void world_end(World *world) {
         clients_end(world);
         if (!world->failed)
                 world_pass(world, world->now + TIME_TO_SETTLE);
+        wait_for_the_last_to_leave(world);
         wait_for_the_last_entry(world);
         if (!world->failed && !world_leader(world))
                 world_violate(world, "liveness: there is no leader %.0f s after the last fault",
