@@ -129,13 +129,24 @@ static void on_signal(int number, siginfo_t *info, void *context) {
                 (void)kill(child_pid, number);
 }
 
+static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+/* One that comes between the fork and the handlers waits for these: the child may have been seen to run already. */
+static void hold_signals(sigset_t *before) {
+        sigset_t held;
+
+        (void)sigemptyset(&held);
+        for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+                (void)sigaddset(&held, forwarded[i]);
+        (void)sigprocmask(SIG_BLOCK, &held, before);
+}
+
 static void forward_signals(pid_t child) {
-        static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
         const struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
 
         child_pid = child;
-        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-                (void)sigaction(numbers[i], &action, NULL);
+        for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+                (void)sigaction(forwarded[i], &action, NULL);
 }
 
 /* As a shell counts: 128 and the signal. */
@@ -149,17 +160,23 @@ static int wait_for(pid_t child) {
 }
 
 static int run_command(Exec *exec) {
+        sigset_t before;
         pid_t child;
 
         (void)fflush(stdout);
+        hold_signals(&before);
         child = fork();
         if (child < 0) {
+                (void)sigprocmask(SIG_SETMASK, &before, NULL);
                 cli_complain(exec->group->program, "exec: cannot start a process: %s", strerror(errno));
                 return CLI_FAILED;
         }
-        if (child == 0)
+        if (child == 0) {
+                (void)sigprocmask(SIG_SETMASK, &before, NULL);
                 run_child(exec);
+        }
         forward_signals(child);
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
         if (exec->master >= 0) {
                 _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
 
