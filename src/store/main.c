@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "net/stop-signals.h"
 #include "store/found.h"
+#include "store/proxying.h"
 #include "store/server.h"
 
 /* Exit codes, documented in the manual page. */
@@ -44,6 +45,29 @@ static int print_help(void) {
         return EXIT_OK;
 }
 
+static void on_stop_proxy(void *userdata, bool interrupted) {
+        log_info("%s: stopping", interrupted ? "interrupted" : "asked to end");
+        proxying_stop(userdata);
+}
+
+static int run_proxy(uv_loop_t *loop, const Settings *settings) {
+        Error error = ERROR_NONE;
+        StopSignals signals;
+        Proxying *proxying;
+
+        if (proxying_new(loop, settings, &proxying, &error) < 0) {
+                log_error("%s", error.text[0] ? error.text : "out of memory");
+                return EXIT_FAILED;
+        }
+        stop_signals_init(&signals, loop, on_stop_proxy, proxying);
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+        stop_signals_close(&signals);
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+        (void)proxying_free(proxying);
+        (void)uv_loop_close(loop);
+        return EXIT_OK;
+}
+
 static int run(Settings *settings) {
         Error error = ERROR_NONE;
         StopSignals signals;
@@ -54,6 +78,8 @@ static int run(Settings *settings) {
         if (uv_loop_init(&loop) < 0)
                 return EXIT_FAILED;
         r = found_by_discovery(&loop, settings, &error);
+        if (r >= 0 && settings_proxy_is_on(&settings->proxy))
+                return run_proxy(&loop, settings);
         if (r >= 0)
                 r = server_new(&loop, settings, &server, &error);
         if (r < 0) {

@@ -9,7 +9,7 @@
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 26 + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS,
+        SETTINGS_OPTIONS = 26 + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_PROXY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -56,9 +56,10 @@ const Option *settings_options(Settings *s) {
         };
         size_t n = ARRAY_SIZE(table);
 
-        _Static_assert(ARRAY_SIZE(table) + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS < SETTINGS_OPTIONS, "room for all options");
+        _Static_assert(ARRAY_SIZE(table) + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_PROXY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS < SETTINGS_OPTIONS, "room for all options");
         memcpy(options, table, sizeof(table));
         n += settings_discovery_options(&s->discovery, options + n);
+        n += settings_proxy_options(&s->proxy, options + n);
         n += settings_tls_options(s, options + n);
         n += settings_old_options(s, options + n);
         options[n] = (Option){0};
@@ -81,6 +82,7 @@ void settings_deinit(Settings *s) {
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         settings_discovery_deinit(&s->discovery);
+        free(s->proxy.mode);
         settings_old_deinit(&s->old);
         settings_tls_deinit(&s->client_tls);
         settings_tls_deinit(&s->peer_tls);
@@ -139,6 +141,9 @@ static int settings_check(Settings *s, Error *error) {
                                  (unsigned long long)s->heartbeat_msec);
         if (s->election_msec > ELECTION_MSEC_MAX)
                 return error_set(error, -EINVAL, "--election-timeout may be at most %d ms", ELECTION_MSEC_MAX);
+        r = settings_proxy_check(&s->proxy, error);
+        if (r < 0)
+                return r;
         r = access_init(&access, s->cors, s->host_whitelist, error);
         if (r >= 0)
                 r = parse_urls("listen-client-urls", s->listen_client_urls, &s->listen_client, error);
@@ -160,6 +165,10 @@ static int settings_fill(Settings *s) {
         r = set_default(&s->name, "default");
         if (r >= 0)
                 r = set_default(&s->cors, "*");
+        if (r >= 0)
+                r = set_default(&s->proxy.mode, "off");
+        if (r >= 0)
+                r = set_default(&s->discovery.fallback, "proxy");
         if (r >= 0)
                 r = set_default(&s->host_whitelist, "*");
         if (r < 0)
@@ -185,7 +194,7 @@ static int settings_fill(Settings *s) {
 
 int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error) {
         _cleanup_(settings_deinit) Settings settings = {
-                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true};
+                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true, .proxy = SETTINGS_PROXY_DEFAULT};
         _cleanup_string_list_ StringList arguments = {0};
         int r;
 

@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "store/bootstrap.h"
 #include "store/settings-discovery.h"
+#include "store/settings-proxy.h"
 #include "store/settings-tls.h"
 
 typedef struct UrlList {
@@ -34,6 +35,7 @@ struct Settings {
 
         SettingsOld old;
         SettingsDiscovery discovery;
+        SettingsProxy proxy;
         SettingsTls client_tls, peer_tls;
 
         UrlList listen_client, advertise_client, listen_peer, advertise_peer;
