@@ -593,6 +593,10 @@ Slice http_call_header(const HttpCall *call, const char *name) {
         return call->link && call->head_seen ? http_head_get(http_parser_head(call->link->parser), name) : (Slice){NULL, 0};
 }
 
+const HttpHead *http_call_head(const HttpCall *call) {
+        return call->link && call->head_seen ? http_parser_head(call->link->parser) : NULL;
+}
+
 Slice http_call_body(const HttpCall *call) {
         Buffer *answer = (Buffer *)(uintptr_t)&call->answer; /* adding the NUL changes nothing that a reader sees */
         const char *text = buffer_string(answer);

@@ -73,6 +73,8 @@ void http_call_cancel(HttpCall *call);
 void *http_call_userdata(const HttpCall *call);
 unsigned http_call_status(const HttpCall *call);
 Slice http_call_header(const HttpCall *call, const char *name); /* data NULL: absent */
+/* All of its fields; NULL before it is here. */
+const HttpHead *http_call_head(const HttpCall *call);
 Slice http_call_body(const HttpCall *call);                     /* gathered so far; NUL-terminated */
 
 /* A streamed request body. */

@@ -12,6 +12,7 @@
 #include "store/discovery/srv.h"
 #include "store/log/disk-directory.h"
 #include "store/log/log.h"
+#include "store/proxying.h"
 #include "storeclient/reply.h"
 
 #define FOUND_ANSWER (10 * USEC_PER_SEC)
@@ -177,6 +178,12 @@ static int adopt_met(Settings *settings, const Discovery *discovery, Error *erro
         return 0;
 }
 
+static int become_proxy(Settings *settings) {
+        free(settings->proxy.mode);
+        settings->proxy.mode = strdup("on");
+        return settings->proxy.mode ? 0 : -ENOMEM;
+}
+
 static int meet_and_adopt(const TokenServer *server, Settings *settings, Error *error) {
         const BootstrapMember *self = bootstrap_find(&settings->bootstrap, settings->name);
         _cleanup_free_ char *path = strdup(server->url.path);
@@ -190,9 +197,14 @@ static int meet_and_adopt(const TokenServer *server, Settings *settings, Error *
         for (size_t length = strlen(path); length > 0 && path[length - 1] == '/'; length--)
                 path[length - 1] = '\0';
         (void)snprintf(id, sizeof(id), "%" PRIx64, self->id);
-        discovery.id = id;
+        discovery.id = settings_proxy_is_on(&settings->proxy) ? NULL : id;
         r = meet(server, &discovery, error);
-        if (r == DISCOVERY_FULL)
+        if (r == DISCOVERY_FULL && discovery.id && str_equals(settings->discovery.fallback, "proxy")) {
+                log_warning("discovery: %s is full: this one becomes a proxy before its %" PRIu64 " members", discovery.url,
+                            discovery.size);
+                r = become_proxy(settings) < 0 ? -ENOMEM : DISCOVERY_FOUND;
+        }
+        if (r == DISCOVERY_FULL && discovery.id)
                 return error_set(error, -EUSERS,
                                  "%s: the cluster is full: %" PRIu64
                                  " other members have come first (%s). Add this one to the running cluster (faering store member add), "
@@ -294,7 +306,7 @@ static int find_by_srv(Settings *settings, Error *error) {
                 return r;
         if (!buffer_string(&cluster))
                 return -ENOMEM;
-        if (!found)
+        if (!found && !settings_proxy_is_on(&settings->proxy))
                 return error_set(error, -ENOENT,
                                  "--discovery-srv: none of the SRV records of %s (%s) is this member's --initial-advertise-peer-urls (%s): "
                                  "correct one of them",
@@ -321,7 +333,11 @@ int found_by_discovery(uv_loop_t *loop, Settings *settings, Error *error) {
 
         if ((!by_url && !by_srv) || settings->force_new_cluster || str_equals(settings->initial_cluster_state, "existing"))
                 return 0;
-        r = has_data(settings, error);
+        if (proxying_has_data(settings)) {
+                /* as which it was begun, it goes on */
+                return settings_proxy_is_on(&settings->proxy) ? 0 : become_proxy(settings);
+        }
+        r = settings_proxy_is_on(&settings->proxy) ? 0 : has_data(settings, error);
         if (r != 0)
                 return r < 0 ? r : 0;
         return by_url ? find_by_url(loop, settings, error) : find_by_srv(settings, error);

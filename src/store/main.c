@@ -8,10 +8,14 @@
 #include "base/log.h"
 #include "net/stop-signals.h"
 #include "store/found.h"
+#include "store/proxying.h"
 #include "store/server.h"
+#include "store/service-manager.h"
 
 /* Exit codes, documented in the manual page. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+enum { PROXY_TICK_MSEC = 1000 };
 
 static void on_stop(void *userdata, bool interrupted) {
         log_info("%s: stopping", interrupted ? "interrupted" : "asked to end");
@@ -55,6 +59,55 @@ static void tell_foreign(const char *flag, const char *why) {
         log_info("--%s does nothing: %s", flag, why);
 }
 
+static void on_stop_proxy(void *userdata, bool interrupted) {
+        log_info("%s: stopping", interrupted ? "interrupted" : "asked to end");
+        service_manager_stopping();
+        proxying_stop(userdata);
+}
+
+/* What has begun on it comes to its end. */
+static void end_loop(uv_loop_t *loop) {
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(loop);
+}
+
+static void on_proxy_tick(uv_timer_t *timer) {
+        service_manager_alive(timer->data, clock_monotonic());
+}
+
+/* Ready as soon as it listens: it serves what its members do. */
+static void proxy_tell_manager(uv_loop_t *loop, uv_timer_t *tick, ServiceManager *manager) {
+        service_manager_init(manager);
+        (void)uv_timer_init(loop, tick);
+        tick->data = manager;
+        (void)uv_timer_start(tick, on_proxy_tick, 0, PROXY_TICK_MSEC);
+        uv_unref((uv_handle_t *)tick); /* it alone does not keep the loop */
+        service_manager_status(manager, "hands requests to the members of a cluster");
+        service_manager_ready(manager);
+}
+
+static int run_proxy(uv_loop_t *loop, const Settings *settings) {
+        Error error = ERROR_NONE;
+        ServiceManager manager;
+        StopSignals signals;
+        Proxying *proxying;
+        uv_timer_t tick;
+
+        if (proxying_new(loop, settings, &proxying, &error) < 0) {
+                log_error("%s", error.text[0] ? error.text : "out of memory");
+                end_loop(loop);
+                return EXIT_FAILED;
+        }
+        stop_signals_init(&signals, loop, on_stop_proxy, proxying);
+        proxy_tell_manager(loop, &tick, &manager);
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+        stop_signals_close(&signals);
+        uv_close((uv_handle_t *)&tick, NULL);
+        end_loop(loop);
+        (void)proxying_free(proxying);
+        return EXIT_OK;
+}
+
 static int run(Settings *settings) {
         Error error = ERROR_NONE;
         StopSignals signals;
@@ -65,10 +118,13 @@ static int run(Settings *settings) {
         if (uv_loop_init(&loop) < 0)
                 return EXIT_FAILED;
         r = found_by_discovery(&loop, settings, &error);
+        if (r >= 0 && settings_proxy_is_on(&settings->proxy))
+                return run_proxy(&loop, settings);
         if (r >= 0)
                 r = server_new(&loop, settings, &server, &error);
         if (r < 0) {
                 log_error("%s", error.text[0] ? error.text : "out of memory");
+                end_loop(&loop);
                 return EXIT_FAILED;
         }
         (void)malloc_trim(0); /* what recovering took */
@@ -78,8 +134,7 @@ static int run(Settings *settings) {
         if (r < 0)
                 log_error("%s", error.text);
         stop_signals_close(&signals);
-        (void)uv_run(&loop, UV_RUN_DEFAULT);
-        (void)uv_loop_close(&loop);
+        end_loop(&loop);
         return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 

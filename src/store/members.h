@@ -17,5 +17,8 @@ const StoreMember *members_find(const Members *members, uint64_t id);
 /* What a member says of itself once it has started: {"name":…,"clientURLs":[…]}. */
 int members_format_attributes(Buffer *buffer, const char *name, const StringList *client_urls);
 
+/* All, as etcd lists them at its peer URLs: [{"id":1,"peerURLs":[…],"name":…,"clientURLs":[…]}]. -ENOMEM. */
+int members_format(Buffer *buffer, const Members *members);
+
 /* The key where it says so. */
 int members_attributes_path(Buffer *buffer, uint64_t id);

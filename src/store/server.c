@@ -247,6 +247,16 @@ static void respond_view(Server *server, HttpRequest *request) {
                              (Slice){buffer_data(&body), buffer_length(&body)});
 }
 
+/* As etcd has it at its peer URLs: for proxies. */
+static void respond_members(Server *server, HttpRequest *request) {
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+
+        if (members_format(&body, &server->members) < 0)
+                http_respond_text(request, 503, "out of memory\n");
+        else
+                http_respond(request, 200, "Content-Type: application/json\r\n", (Slice){buffer_data(&body), buffer_length(&body)});
+}
+
 static void on_member_request(void *userdata, HttpRequest *request) {
         Server *server = userdata;
         Slice path = http_request_path(request);
@@ -255,6 +265,8 @@ static void on_member_request(void *userdata, HttpRequest *request) {
                 peers_handle(server->peers, request);
         else if (slice_equals(path, slice_from(ASK_PATH)))
                 respond_view(server, request);
+        else if (slice_equals(path, slice_from("/members")))
+                respond_members(server, request);
         else
                 http_respond_text(request, 404, "404 page not found\n");
 }

@@ -10,8 +10,8 @@ size_t settings_discovery_options(SettingsDiscovery *d, Option options[static SE
                  "a token in a v2 store, where the founders of a cluster meet", &d->url, NULL},
                 {"discovery-proxy", 0, OPTION_STRING, "URL", "ETCD_DISCOVERY_PROXY", "HTTP proxy on the way to the token", &d->proxy,
                  NULL},
-                {"discovery-fallback", 0, OPTION_STRING, "exit", "ETCD_DISCOVERY_FALLBACK",
-                 "what to do when the token's cluster is full (only exit is there)", &d->fallback, NULL},
+                {"discovery-fallback", 0, OPTION_STRING, "proxy|exit", "ETCD_DISCOVERY_FALLBACK",
+                 "what to become when the token's cluster is full (default: proxy)", &d->fallback, NULL},
                 {"discovery-srv", 0, OPTION_STRING, "DOMAIN", "ETCD_DISCOVERY_SRV",
                  "whose SRV records _etcd-server._tcp name the founders", &d->srv, NULL},
                 {"discovery-srv-name", 0, OPTION_STRING, "NAME", "ETCD_DISCOVERY_SRV_NAME",
@@ -44,7 +44,5 @@ int settings_discovery_check(const Settings *settings, Error *error) {
                                  "--initial-cluster, --discovery and --discovery-srv each say who founds the cluster: give only one of them");
         if (is_given(d->fallback) && !str_equals(d->fallback, "exit") && !str_equals(d->fallback, "proxy"))
                 return error_set(error, -EINVAL, "--discovery-fallback is \"%s\": it must be exit or proxy", d->fallback);
-        if (is_given(d->fallback) && str_equals(d->fallback, "proxy"))
-                return error_set(error, -EINVAL, "--discovery-fallback is proxy, but this server cannot be a proxy yet: use exit");
         return 0;
 }

@@ -11,7 +11,7 @@
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 31 + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS,
+        SETTINGS_OPTIONS = 31 + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_PROXY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -71,12 +71,13 @@ const Option *settings_options(Settings *s) {
         };
         size_t n = ARRAY_SIZE(table);
 
-        _Static_assert(ARRAY_SIZE(table) + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS +
+        _Static_assert(ARRAY_SIZE(table) + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_PROXY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS +
                                        SETTINGS_FOREIGN_OPTIONS <
                                SETTINGS_OPTIONS,
                        "room for all options");
         memcpy(options, table, sizeof(table));
         n += settings_discovery_options(&s->discovery, options + n);
+        n += settings_proxy_options(&s->proxy, options + n);
         n += settings_tls_options(s, options + n);
         n += settings_old_options(s, options + n);
         n += settings_foreign_options(&s->foreign, options + n);
@@ -100,6 +101,7 @@ void settings_deinit(Settings *s) {
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
         settings_discovery_deinit(&s->discovery);
+        free(s->proxy.mode);
         settings_old_deinit(&s->old);
         settings_foreign_deinit(&s->foreign);
         settings_tls_deinit(&s->client_tls);
@@ -199,6 +201,8 @@ static int settings_check(Settings *s, Error *error) {
         if (r < 0)
                 return error_set(error, r, "--log-level is \"%s\": it must be debug, info, warn or error", s->log_level);
         r = settings_check_limits(s, error);
+        if (r >= 0)
+                r = settings_proxy_check(&s->proxy, error);
         if (r < 0)
                 return r;
         r = access_init(&access, s->cors, s->host_whitelist, error);
@@ -222,6 +226,10 @@ static int settings_fill(Settings *s) {
         r = set_default(&s->name, "default");
         if (r >= 0)
                 r = set_default(&s->cors, "*");
+        if (r >= 0)
+                r = set_default(&s->proxy.mode, "off");
+        if (r >= 0)
+                r = set_default(&s->discovery.fallback, "proxy");
         if (r >= 0)
                 r = set_default(&s->host_whitelist, "*");
         if (r < 0)
@@ -247,7 +255,7 @@ static int settings_fill(Settings *s) {
 
 int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error) {
         _cleanup_(settings_deinit) Settings settings = {
-                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true,
+                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true, .proxy = SETTINGS_PROXY_DEFAULT,
                 .max_connections = 20000, .max_request_bytes = (uint64_t)64 << 20, .max_waiting_bytes = (uint64_t)512 << 20,
                 .max_watch_events = WATCHER_QUEUE_MAX};
         _cleanup_string_list_ StringList arguments = {0};

@@ -4,6 +4,7 @@
 #include "store/bootstrap.h"
 #include "store/settings-discovery.h"
 #include "store/settings-foreign.h"
+#include "store/settings-proxy.h"
 #include "store/settings-tls.h"
 
 typedef struct UrlList {
@@ -39,6 +40,7 @@ struct Settings {
         SettingsOld old;
         SettingsForeign foreign;
         SettingsDiscovery discovery;
+        SettingsProxy proxy;
         SettingsTls client_tls, peer_tls;
 
         UrlList listen_client, advertise_client, listen_peer, advertise_peer;

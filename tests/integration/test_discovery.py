@@ -2,7 +2,6 @@
 import shutil
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -67,6 +66,14 @@ def wait_log(store: Store, text: str) -> None:
         time.sleep(0.05)
 
 
+def wait_names(store: Store, names: set[str]) -> None:
+    """Members say their names a moment after they serve."""
+    end = time.monotonic() + START_SECONDS
+    while {one["name"] for one in store.members()[1]["members"]} != names:
+        assert time.monotonic() < end, store.members()[1]
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def ending():
     """Stores that are ended with the test."""
@@ -91,13 +98,20 @@ def test_three_meet_by_url_and_a_fourth_comes_too_late(tmp_path: Path, token_ser
     stores[2].start()
     for store in stores:
         store.wait_ready()
-    assert {one["name"] for one in stores[0].members()[1]["members"]} <= {"n0", "n1", "n2"}
+    wait_names(stores[0], {"n0", "n1", "n2"})
     assert {one["peerURLs"][0] for one in stores[0].members()[1]["members"]} == {store.peer_url for store in stores}
     late = founder(tmp_path, "n3", "--discovery", token, "--discovery-fallback", "exit")
     ending.append(late)
     late.start()
     assert late.wait_end() == 1
     assert "the cluster is full: 3 other members have come first" in late.log.read_text()
+    proxy = founder(tmp_path, "n4", "--discovery", token)
+    ending.append(proxy)
+    proxy.start()
+    proxy.wait_ready()
+    assert proxy.request("PUT", "/v2/keys/by-proxy", {"value": "1"})[0] == 201
+    assert stores[0].request("GET", "/v2/keys/by-proxy?quorum=true")[2]["node"]["value"] == "1"
+    assert len(stores[0].members()[1]["members"]) == 3
 
 
 def test_with_data_the_token_is_not_asked(tmp_path: Path, ending: list[Store]):

@@ -109,6 +109,8 @@ static int set_cluster(Discovery *d, StoreNode *const *nodes, size_t count) {
 
 static int own_place(const Discovery *d, StoreNode *const *nodes, size_t count, size_t *ret_place, Error *error) {
         *ret_place = SIZE_MAX;
+        if (!d->id)
+                return 0;
         for (size_t i = 0; i < count && *ret_place == SIZE_MAX; i++)
                 if (str_equals(last_part(nodes[i]), d->id))
                         *ret_place = i;
@@ -134,7 +136,7 @@ static int judge_list(Discovery *d, StoreNode *const *nodes, size_t count, Error
                 r = set_cluster(d, nodes, d->size);
                 return r < 0 ? r : place < d->size ? DISCOVERY_FOUND : DISCOVERY_FULL;
         }
-        d->step = place == SIZE_MAX ? DISCOVERY_STEP_REGISTER : DISCOVERY_STEP_WAIT;
+        d->step = place == SIZE_MAX && d->id ? DISCOVERY_STEP_REGISTER : DISCOVERY_STEP_WAIT;
         return DISCOVERY_ON;
 }
 

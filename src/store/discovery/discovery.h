@@ -26,7 +26,7 @@ typedef enum DiscoveryStep {
 typedef struct Discovery {
         const char *url;   /* the token's, for people; borrowed */
         const char *path;  /* its path on the server, without a last '/'; borrowed */
-        const char *id;    /* this member's, in hexadecimal digits; borrowed */
+        const char *id;    /* this member's, in hexadecimal digits; borrowed. NULL: only looks who has come */
         const char *value; /* "name=URL,name=URL2" of this member; borrowed */
         DiscoveryStep step;
         uint64_t size;       /* known after the first step */
