@@ -164,7 +164,23 @@ void json_field_i64(JsonWriter *writer, const char *key, int64_t value) {
         json_write_i64(writer, value);
 }
 
+void json_field_hex(JsonWriter *writer, const char *key, uint64_t value) {
+        json_key(writer, key);
+        json_value_start(writer);
+        (void)buffer_append_byte(writer->buffer, '"');
+        (void)buffer_append_hex(writer->buffer, value);
+        (void)buffer_append_byte(writer->buffer, '"');
+}
+
 void json_field_bool(JsonWriter *writer, const char *key, bool value) {
         json_key(writer, key);
         json_write_bool(writer, value);
+}
+
+void json_field_strings(JsonWriter *writer, const char *key, const StringList *strings) {
+        json_key(writer, key);
+        json_begin_array(writer);
+        for (size_t i = 0; i < strings->length; i++)
+                json_write_string(writer, slice_from(strings->items[i]));
+        json_end_array(writer);
 }

@@ -42,4 +42,6 @@ void json_field_string(JsonWriter *writer, const char *key, const char *text);
 void json_field_slice(JsonWriter *writer, const char *key, Slice text);
 void json_field_u64(JsonWriter *writer, const char *key, uint64_t value);
 void json_field_i64(JsonWriter *writer, const char *key, int64_t value);
+void json_field_hex(JsonWriter *writer, const char *key, uint64_t value); /* a string: ids are written so */
 void json_field_bool(JsonWriter *writer, const char *key, bool value);
+void json_field_strings(JsonWriter *writer, const char *key, const StringList *strings); /* an array */

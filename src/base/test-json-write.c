@@ -58,6 +58,26 @@ static void test_objects_and_arrays_get_their_commas(void **state) {
                             "\"d\":-1,\"e\":false,\"f\":\"y\"}");
 }
 
+static void test_lists_and_ids_are_fields_of_their_own(void **state) {
+        _cleanup_string_list_ StringList strings = {0};
+        _cleanup_buffer_ Buffer buffer = BUFFER_INIT;
+        JsonWriter writer = json_writer(&buffer);
+
+        (void)state;
+        json_begin_object(&writer);
+        json_field_strings(&writer, "none", &strings);
+        assert_int_equal(string_list_add(&strings, "a"), 0);
+        assert_int_equal(string_list_add(&strings, "\"b\""), 0);
+        json_field_strings(&writer, "two", &strings);
+        json_field_hex(&writer, "zero", 0);
+        json_field_hex(&writer, "most", UINT64_MAX);
+        json_field_hex(&writer, "id", 0x8a025eacf1a9f7a8);
+        json_end_object(&writer);
+        assert_string_equal(buffer_string(&buffer),
+                            "{\"none\":[],\"two\":[\"a\",\"\\\"b\\\"\"],\"zero\":\"0\",\"most\":\"ffffffffffffffff\","
+                            "\"id\":\"8a025eacf1a9f7a8\"}");
+}
+
 static void test_numbers_that_are_none_become_zero(void **state) {
         static const double values[] = {0, 1.5, -2, 1e100, 0.1, NAN, INFINITY, -INFINITY};
 
@@ -76,6 +96,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_strings_are_escaped_as_go_does),
                 cmocka_unit_test(test_objects_and_arrays_get_their_commas),
+                cmocka_unit_test(test_lists_and_ids_are_fields_of_their_own),
                 cmocka_unit_test(test_numbers_that_are_none_become_zero),
         };
 

@@ -17,13 +17,8 @@ static char *format_user(const char *name, const char *password, const char *lis
                 json_field_string(&json, "password", secret ? "..." : password);
         json_key(&json, "roles");
         json_write_null(&json);
-        if (list_name) {
-                json_key(&json, list_name);
-                json_begin_array(&json);
-                for (size_t i = 0; i < roles->length; i++)
-                        json_write_string(&json, slice_from(roles->items[i]));
-                json_end_array(&json);
-        }
+        if (list_name)
+                json_field_strings(&json, list_name, roles);
         json_end_object(&json);
         return buffer_steal_string(&buffer, NULL);
 }

@@ -55,11 +55,7 @@ static void write_unit(Init *init, JsonWriter *json, const SystemUnit *unit) {
         init_unit_state(init, unit, &state);
         json_begin_object(json);
         json_field_string(json, "name", unit->name);
-        json_key(json, "aliases");
-        json_begin_array(json);
-        for (size_t i = 0; i < unit->aliases.length; i++)
-                json_write_string(json, slice_from(unit->aliases.items[i]));
-        json_end_array(json);
+        json_field_strings(json, "aliases", &unit->aliases);
         json_field_string(json, "load", state.load);
         json_field_string(json, "active", state.active);
         json_field_string(json, "sub", state.sub);

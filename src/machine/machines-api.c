@@ -46,11 +46,7 @@ static void write_machine(void *userdata, Machine *machine) {
         json_field_string(json, "why", machine->why.text);
         json_field_i64(json, "pid", machine_pid(machine));
         json_field_i64(json, "since", machine->power == MACHINE_OFF ? 0 : machine->since);
-        json_key(json, "cgroups");
-        json_begin_array(json);
-        for (size_t i = 0; i < groups->length; i++)
-                json_write_string(json, slice_from(groups->items[i]));
-        json_end_array(json);
+        json_field_strings(json, "cgroups", groups);
         json_end_object(json);
 }
 
@@ -90,11 +86,7 @@ static void respond_all(Machines *machines, HttpRequest *request) {
         json_field_i64(&json, "pid", getpid());
         json_field_string(&json, "directory", machines_directory(machines));
         json_field_string(&json, "switch", network ?: "");
-        json_key(&json, "missingPrograms");
-        json_begin_array(&json);
-        for (size_t i = 0; i < missing->length; i++)
-                json_write_string(&json, slice_from(missing->items[i]));
-        json_end_array(&json);
+        json_field_strings(&json, "missingPrograms", missing);
         write_forwards(&json, machines);
         json_key(&json, "machines");
         json_begin_array(&json);

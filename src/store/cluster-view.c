@@ -21,23 +21,11 @@ void cluster_view_deinit(ClusterView *view) {
 
 /* ---- what is said ---- */
 
-static void write_id(JsonWriter *json, uint64_t id) {
-        char text[ID_DIGITS + 1];
-
-        (void)snprintf(text, sizeof(text), "%" PRIx64, id);
-        json_write_string(json, slice_from(text));
-}
-
 static void write_member(JsonWriter *json, const StoreMember *member, const RaftConfState *state) {
         json_begin_object(json);
-        json_key(json, "id");
-        write_id(json, member->id);
+        json_field_hex(json, "id", member->id);
         json_field_string(json, "name", member->name);
-        json_key(json, "peerURLs");
-        json_begin_array(json);
-        for (size_t i = 0; i < member->peer_urls.length; i++)
-                json_write_string(json, slice_from(member->peer_urls.items[i]));
-        json_end_array(json);
+        json_field_strings(json, "peerURLs", &member->peer_urls);
         json_field_bool(json, "standby", !raft_ids_contain(&state->voters, member->id));
         json_end_object(json);
 }
@@ -60,8 +48,7 @@ int cluster_view_format(Buffer *buffer, uint64_t cluster, const Members *members
         JsonWriter json = json_writer(buffer);
 
         json_begin_object(&json);
-        json_key(&json, "cluster");
-        write_id(&json, cluster);
+        json_field_hex(&json, "cluster", cluster);
         json_key(&json, "members");
         json_begin_array(&json);
         for (size_t i = 0; i < members->length; i++)

@@ -110,25 +110,13 @@ int members_format_attributes(Buffer *buffer, const char *name, const StringList
 
         json_begin_object(&writer);
         json_field_string(&writer, "name", name);
-        json_key(&writer, "clientURLs");
-        json_begin_array(&writer);
-        for (size_t i = 0; i < client_urls->length; i++)
-                json_write_string(&writer, slice_from(client_urls->items[i]));
-        json_end_array(&writer);
+        json_field_strings(&writer, "clientURLs", client_urls);
         json_end_object(&writer);
         return buffer_failed(buffer);
 }
 
 int members_attributes_path(Buffer *buffer, uint64_t id) {
         return buffer_printf(buffer, MEMBERS_PATH "/%" PRIx64 "/attributes", id);
-}
-
-static void write_urls(JsonWriter *json, const char *key, const StringList *urls) {
-        json_key(json, key);
-        json_begin_array(json);
-        for (size_t i = 0; i < urls->length; i++)
-                json_write_string(json, slice_from(urls->items[i]));
-        json_end_array(json);
 }
 
 int members_format(Buffer *buffer, const Members *members) {
@@ -138,9 +126,9 @@ int members_format(Buffer *buffer, const Members *members) {
         for (size_t i = 0; i < members->length; i++) {
                 json_begin_object(&json);
                 json_field_u64(&json, "id", members->items[i].id);
-                write_urls(&json, "peerURLs", &members->items[i].peer_urls);
+                json_field_strings(&json, "peerURLs", &members->items[i].peer_urls);
                 json_field_string(&json, "name", members->items[i].name);
-                write_urls(&json, "clientURLs", &members->items[i].client_urls);
+                json_field_strings(&json, "clientURLs", &members->items[i].client_urls);
                 json_end_object(&json);
         }
         json_end_array(&json);

@@ -82,11 +82,7 @@ static int format_urls(Buffer *buffer, const StringList *urls) {
         JsonWriter json = json_writer(buffer);
 
         json_begin_object(&json);
-        json_key(&json, "peerURLs");
-        json_begin_array(&json);
-        for (size_t i = 0; i < urls->length; i++)
-                json_write_string(&json, slice_from(urls->items[i]));
-        json_end_array(&json);
+        json_field_strings(&json, "peerURLs", urls);
         json_end_object(&json);
         return buffer_failed(buffer);
 }

@@ -61,11 +61,7 @@ static void on_changed(void *userdata, const StringList *urls) {
         JsonWriter json = json_writer(&text);
 
         json_begin_object(&json);
-        json_key(&json, "PeerURLs");
-        json_begin_array(&json);
-        for (size_t i = 0; i < urls->length; i++)
-                json_write_string(&json, slice_from(urls->items[i]));
-        json_end_array(&json);
+        json_field_strings(&json, "PeerURLs", urls);
         json_end_object(&json);
         if (buffer_failed(&text) || write_file(proxying->file, (Slice){buffer_data(&text), buffer_length(&text)}) < 0)
                 log_warning("cannot keep the list of members in %s: the next start asks those that the flags name", proxying->file);

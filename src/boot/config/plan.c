@@ -267,11 +267,7 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
 /* Without the hash: a plan is shown, sent around and kept. */
 static void write_user(JsonWriter *json, const Step *step) {
         json_field_bool(json, "password", step->text);
-        json_key(json, "options");
-        json_begin_array(json);
-        for (size_t i = 0; i < step->options.length; i++)
-                json_write_string(json, slice_from(step->options.items[i]));
-        json_end_array(json);
+        json_field_strings(json, "options", &step->options);
 }
 
 static void write_step(JsonWriter *json, const Step *step, const bool *same) {
@@ -324,11 +320,7 @@ int boot_plan_format_json(const BootPlan *plan, const bool *same, Buffer *to) {
         for (size_t i = 0; i < plan->length; i++)
                 write_step(&json, &plan->steps[i], same ? &same[i] : NULL);
         json_end_array(&json);
-        json_key(&json, "warnings");
-        json_begin_array(&json);
-        for (size_t i = 0; i < plan->warnings.length; i++)
-                json_write_string(&json, slice_from(plan->warnings.items[i]));
-        json_end_array(&json);
+        json_field_strings(&json, "warnings", &plan->warnings);
         json_end_object(&json);
         (void)buffer_append_byte(to, '\n');
         return buffer_failed(to);

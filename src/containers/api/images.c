@@ -272,11 +272,7 @@ static void write_layers(JsonWriter *writer, const Image *image) {
         json_key(writer, "RootFS");
         json_begin_object(writer);
         json_field_string(writer, "Type", "layers");
-        json_key(writer, "Layers");
-        json_begin_array(writer);
-        for (size_t i = 0; i < image->config.diff_ids.length; i++)
-                json_write_string(writer, slice_from(image->config.diff_ids.items[i]));
-        json_end_array(writer);
+        json_field_strings(writer, "Layers", &image->config.diff_ids);
         json_end_object(writer);
 }
 

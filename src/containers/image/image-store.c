@@ -63,11 +63,7 @@ static int index_write(const ImageStore *store, Error *error) {
         for (size_t i = 0; i < store->length; i++) {
                 json_begin_object(&writer);
                 json_field_string(&writer, "manifest", store->images[i]->manifest);
-                json_key(&writer, "names");
-                json_begin_array(&writer);
-                for (size_t k = 0; k < store->images[i]->names.length; k++)
-                        json_write_string(&writer, slice_from(store->images[i]->names.items[k]));
-                json_end_array(&writer);
+                json_field_strings(&writer, "names", &store->images[i]->names);
                 json_end_object(&writer);
         }
         json_end_array(&writer);

@@ -258,21 +258,14 @@ static void write_command_line(JsonWriter *json) {
         json_end_array(json);
 }
 
-static void field_hex(JsonWriter *json, const char *key, uint64_t value) {
-        char text[17];
-
-        (void)snprintf(text, sizeof(text), "%" PRIx64, value);
-        json_field_string(json, key, text);
-}
-
 static void write_raft(JsonWriter *json, const StoreStatus *status, const StoreMetrics *metrics) {
         json_key(json, "raft.status");
         json_begin_object(json);
-        field_hex(json, "id", status->member_id);
+        json_field_hex(json, "id", status->member_id);
         json_field_u64(json, "term", status->raft_term);
         json_field_u64(json, "commit", metrics->committed);
         json_field_u64(json, "applied", metrics->applied);
-        field_hex(json, "lead", status->leader_id);
+        json_field_hex(json, "lead", status->leader_id);
         json_field_string(json, "raftState", status->leader_id == status->member_id ? "StateLeader" : "StateFollower");
         json_end_object(json);
 }

@@ -8,23 +8,12 @@
 #include "store/api/handlers.h"
 #include "store/api/members-request.h"
 
-static void write_urls(JsonWriter *json, const char *key, const StringList *urls) {
-        json_key(json, key);
-        json_begin_array(json);
-        for (size_t i = 0; i < urls->length; i++)
-                json_write_string(json, slice_from(urls->items[i]));
-        json_end_array(json);
-}
-
 static void write_member(JsonWriter *json, const StoreMember *member) {
-        char id[17];
-
-        (void)snprintf(id, sizeof(id), "%" PRIx64, member->id);
         json_begin_object(json);
-        json_field_string(json, "id", id);
+        json_field_hex(json, "id", member->id);
         json_field_string(json, "name", member->name);
-        write_urls(json, "peerURLs", &member->peer_urls);
-        write_urls(json, "clientURLs", &member->client_urls);
+        json_field_strings(json, "peerURLs", &member->peer_urls);
+        json_field_strings(json, "clientURLs", &member->client_urls);
         json_end_object(json);
 }
 

@@ -16,13 +16,6 @@ static void respond_json(HttpRequest *request, unsigned status, Buffer *body) {
                             (Slice){buffer_data(body), buffer_length(body)});
 }
 
-static void field_id(JsonWriter *json, const char *key, uint64_t id) {
-        char text[17];
-
-        (void)snprintf(text, sizeof(text), "%" PRIx64, id);
-        json_field_string(json, key, text);
-}
-
 static void field_time(JsonWriter *json, const char *key, WallUsec time) {
         char text[40];
 
@@ -94,12 +87,12 @@ void stats_self_handle(Api *api, HttpRequest *request, Slice path) {
                 return;
         json_begin_object(&json);
         json_field_string(&json, "name", status.name);
-        field_id(&json, "id", status.member_id);
+        json_field_hex(&json, "id", status.member_id);
         json_field_string(&json, "state", leads ? "StateLeader" : "StateFollower");
         field_time(&json, "startTime", status.started);
         json_key(&json, "leaderInfo");
         json_begin_object(&json);
-        field_id(&json, "leader", status.leader_id);
+        json_field_hex(&json, "leader", status.leader_id);
         field_duration(&json, "uptime", api->backend->now(api->userdata) - status.leader_since);
         field_time(&json, "startTime", status.leader_since);
         json_end_object(&json);
@@ -149,7 +142,7 @@ void stats_leader_handle(Api *api, HttpRequest *request, Slice path) {
         leads = api->backend->followers(api->userdata, &followers, &count);
         json_begin_object(&json);
         if (leads) {
-                field_id(&json, "leader", status.member_id);
+                json_field_hex(&json, "leader", status.member_id);
                 json_key(&json, "followers");
                 json_begin_object(&json);
                 for (size_t i = 0; i < count; i++)
