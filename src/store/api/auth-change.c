@@ -1,6 +1,6 @@
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 
 #include "store/api/auth-handlers.h"
 #include "store/api/auth-json.h"
@@ -85,6 +85,22 @@ static void auth_call_fail_name(AuthCall *call, unsigned status, const char *for
 
 static void auth_call_fail_cluster(AuthCall *call, const char *reason) {
         auth_call_fail(call, 500, reason ?: "Internal Server Error");
+}
+
+/* What the step waited for came to nothing, which is answered. `expected` (or 0) is a refusal of the tree that clients are to
+ * hear of: with `status` and `format`, as auth_call_fail_name() has it. */
+static bool auth_call_has_failed(AuthCall *call, int expected, unsigned status, const char *format) {
+        const StoreOutcome *outcome = call->outcome;
+
+        if (outcome->r == 0)
+                return false;
+        if (outcome->r < 0)
+                auth_call_fail_cluster(call, outcome->reason);
+        else if (outcome->r == expected)
+                auth_call_fail_name(call, status, format);
+        else
+                auth_call_fail_cluster(call, NULL);
+        return true;
 }
 
 /* `r` is a status with `error`, or a negative errno. */
@@ -248,13 +264,7 @@ static bool auth_call_make_command(AuthCall *call, CommandKind kind, const char 
 static void user_put_begin(AuthCall *call);
 
 static void user_created(AuthCall *call) {
-        if (call->outcome->r < 0)
-                auth_call_fail_cluster(call, call->outcome->reason);
-        else if (call->outcome->r == TREE_KEY_EXISTS)
-                auth_call_fail_name(call, 409, "auth: User %s already exists.");
-        else if (call->outcome->r > 0)
-                auth_call_fail_cluster(call, NULL);
-        else /* etcd says 201 only when it could have been a change as well */
+        if (!auth_call_has_failed(call, TREE_KEY_EXISTS, 409, "auth: User %s already exists.")) /* etcd says 201 only when it could have been a change as well */
                 auth_call_answer_user(call, call->user.roles.list.length > 0 ? 200 : 201);
 }
 
@@ -356,13 +366,7 @@ static void user_put_begin(AuthCall *call) {
 }
 
 static void user_deleted(AuthCall *call) {
-        if (call->outcome->r < 0)
-                auth_call_fail_cluster(call, call->outcome->reason);
-        else if (call->outcome->r == TREE_KEY_NOT_FOUND)
-                auth_call_fail_name(call, 404, "auth: User %s does not exist");
-        else if (call->outcome->r > 0)
-                auth_call_fail_cluster(call, NULL);
-        else
+        if (!auth_call_has_failed(call, TREE_KEY_NOT_FOUND, 404, "auth: User %s does not exist"))
                 auth_call_answer_empty(call);
 }
 
@@ -383,13 +387,7 @@ static void user_delete_begin(AuthCall *call) {
 static void role_put_begin(AuthCall *call);
 
 static void role_created(AuthCall *call) {
-        if (call->outcome->r < 0)
-                auth_call_fail_cluster(call, call->outcome->reason);
-        else if (call->outcome->r == TREE_KEY_EXISTS)
-                auth_call_fail_name(call, 409, "auth: Role %s already exists.");
-        else if (call->outcome->r > 0)
-                auth_call_fail_cluster(call, NULL);
-        else
+        if (!auth_call_has_failed(call, TREE_KEY_EXISTS, 409, "auth: Role %s already exists."))
                 auth_call_answer_role(call, 201, &call->role);
 }
 
@@ -454,13 +452,7 @@ static void role_put_begin(AuthCall *call) {
 }
 
 static void role_deleted(AuthCall *call) {
-        if (call->outcome->r < 0)
-                auth_call_fail_cluster(call, call->outcome->reason);
-        else if (call->outcome->r == TREE_KEY_NOT_FOUND)
-                auth_call_fail_name(call, 404, "auth: Role %s doesn't exist.");
-        else if (call->outcome->r > 0)
-                auth_call_fail_cluster(call, NULL);
-        else
+        if (!auth_call_has_failed(call, TREE_KEY_NOT_FOUND, 404, "auth: Role %s doesn't exist."))
                 auth_call_answer_empty(call);
 }
 
@@ -479,9 +471,7 @@ static void role_delete_begin(AuthCall *call) {
 /* ---- on and off ---- */
 
 static void enabled_written(AuthCall *call) {
-        if (call->outcome->r != 0)
-                auth_call_fail_cluster(call, call->outcome->r < 0 ? call->outcome->reason : NULL);
-        else
+        if (!auth_call_has_failed(call, 0, 0, NULL))
                 auth_call_answer_empty(call);
 }
 
@@ -495,13 +485,7 @@ static void write_enabled(AuthCall *call) {
 }
 
 static void guest_created(AuthCall *call) {
-        if (call->outcome->r < 0)
-                auth_call_fail_cluster(call, call->outcome->reason);
-        else if (call->outcome->r == TREE_KEY_EXISTS)
-                auth_call_fail(call, 409, "auth: Role guest already exists.");
-        else if (call->outcome->r > 0)
-                auth_call_fail_cluster(call, NULL);
-        else
+        if (!auth_call_has_failed(call, TREE_KEY_EXISTS, 409, "auth: Role %s already exists."))
                 write_enabled(call);
 }
 
@@ -545,29 +529,33 @@ static void disable_begin(AuthCall *call) {
 
 /* ---- beginning ---- */
 
-/* False after it has answered. */
-static bool take_user_body(Api *api, HttpRequest *http, AuthCall *call) {
-        int r = auth_user_parse(http_request_body(http), &call->user);
+/* `r` is of the body's parsing, `name` what it says of itself. False after a refusal. */
+static bool check_body(const AuthCall *call, int r, const char *kind, const char *name) {
+        char text[64];
 
+        if (r == 0 && str_equals(name, call->name))
+                return true;
+        (void)snprintf(text, sizeof(text), "%s JSON name does not match the name in the URL", kind);
         if (r == -ENOMEM)
-                api_respond_no_memory(http);
-        else if (r < 0)
-                auth_fail(api, http, 400, "Invalid JSON in request body.");
-        else if (!str_equals(call->user.name, call->name))
-                auth_fail(api, http, 400, "User JSON name does not match the name in the URL");
-        return r == 0 && str_equals(call->user.name, call->name);
+                api_respond_no_memory(call->http);
+        else
+                auth_fail(call->api, call->http, 400, r < 0 ? "Invalid JSON in request body." : text);
+        return false;
 }
 
-static bool take_role_body(Api *api, HttpRequest *http, AuthCall *call) {
-        int r = auth_role_parse(http_request_body(http), &call->role);
+static bool take_body(AuthCall *call) {
+        Slice body = http_request_body(call->http);
+        int r;
 
-        if (r == -ENOMEM)
-                api_respond_no_memory(http);
-        else if (r < 0)
-                auth_fail(api, http, 400, "Invalid JSON in request body.");
-        else if (!str_equals(call->role.name, call->name))
-                auth_fail(api, http, 400, "Role JSON name does not match the name in the URL");
-        return r == 0 && str_equals(call->role.name, call->name);
+        if (call->kind == AUTH_PUT_USER) {
+                r = auth_user_parse(body, &call->user);
+                return check_body(call, r, "User", call->user.name);
+        }
+        if (call->kind == AUTH_PUT_ROLE) {
+                r = auth_role_parse(body, &call->role);
+                return check_body(call, r, "Role", call->role.name);
+        }
+        return true;
 }
 
 void auth_change(Api *api, HttpRequest *http, AuthChangeKind kind, Slice name) {
@@ -588,9 +576,7 @@ void auth_change(Api *api, HttpRequest *http, AuthChangeKind kind, Slice name) {
                 api_respond_no_memory(http);
                 return;
         }
-        if (kind == AUTH_PUT_USER && !take_user_body(api, http, call))
-                return;
-        if (kind == AUTH_PUT_ROLE && !take_role_body(api, http, call))
+        if (!take_body(call))
                 return;
         begun = take_ptr(call);
         http_request_set_data(http, begun);
