@@ -43,27 +43,71 @@ int store_auth_connect(StoreGroup *group, const StoreArguments *arguments, size_
                 return store_complain(group, STORE_EXIT_USAGE, complaint, complaint);
         code = store_connect(group);
         /* these verbs say it twice */
-        if (code == 0 && group->debug && group->old) {
-                (void)fprintf(stderr, "Cluster-Endpoints: ");
-                for (size_t i = 0; i < store_http_endpoint_count(group->http); i++)
-                        (void)fprintf(stderr, "%s%s", i ? ", " : "", store_http_endpoint(group->http, i));
-                (void)fprintf(stderr, "\n");
-        }
+        if (code == 0 && group->debug && group->old)
+                store_show_endpoints(group);
         return code;
 }
 
-void store_auth_print_names(const StoreGroup *group, const json_t *answer, const char *array, const char *key) {
-        json_t *one;
+/* ---- users and roles ---- */
+
+const StoreAuthKind store_auth_user = {"users", "user", "User", "Please provide a username"};
+const StoreAuthKind store_auth_role = {"roles", "role", "Role", "Please provide a role name"};
+
+/* True when the answer is what was asked for, and is printed. */
+static bool print_json(const StoreGroup *group, const json_t *answer) {
+        if (group->old || group->output != STORE_OUTPUT_JSON)
+                return false;
+        (void)json_dumpf(answer, stdout, JSON_COMPACT);
+        printf("\n");
+        return true;
+}
+
+int store_auth_list(StoreGroup *group, const StoreArguments *arguments, const StoreAuthKind *kind) {
+        json_t *answer = NULL, *one;
+        int code = store_auth_connect(group, arguments, 0, "No arguments accepted");
         size_t i;
 
-        if (!group->old && group->output == STORE_OUTPUT_JSON) {
-                (void)json_dumpf(answer, stdout, JSON_COMPACT);
-                printf("\n");
-                return;
-        }
-        json_array_foreach (json_object_get(answer, array), i, one)
-                printf("%s\n", cli_text(one, key));
+        if (code == 0)
+                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "GET", .kind = kind->plural}, &answer);
+        if (code == 0 && !print_json(group, answer))
+                json_array_foreach (json_object_get(answer, kind->plural), i, one)
+                        printf("%s\n", cli_text(one, kind->singular));
+        json_decref(answer);
+        return code;
 }
+
+int store_auth_remove(StoreGroup *group, const StoreArguments *arguments, const StoreAuthKind *kind) {
+        StoreAuthQuestion question = {.method = "DELETE", .kind = kind->plural, .may_make = true};
+        json_t *answer = NULL;
+        int code = store_auth_connect(group, arguments, 1, kind->need_name);
+
+        if (code != 0)
+                return code;
+        question.name = arguments->words.items[0];
+        code = store_auth_ask(group, &question, &answer);
+        json_decref(answer);
+        if (code == 0)
+                printf("%s %s removed\n", kind->title, question.name);
+        return code;
+}
+
+int store_auth_get(StoreGroup *group, const StoreArguments *arguments, const StoreAuthKind *kind,
+                   void (*print)(const StoreGroup *group, const json_t *record)) {
+        StoreAuthQuestion question = {.method = "GET", .kind = kind->plural};
+        json_t *record = NULL;
+        int code = store_auth_connect(group, arguments, 1, kind->need_name);
+
+        if (code != 0)
+                return code;
+        question.name = arguments->words.items[0];
+        code = store_auth_ask(group, &question, &record);
+        if (code == 0 && !print_json(group, record))
+                print(group, record);
+        json_decref(record);
+        return code;
+}
+
+/* ---- auth ---- */
 
 static int change(StoreGroup *group, const StoreArguments *arguments, const char *method, const char *done) {
         StoreAuthQuestion question = {.method = method, .kind = "enable", .may_make = true};

@@ -21,5 +21,18 @@ int store_auth_look(StoreGroup *group, const char *kind, const char *name, json_
 /* Connects, after checking the words: exactly `count`. `complaint`: etcdctl's. */
 int store_auth_connect(StoreGroup *group, const StoreArguments *arguments, size_t count, const char *complaint);
 
-/* Prints the names, one a line: those of the array's objects under `key`; as JSON in our own voice with -o json. */
-void store_auth_print_names(const StoreGroup *group, const json_t *answer, const char *array, const char *key);
+/* Users and roles, which these verbs treat alike. */
+typedef struct StoreAuthKind {
+        const char *plural;   /* in paths, and the array of a listing */
+        const char *singular; /* the name's field */
+        const char *title;    /* in what is printed */
+        const char *need_name; /* etcdctl's complaint when no name is given */
+} StoreAuthKind;
+
+extern const StoreAuthKind store_auth_user, store_auth_role;
+
+/* The verbs list, remove and get; `print` shows one record to people. In our own voice -o json prints what was answered. */
+int store_auth_list(StoreGroup *group, const StoreArguments *arguments, const StoreAuthKind *kind);
+int store_auth_remove(StoreGroup *group, const StoreArguments *arguments, const StoreAuthKind *kind);
+int store_auth_get(StoreGroup *group, const StoreArguments *arguments, const StoreAuthKind *kind,
+                   void (*print)(const StoreGroup *group, const json_t *record));

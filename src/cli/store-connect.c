@@ -159,11 +159,15 @@ static int sync_endpoints(StoreGroup *group) {
         return 0;
 }
 
+void store_show_endpoints(const StoreGroup *group) {
+        show_endpoints(group, "Cluster-Endpoints: ", ", ", "");
+}
+
 int store_connect_without_sync(StoreGroup *group) {
         int code = make_client(group);
 
         if (code == 0 && group->debug)
-                show_endpoints(group, "Cluster-Endpoints: ", ", ", "");
+                store_show_endpoints(group);
         return code;
 }
 
@@ -173,6 +177,6 @@ int store_connect(StoreGroup *group) {
         if (code == 0 && !group->no_sync)
                 code = sync_endpoints(group);
         if (code == 0 && group->debug)
-                show_endpoints(group, "Cluster-Endpoints: ", ", ", "");
+                store_show_endpoints(group);
         return code;
 }

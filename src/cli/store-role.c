@@ -4,8 +4,6 @@
 #include "cli/store-auth.h"
 #include "cli/store-target.h"
 
-static const char need_name[] = "Please provide a role name";
-
 /* ---- bodies, as Go writes its structs ---- */
 
 static void write_paths(JsonWriter *json, const char *key, const char *path) {
@@ -50,7 +48,7 @@ static int run_add(StoreGroup *group, const StoreArguments *arguments) {
         _cleanup_free_ char *body = NULL, *text = NULL;
         json_t *there = NULL, *json = NULL;
         const char *name;
-        int code = store_auth_connect(group, arguments, 1, need_name);
+        int code = store_auth_connect(group, arguments, 1, store_auth_role.need_name);
 
         if (code != 0)
                 return code;
@@ -76,32 +74,11 @@ static int run_add(StoreGroup *group, const StoreArguments *arguments) {
 }
 
 static int run_remove(StoreGroup *group, const StoreArguments *arguments) {
-        json_t *json = NULL;
-        int code = store_auth_connect(group, arguments, 1, need_name);
-
-        if (code == 0)
-                code = store_auth_ask(group,
-                                      &(StoreAuthQuestion){.method = "DELETE",
-                                                           .kind = "roles",
-                                                           .may_make = true,
-                                                           .name = arguments->words.items[0]},
-                                      &json);
-        json_decref(json);
-        if (code == 0)
-                printf("Role %s removed\n", arguments->words.items[0]);
-        return code;
+        return store_auth_remove(group, arguments, &store_auth_role);
 }
 
 static int run_list(StoreGroup *group, const StoreArguments *arguments) {
-        json_t *json = NULL;
-        int code = store_auth_connect(group, arguments, 0, "No arguments accepted");
-
-        if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "GET", .kind = "roles"}, &json);
-        if (code == 0)
-                store_auth_print_names(group, json, "roles", "role");
-        json_decref(json);
-        return code;
+        return store_auth_list(group, arguments, &store_auth_role);
 }
 
 static void print_paths(const char *heading, json_t *paths) {
@@ -113,26 +90,17 @@ static void print_paths(const char *heading, json_t *paths) {
                 printf("\t%s\n", json_string_value(path) ?: "");
 }
 
-static int run_get(StoreGroup *group, const StoreArguments *arguments) {
-        json_t *role = NULL, *rights;
-        int code = store_auth_connect(group, arguments, 1, need_name);
+static void print_role(const StoreGroup *group, const json_t *role) {
+        json_t *rights = json_object_get(json_object_get(role, "permissions"), "kv");
 
-        if (code == 0)
-                code = store_auth_ask(
-                        group,
-                        &(StoreAuthQuestion){.method = "GET", .kind = "roles", .name = arguments->words.items[0]},
-                        &role);
-        rights = json_object_get(json_object_get(role, "permissions"), "kv");
-        if (code == 0 && !group->old && group->output == STORE_OUTPUT_JSON) {
-                (void)json_dumpf(role, stdout, JSON_COMPACT);
-                printf("\n");
-        } else if (code == 0) {
-                printf("Role: %s\n", cli_text(role, "role"));
-                print_paths("KV Read:", json_object_get(rights, "read"));
-                print_paths("KV Write:", json_object_get(rights, "write"));
-        }
-        json_decref(role);
-        return code;
+        (void)group;
+        printf("Role: %s\n", cli_text(role, "role"));
+        print_paths("KV Read:", json_object_get(rights, "read"));
+        print_paths("KV Write:", json_object_get(rights, "write"));
+}
+
+static int run_get(StoreGroup *group, const StoreArguments *arguments) {
+        return store_auth_get(group, arguments, &store_auth_role, print_role);
 }
 
 /* ---- grant, revoke ---- */
@@ -165,7 +133,7 @@ static int change_rights(StoreGroup *group, const StoreArguments *arguments, con
         int code = check_rights(group, arguments);
 
         if (code == 0)
-                code = store_auth_connect(group, arguments, 1, need_name);
+                code = store_auth_connect(group, arguments, 1, store_auth_role.need_name);
         if (code != 0)
                 return code;
         name = arguments->words.items[0];

@@ -3,8 +3,6 @@
 #include "cli/request.h"
 #include "cli/store-auth.h"
 
-static const char need_name[] = "Please provide a username";
-
 /* The body of a change, as Go writes its struct. `secret` leaves the password out, for --debug. The caller frees. */
 static char *format_user(const char *name, const char *password, const char *list_name, const StringList *roles,
                          bool secret) {
@@ -52,7 +50,7 @@ static int complain_password(const StoreGroup *group) {
 static int run_add(StoreGroup *group, const StoreArguments *arguments) {
         _cleanup_free_ char *name = NULL, *password = NULL;
         const char *given, *colon;
-        int code = store_auth_connect(group, arguments, 1, need_name);
+        int code = store_auth_connect(group, arguments, 1, store_auth_user.need_name);
 
         if (code != 0)
                 return code;
@@ -71,7 +69,7 @@ static int run_add(StoreGroup *group, const StoreArguments *arguments) {
 
 static int run_passwd(StoreGroup *group, const StoreArguments *arguments) {
         _cleanup_free_ char *password = NULL;
-        int code = store_auth_connect(group, arguments, 1, need_name);
+        int code = store_auth_connect(group, arguments, 1, store_auth_user.need_name);
 
         if (code != 0)
                 return code;
@@ -90,59 +88,29 @@ static const char *role_name(json_t *role) {
         return json_is_string(role) ? json_string_value(role) : cli_text(role, "role");
 }
 
-static int run_get(StoreGroup *group, const StoreArguments *arguments) {
-        json_t *user = NULL, *role;
+static void print_user(const StoreGroup *group, const json_t *user) {
+        json_t *role;
         size_t i;
-        int code = store_auth_connect(group, arguments, 1, need_name);
 
-        if (code == 0)
-                code = store_auth_ask(
-                        group,
-                        &(StoreAuthQuestion){.method = "GET", .kind = "users", .name = arguments->words.items[0]},
-                        &user);
-        if (code == 0 && !group->old && group->output == STORE_OUTPUT_JSON) {
-                (void)json_dumpf(user, stdout, JSON_COMPACT);
-                printf("\n");
-        } else if (code == 0) {
-                printf("User: %s\nRoles: ", cli_text(user, "user"));
-                /* etcdctl reads the list twice when its roles are objects, the first time as names that are all empty */
-                json_array_foreach (json_object_get(user, "roles"), i, role)
-                        printf("%s", group->old && json_is_object(role) ? " " : "");
-                json_array_foreach (json_object_get(user, "roles"), i, role)
-                        printf("%s%s", i ? " " : "", role_name(role));
-                printf("\n");
-        }
-        json_decref(user);
-        return code;
+        printf("User: %s\nRoles: ", cli_text(user, "user"));
+        /* etcdctl reads the list twice when its roles are objects, the first time as names that are all empty */
+        json_array_foreach (json_object_get(user, "roles"), i, role)
+                printf("%s", group->old && json_is_object(role) ? " " : "");
+        json_array_foreach (json_object_get(user, "roles"), i, role)
+                printf("%s%s", i ? " " : "", role_name(role));
+        printf("\n");
+}
+
+static int run_get(StoreGroup *group, const StoreArguments *arguments) {
+        return store_auth_get(group, arguments, &store_auth_user, print_user);
 }
 
 static int run_list(StoreGroup *group, const StoreArguments *arguments) {
-        json_t *json = NULL;
-        int code = store_auth_connect(group, arguments, 0, "No arguments accepted");
-
-        if (code == 0)
-                code = store_auth_ask(group, &(StoreAuthQuestion){.method = "GET", .kind = "users"}, &json);
-        if (code == 0)
-                store_auth_print_names(group, json, "users", "user");
-        json_decref(json);
-        return code;
+        return store_auth_list(group, arguments, &store_auth_user);
 }
 
 static int run_remove(StoreGroup *group, const StoreArguments *arguments) {
-        json_t *json = NULL;
-        int code = store_auth_connect(group, arguments, 1, need_name);
-
-        if (code == 0)
-                code = store_auth_ask(group,
-                                      &(StoreAuthQuestion){.method = "DELETE",
-                                                           .kind = "users",
-                                                           .may_make = true,
-                                                           .name = arguments->words.items[0]},
-                                      &json);
-        json_decref(json);
-        if (code == 0)
-                printf("User %s removed\n", arguments->words.items[0]);
-        return code;
+        return store_auth_remove(group, arguments, &store_auth_user);
 }
 
 static int change_roles(StoreGroup *group, const StoreArguments *arguments, const char *list_name) {
@@ -153,7 +121,7 @@ static int change_roles(StoreGroup *group, const StoreArguments *arguments, cons
         if (arguments->roles.length == 0)
                 return store_complain(group, STORE_EXIT_USAGE, "No roles specified; please use `--roles`",
                                       "which roles? --roles ROLE,ROLE names them");
-        code = store_auth_connect(group, arguments, 1, need_name);
+        code = store_auth_connect(group, arguments, 1, store_auth_user.need_name);
         if (code != 0)
                 return code;
         body = format_user(arguments->words.items[0], NULL, list_name, &arguments->roles, false);

@@ -55,6 +55,9 @@ int store_group_main(const char *program, int argc, char **argv);
 int store_connect(StoreGroup *group);
 int store_connect_without_sync(StoreGroup *group);
 
+/* For --debug: all that may be asked. */
+void store_show_endpoints(const StoreGroup *group);
+
 /* ---- requests: store-request.c ---- */
 
 /* A complaint in the voice that is spoken: `old` to the letter on a line of its own, or `ours` behind the program's name. Returns
