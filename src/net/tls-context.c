@@ -223,17 +223,20 @@ static void reload(TlsContext *context) {
         tell(context, false, text);
 }
 
-void tls_context_look(TlsContext *context, Usec now) {
+int tls_context_look(TlsContext *context, Usec now) {
         TlsStamp stamps[TLS_FILES];
 
+        if (!context->ssl)
+                return load(context, &context->ssl, NULL);
         if (context->looked && now - context->looked < LOOK_EVERY_SEC * USEC_PER_SEC)
-                return;
+                return 0;
         context->looked = now;
         stamp_files(context, stamps);
         if (memcmp(stamps, context->stamps, sizeof(stamps)) == 0)
-                return;
+                return 0;
         memcpy(context->stamps, stamps, sizeof(stamps)); /* a bad one is told of once */
         reload(context);
+        return 0;
 }
 
 /* ---- life ---- */
@@ -262,6 +265,13 @@ static int copy_settings(TlsContext *context, const TlsSettings *settings) {
         if (r >= 0)
                 r = copy_text(&context->allowed_host, &own->allowed_host, settings->allowed_host);
         return r;
+}
+
+static bool names_a_file(const TlsContext *context) {
+        for (size_t i = 0; i < TLS_FILES; i++)
+                if (context->files[i])
+                        return true;
+        return false;
 }
 
 TlsContext *tls_context_free(TlsContext *context) {
@@ -295,7 +305,8 @@ int tls_context_new(const TlsSettings *settings, TlsContext **ret_context, Error
                                  settings->cert_file ?: settings->key_file,
                                  settings->cert_file ? "key" : "certificate");
         stamp_files(context, context->stamps);
-        r = load(context, &context->ssl, error);
+        /* without a file nothing can be wrong: the system's authorities, a quarter of a megabyte, are read at the first use */
+        r = names_a_file(context) ? load(context, &context->ssl, error) : 0;
         if (r < 0)
                 return r;
         *ret_context = take_ptr(context);

@@ -398,8 +398,9 @@ int tls_server_filter(TlsContext *context, Usec now, StreamFilter **ret) {
         TlsFilter *filter;
         int r;
 
-        tls_context_look(context, now);
-        r = filter_new(context, true, &filter);
+        r = tls_context_look(context, now);
+        if (r >= 0)
+                r = filter_new(context, true, &filter);
         if (r < 0)
                 return r;
         SSL_set_accept_state(filter->ssl);
@@ -432,8 +433,9 @@ int tls_client_filter(TlsContext *context, const char *host, uint16_t port, Usec
         TlsFilter *filter;
         int r;
 
-        tls_context_look(context, now);
-        r = filter_new(context, false, &filter);
+        r = tls_context_look(context, now);
+        if (r >= 0)
+                r = filter_new(context, false, &filter);
         if (r < 0)
                 return r;
         SSL_set_connect_state(filter->ssl);

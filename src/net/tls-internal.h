@@ -41,7 +41,7 @@ struct TlsContext {
         char *allowed_cn, *allowed_host;
         TlsStamp stamps[TLS_FILES];
         Usec looked;
-        SSL_CTX *ssl;
+        SSL_CTX *ssl; /* NULL: not read yet */
         TlsSession sessions[TLS_SESSIONS_MAX];
         size_t next_session;
 };
@@ -68,8 +68,8 @@ static inline TlsContext *tls_context_ref(TlsContext *context) {
         return context;
 }
 
-/* Takes up files that have changed, if it is time to look. */
-void tls_context_look(TlsContext *context, Usec now);
+/* Reads what was left to the first use, and takes up files that have changed, if it is time to look. Errors only of the former. */
+int tls_context_look(TlsContext *context, Usec now);
 
 /* OpenSSL's callbacks, installed in each SSL_CTX. */
 int tls_filter_on_verify(int good, X509_STORE_CTX *store);
