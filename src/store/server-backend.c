@@ -119,8 +119,6 @@ static void backend_status(void *userdata, StoreStatus *ret_status) {
                 .received_appends = counts.appends_received,
                 .sent_appends = counts.appends_sent,
         };
-        ret_status->has_sent_rate = replica_append_rates(server->replica, true, &ret_status->sent_rate);
-        ret_status->has_received_rate = replica_append_rates(server->replica, false, &ret_status->received_rate);
 }
 
 static const StoreMember *backend_members(void *userdata, size_t *ret_count) {
@@ -218,6 +216,8 @@ static void backend_metrics(void *userdata, StoreMetrics *ret_metrics) {
                 .peers = peers,
                 .peer_count = peer_metrics(server, peers, ARRAY_SIZE(peers)),
         };
+        ret_metrics->has_sent_rate = replica_append_rates(server->replica, true, &ret_metrics->sent_rate);
+        ret_metrics->has_received_rate = replica_append_rates(server->replica, false, &ret_metrics->received_rate);
         for (size_t i = 0; i < ret_metrics->peer_count; i++)
                 ret_metrics->heartbeats_failed += peers[i].sent_failures;
 }

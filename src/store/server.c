@@ -189,14 +189,12 @@ static void server_sleep(Server *server, bool may_sleep) {
                 (void)uv_idle_start(&server->idle, on_idle);
 }
 
-/* Ready: the cluster has this member's name and addresses, so it has a leader, and clients can find it. */
+/* Once in a tick: the turns between are too many. */
 static void server_tell_manager(Server *server) {
         ServiceManager *manager = &server->manager;
         size_t count = server->members.length;
 
         service_manager_alive(manager, clock_monotonic());
-        if (server->published)
-                service_manager_ready(manager);
         if (server->leader == RAFT_ID_NONE)
                 service_manager_status(manager, "waits for a leader");
         else if (server->leader == replica_id(server->replica))
@@ -220,7 +218,9 @@ static void server_run(Server *server) {
         if (!server->closing) {
                 server_refresh_members(server);
                 server_publish(server);
-                server_tell_manager(server);
+                /* the cluster has this member's name and addresses: it has a leader, and clients can find it */
+                if (server->published)
+                        service_manager_ready(&server->manager);
                 server_sleep(server, !more && !server->last_turn);
         }
         server->in_run = false;
@@ -231,7 +231,11 @@ static void on_check(uv_check_t *check) {
 }
 
 static void on_tick(uv_timer_t *timer) {
-        server_run(timer->data);
+        Server *server = timer->data;
+
+        server_run(server);
+        if (!server->closing)
+                server_tell_manager(server);
 }
 
 /* ---- what other members ask over HTTP ---- */

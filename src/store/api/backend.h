@@ -53,8 +53,6 @@ typedef struct StoreStatus {
         const char *cluster_version; /* that all members support; "not_decided" before that is known */
         WallUsec started, leader_since;
         uint64_t received_appends, sent_appends;
-        bool has_sent_rate, has_received_rate; /* of appends, of late */
-        Rate sent_rate, received_rate;
 } StoreStatus;
 
 /* How a follower does, for /v2/stats/leader. Latencies in milliseconds. */
@@ -72,7 +70,7 @@ typedef struct StorePeerMetrics {
         Histogram round_trips;
 } StorePeerMetrics;
 
-/* What only the server knows, for /metrics. */
+/* What only the server knows, for /metrics and /v2/stats. */
 typedef struct StoreMetrics {
         bool stands_by; /* does not vote yet */
         uint64_t leader_changes;
@@ -81,6 +79,8 @@ typedef struct StoreMetrics {
         uint64_t snapshots_made, snapshots_sent, snapshots_received;
         uint64_t log_bytes;
         const Histogram *log_syncs, *snapshot_syncs; /* NULL: there is no disk */
+        bool has_sent_rate, has_received_rate; /* of appends, of late */
+        Rate sent_rate, received_rate;
         const StorePeerMetrics *peers;
         size_t peer_count;
 } StoreMetrics;

@@ -81,10 +81,12 @@ void stats_self_handle(Api *api, HttpRequest *request, Slice path) {
         JsonWriter json = json_writer(&body);
         StoreStatus status = api_status(api);
         bool leads = status.leader_id == status.member_id;
+        StoreMetrics metrics;
 
         (void)path;
         if (!api_allow_method(request, "GET"))
                 return;
+        api->backend->metrics(api->userdata, &metrics);
         json_begin_object(&json);
         json_field_string(&json, "name", status.name);
         json_field_hex(&json, "id", status.member_id);
@@ -97,11 +99,11 @@ void stats_self_handle(Api *api, HttpRequest *request, Slice path) {
         field_time(&json, "startTime", status.leader_since);
         json_end_object(&json);
         json_field_u64(&json, "recvAppendRequestCnt", status.received_appends);
-        if (status.has_received_rate)
-                write_rate(&json, "recvPkgRate", "recvBandwidthRate", &status.received_rate);
+        if (metrics.has_received_rate)
+                write_rate(&json, "recvPkgRate", "recvBandwidthRate", &metrics.received_rate);
         json_field_u64(&json, "sendAppendRequestCnt", status.sent_appends);
-        if (status.has_sent_rate)
-                write_rate(&json, "sendPkgRate", "sendBandwidthRate", &status.sent_rate);
+        if (metrics.has_sent_rate)
+                write_rate(&json, "sendPkgRate", "sendBandwidthRate", &metrics.sent_rate);
         json_end_object(&json);
         respond_json(request, 200, &body);
 }
