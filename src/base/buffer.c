@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
+
 enum { BUFFER_CAPACITY_FIRST = 64 };
 
 void buffer_deinit(Buffer *buffer) {
@@ -103,14 +105,10 @@ int buffer_append_growing(Buffer *buffer, const void *bytes, size_t length) {
 }
 
 int buffer_append_u64(Buffer *buffer, uint64_t value) {
-        char digits[20];
-        size_t first = sizeof(digits);
+        char room[U64_DIGITS];
+        Slice digits = u64_digits(value, room);
 
-        do {
-                digits[--first] = (char)('0' + value % 10);
-                value /= 10;
-        } while (value > 0);
-        return buffer_append(buffer, digits + first, sizeof(digits) - first);
+        return buffer_append(buffer, digits.data, digits.length);
 }
 
 int buffer_append_hex(Buffer *buffer, uint64_t value) {

@@ -25,6 +25,19 @@ static inline bool str_equals(const char *a, const char *b) {
         return strcmp(a, b) == 0;
 }
 
+#define U64_DIGITS 20
+
+/* In decimal, at the end of `room`. */
+static inline Slice u64_digits(uint64_t value, char room[static U64_DIGITS]) {
+        size_t first = U64_DIGITS;
+
+        do {
+                room[--first] = (char)('0' + value % 10);
+                value /= 10;
+        } while (value > 0);
+        return (Slice){room + first, U64_DIGITS - first};
+}
+
 /* Bytewise order, shorter first on a tie: the order of sorted listings. */
 int slice_compare(Slice a, Slice b);
 

@@ -97,14 +97,6 @@ int containers_server_new(uv_loop_t *loop, const ContainersSettings *settings, C
         return r < 0 ? r : open_engine(server, error);
 }
 
-static void on_tls_note(void *userdata, bool bad, const char *text) {
-        (void)userdata;
-        if (bad)
-                log_warning("%s", text);
-        else
-                log_info("%s", text);
-}
-
 static int open_store_tls(ContainersServer *server, Error *error) {
         const ContainersSettings *settings = server->settings;
         const TlsSettings tls = {
@@ -112,13 +104,12 @@ static int open_store_tls(ContainersServer *server, Error *error) {
                 .key_file = settings->store_key_file,
                 .ca_file = settings->store_ca_file,
                 .ca_option = "--store-ca-file",
-                .note = on_tls_note,
+                .note = tls_log_note,
         };
 
-        for (size_t i = 0; i < settings->n_store; i++)
-                if (settings->store_urls[i].scheme == URL_HTTPS)
-                        return tls_context_new(&tls, &server->store_tls, error);
-        return 0;
+        if (!urls_have_https(settings->store_urls, settings->n_store))
+                return 0;
+        return tls_context_new(&tls, &server->store_tls, error);
 }
 
 static int open_peers(ContainersServer *server, Error *error) {

@@ -131,14 +131,6 @@ static void on_refused(void *userdata, const char *peer, const char *why, size_t
         log_warning("a client at %s was refused (%zu others before it): %s", peer, more, why);
 }
 
-static void on_tls_note(void *userdata, bool bad, const char *text) {
-        (void)userdata;
-        if (bad)
-                log_warning("%s", text);
-        else
-                log_info("%s", text);
-}
-
 static const HttpServerOps http_ops = {.handle = fleet_api_handle, .refused = on_refused};
 
 /* ---- the loop ---- */
@@ -188,13 +180,6 @@ static void server_init_handles(FleetServer *server) {
         server->handles_open = true;
 }
 
-static bool store_has_tls(const FleetSettings *settings) {
-        for (size_t i = 0; i < settings->server_count; i++)
-                if (settings->servers[i].scheme == URL_HTTPS)
-                        return true;
-        return false;
-}
-
 static int server_open_tls(FleetServer *server, Error *error) {
         const FleetSettings *settings = server->settings;
         const TlsSettings store = {
@@ -202,7 +187,7 @@ static int server_open_tls(FleetServer *server, Error *error) {
                 .key_file = settings->etcd_keyfile,
                 .ca_file = settings->etcd_cafile,
                 .ca_option = "etcd_cafile",
-                .note = on_tls_note,
+                .note = tls_log_note,
         };
         const TlsSettings api = {
                 .cert_file = settings->cert_file,
@@ -210,11 +195,11 @@ static int server_open_tls(FleetServer *server, Error *error) {
                 .ca_file = settings->ca_file,
                 .ca_option = "--ca-file",
                 .need_client_cert = true,
-                .note = on_tls_note,
+                .note = tls_log_note,
         };
         int r = 0;
 
-        if (store_has_tls(settings))
+        if (urls_have_https(settings->servers, settings->server_count))
                 r = tls_context_new(&store, &server->store_tls, error);
         if (r >= 0 && settings->cert_file && *settings->cert_file)
                 r = tls_context_new(&api, &server->api_tls, error);

@@ -490,14 +490,10 @@ static void write_text(Stream *stream, const char *text) {
 }
 
 static void write_number(Stream *stream, uint64_t number) {
-        char digits[20];
-        size_t first = sizeof(digits);
+        char room[U64_DIGITS];
+        Slice digits = u64_digits(number, room);
 
-        do {
-                digits[--first] = (char)('0' + number % 10);
-                number /= 10;
-        } while (number > 0);
-        (void)stream_write(stream, digits + first, sizeof(digits) - first);
+        (void)stream_write(stream, digits.data, digits.length);
 }
 
 static void write_framing(Stream *stream, uint64_t length, bool http10) {

@@ -29,6 +29,9 @@ typedef struct TlsSettings {
         void *userdata;
 } TlsSettings;
 
+/* A `note` for daemons: into the log. */
+void tls_log_note(void *userdata, bool bad, const char *text);
+
 /* -ENOENT, -EACCES, -EINVAL, -EKEYEXPIRED, -ENOMEM with `error`: names the file and what is wrong with it. */
 int tls_context_new(const TlsSettings *settings, TlsContext **ret_context, Error *error);
 

@@ -195,6 +195,13 @@ void url_format(const Url *url, char text[static URL_TEXT_MAX]) {
                        ipv6 ? "[" : "", url->host, ipv6 ? "]" : "", url->port, url->path);
 }
 
+bool urls_have_https(const Url *urls, size_t count) {
+        for (size_t i = 0; i < count; i++)
+                if (urls[i].scheme == URL_HTTPS)
+                        return true;
+        return false;
+}
+
 int url_parse_list(const char *text, uint16_t default_port, Url **ret, size_t *ret_count, Error *error) {
         _cleanup_free_ Url *urls = NULL;
         Slice rest = slice_from(text), part;

@@ -44,5 +44,7 @@ int url_parse(const char *text, uint16_t default_port, Url *ret, Error *error);
 /* "http://host:port/path", with brackets around IPv6. */
 void url_format(const Url *url, char text[static URL_TEXT_MAX]);
 
+bool urls_have_https(const Url *urls, size_t count);
+
 /* A comma-separated list; each is added to *ret (heap array, the caller frees). */
 int url_parse_list(const char *text, uint16_t default_port, Url **ret, size_t *ret_count, Error *error);

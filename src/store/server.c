@@ -292,14 +292,6 @@ static void on_member_refused(void *userdata, const char *peer, const char *why,
         log_refused("a member", peer, why, more);
 }
 
-static void on_tls_note(void *userdata, bool bad, const char *text) {
-        (void)userdata;
-        if (bad)
-                log_warning("%s", text);
-        else
-                log_info("%s", text);
-}
-
 static const HttpServerOps client_ops = {.handle = api_handle, .refused = on_client_refused};
 static const HttpServerOps member_ops = {.handle = on_member_request, .refused = on_member_refused};
 
@@ -383,9 +375,9 @@ static int server_init(Server *server, Error *error) {
         }
         r = disk_directory_new(settings->data_dir, &server->disk, error);
         if (r >= 0)
-                r = settings_tls_context(settings, false, on_tls_note, &server->client_tls, error);
+                r = settings_tls_context(settings, false, tls_log_note, &server->client_tls, error);
         if (r >= 0)
-                r = settings_tls_context(settings, true, on_tls_note, &server->peer_tls, error);
+                r = settings_tls_context(settings, true, tls_log_note, &server->peer_tls, error);
         if (r >= 0)
                 r = beginning_open(server->loop, settings, server->peer_tls, server->disk, &replica_ops, server, &server->beginning, error);
         server->replica = server->beginning.replica;
