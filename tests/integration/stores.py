@@ -1,5 +1,6 @@
 """Real faering-store processes on loopback, for the tests in this folder: ports from the kernel, data in a folder of the test."""
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -11,7 +12,10 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("FAERING_BUILD", ROOT / "build"))
@@ -220,3 +224,34 @@ class Cluster:
         for store, tree in zip(self.stores[1:], trees[1:]):
             assert tree == trees[0], f"{store.name} differs from {self.stores[0].name}"
         return trees[0]
+
+
+def wait_answer(url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            assert time.monotonic() < end, f"{url} does not answer"
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def stock_etcd(folder: Path) -> Iterator[tuple[str, str]]:
+    """Client and peer URL of Debian's etcd on its own, where it is installed; else the test is skipped."""
+    program = shutil.which("etcd")
+    if not program:
+        pytest.skip("etcd is not installed")
+    client, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    with (folder / "etcd.log").open("w") as log:
+        process = subprocess.Popen(
+            [program, "--enable-v2=true", "--data-dir", str(folder / "etcd"), "--listen-client-urls", client, "--advertise-client-urls", client,
+             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"],
+            stdout=log, stderr=log)
+    try:
+        wait_answer(f"{client}/v2/keys/?quorum=true")
+        yield client, peer
+    finally:
+        process.kill()
+        process.wait()

@@ -1,5 +1,4 @@
 """Founders that find each other by a token's URL or by DNS."""
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -7,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stores import START_SECONDS, Cluster, Store, free_ports
+from nameserver import run_with_names
+from stores import START_SECONDS, Cluster, Store, free_ports, stock_etcd
 
 OURS = "faering-store"
 
@@ -21,32 +21,8 @@ def token_server(request: pytest.FixtureRequest, tmp_path: Path):
         with Cluster(folder, 1) as cluster:
             yield cluster.stores[0].url
         return
-    program = shutil.which("etcd")
-    if not program:
-        pytest.skip("etcd is not installed")
-    client, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [program, "--enable-v2=true", "--data-dir", str(folder / "data"), "--listen-client-urls", client, "--advertise-client-urls", client,
-             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"],
-            stdout=log, stderr=log)
-    try:
-        wait_answer(f"{client}/v2/keys/?quorum=true")
+    with stock_etcd(folder) as (client, _):
         yield client
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_answer(url: str) -> None:
-    end = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            assert time.monotonic() < end, f"{url} does not answer"
-            time.sleep(0.05)
 
 
 def put(url: str, value: str) -> None:
@@ -158,36 +134,6 @@ def test_a_server_that_is_away_is_waited_for(tmp_path: Path, ending: list[Store]
         store.wait_ready()
 
 
-NAMESERVER = r"""
-import socket, struct, subprocess, sys, threading
-
-def srv(port):
-    return struct.pack(">HHH", 0, 0, port) + b"\x04host\x07example\x04test\x00"
-
-PORTS = [int(port) for port in sys.argv[1].split(",")]
-
-def serve(server):
-    while True:
-        question, client = server.recvfrom(512)
-        end = question.index(b"\0", 12) + 5
-        kind, = struct.unpack(">H", question[end - 4:end - 2])
-        name = question[12:end - 5]
-        found = []
-        if kind == 33 and name.startswith(b"\x0c_etcd-server\x04_tcp"):
-            found = [srv(port) for port in PORTS]
-        elif kind == 1 and name.startswith(b"\x04host"):
-            found = [bytes([127, 0, 0, 1])]
-        answer = question[:2] + struct.pack(">HHHHH", 0x8400 | (0 if found else 3), 1, len(found), 0, 0) + question[12:end]
-        for data in found:
-            answer += b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
-        server.sendto(answer, client)
-
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(("127.0.0.1", 53))
-threading.Thread(target=serve, args=(server,), daemon=True).start()
-sys.exit(subprocess.run(sys.argv[2:], timeout=60).returncode)
-"""
-
 MEMBERS = r"""
 import json, subprocess, sys, time, urllib.request
 
@@ -217,25 +163,21 @@ finally:
 """
 
 
-def by_dns(folder: Path, records: str, ports: str) -> subprocess.CompletedProcess:
-    """Members at `ports` in a network namespace of their own, with a name server that knows `records`."""
-    (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions attempts:1 timeout:2\n")
-    (folder / "nameserver.py").write_text(NAMESERVER)
+def by_dns(folder: Path, records: list[int], ports: list[int]) -> subprocess.CompletedProcess:
+    """Members at `ports`, where DNS names those at `records`."""
     (folder / "members.py").write_text(MEMBERS)
-    inside = (f"ip link set lo up && mount --bind {folder}/resolv.conf /etc/resolv.conf && "
-              f'exec /usr/bin/python3 {folder}/nameserver.py "$@"')
     program = founder(folder, "unused").command[0]
-    return subprocess.run(["unshare", "--net", "--mount", "sh", "-c", inside, "sh", records, "/usr/bin/python3", f"{folder}/members.py",
-                           program, str(folder), ports], capture_output=True, text=True, timeout=90)
+    return run_with_names(folder, {"_etcd-server._tcp.example.test": [(0, port) for port in records]}, "/usr/bin/python3", f"{folder}/members.py",
+                          program, str(folder), ",".join(map(str, ports)))
 
 
 def test_three_meet_by_srv_records(tmp_path: Path):
-    done = by_dns(tmp_path, "1001,1002,1003", "1001,1002,1003")
+    done = by_dns(tmp_path, [1001, 1002, 1003], [1001, 1002, 1003])
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{[f'http://host.example.test:{port}' for port in (1001, 1002, 1003)]}\n"
 
 
 def test_a_member_that_the_srv_records_do_not_name(tmp_path: Path):
-    done = by_dns(tmp_path, "1001,1002", "1003")
+    done = by_dns(tmp_path, [1001, 1002], [1003])
     assert done.returncode == 1
     assert "none of the SRV records of example.test" in done.stderr

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from nameserver import run_with_names
 from stores import BUILD, Cluster, Store, free_ports
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "etcdctl"))
@@ -359,45 +360,12 @@ def test_backup_says_what_it_cannot_read(tmp_path: Path):
 
 # ---- SRV records
 
-NAMESERVER = """
-import socket, struct, subprocess, sys, threading
-
-RECORDS = {
-    "_etcd-client._tcp.example.test": [(33, struct.pack(">HHH", priority, 0, port) + b"\\x04host\\x07example\\x04test\\x00")
-                                       for priority, port in ((20, 2), (10, 1))],
-    "host.example.test": [(1, bytes([127, 0, 0, 1]))],
-}
-
-def serve(server):
-    while True:
-        question, client = server.recvfrom(512)
-        at, labels = 12, []
-        while question[at]:
-            labels.append(question[at + 1:at + 1 + question[at]].decode())
-            at += 1 + question[at]
-        kind = struct.unpack(">H", question[at + 1:at + 3])[0]
-        name = ".".join(labels).lower()
-        found = [data for one, data in RECORDS.get(name, []) if one == kind]
-        answer = question[:2] + struct.pack(">HHHHH", 0x8180 if name in RECORDS else 0x8183, 1, len(found), 0, 0) + question[12:at + 5]
-        for data in found:
-            answer += b"\\xc0\\x0c" + struct.pack(">HHIH", kind, 1, 60, len(data)) + data
-        server.sendto(answer, client)
-
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(("127.0.0.1", 53))
-threading.Thread(target=serve, args=(server,), daemon=True).start()
-sys.exit(subprocess.run(sys.argv[1:], timeout=20).returncode)
-"""
-
-
 def test_endpoints_come_from_srv_records(tmp_path: Path, etcdctl: str):
     """In a network namespace of its own, with a name server that knows one domain."""
-    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\noptions attempts:1 timeout:2\n")
-    (tmp_path / "nameserver.py").write_text(NAMESERVER)
+    records = {"_etcd-client._tcp.example.test": [(20, 2), (10, 1)]}
 
     def ask(*words: str) -> subprocess.CompletedProcess:
-        inside = f'ip link set lo up && mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec /usr/bin/python3 {tmp_path}/nameserver.py "$@"'
-        return run("unshare", "--net", "--mount", "sh", "-c", inside, "sh", etcdctl, "--debug", "--no-sync", *words)
+        return run_with_names(tmp_path, records, etcdctl, "--debug", "--no-sync", *words)
 
     done = ask("--discovery-srv", "example.test", "--insecure-discovery", "get", "/a")
     assert done.returncode == 4

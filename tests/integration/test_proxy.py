@@ -1,14 +1,12 @@
 """--proxy before a cluster of ours, and before Debian's etcd where it is installed."""
 import http.client
 import json
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from stores import START_SECONDS, Cluster, Store, free_ports
+from stores import START_SECONDS, Cluster, Store, free_ports, stock_etcd
 
 
 def proxy_for(folder: Path, peer_url: str, *extra: str) -> Store:
@@ -63,21 +61,9 @@ def test_reads_writes_and_errors_go_through(tmp_path: Path, begin):
 
 
 def test_before_etcd(tmp_path: Path, begin):
-    program = shutil.which("etcd")
-    if not program:
-        pytest.skip("etcd is not installed")
-    client, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-    with (tmp_path / "etcd.log").open("w") as log:
-        etcd = subprocess.Popen(
-            [program, "--enable-v2=true", "--data-dir", str(tmp_path / "etcd"), "--listen-client-urls", client, "--advertise-client-urls", client,
-             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"],
-            stdout=log, stderr=log)
-    try:
+    with stock_etcd(tmp_path) as (_, peer):
         proxy = begin(peer)
         assert proxy.request("PUT", "/v2/keys/a", {"value": "1"})[0] == 201
-    finally:
-        etcd.kill()
-        etcd.wait()
 
 
 def test_readonly_answers_501_to_writes(tmp_path: Path, begin):
