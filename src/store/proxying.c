@@ -1,14 +1,12 @@
 #include "store/proxying.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json-write.h"
 #include "base/log.h"
+#include "host/file.h"
 #include "net/http-server.h"
 #include "store/proxy/proxy.h"
 
@@ -33,26 +31,10 @@ int proxying_has_data(const Settings *settings) {
         return path && access(path, F_OK) == 0;
 }
 
-static int make_directories(const Settings *settings, Error *error) {
+static int make_folder(const Settings *settings, Error *error) {
         _cleanup_free_ char *path = str_printf("%s/proxy", settings->data_dir);
 
-        if (!path)
-                return -ENOMEM;
-        if ((mkdir(settings->data_dir, 0700) < 0 && errno != EEXIST) || (mkdir(path, 0700) < 0 && errno != EEXIST))
-                return error_set_errno(error, -errno, "cannot make %s for the proxy's list of members", path);
-        return 0;
-}
-
-static int write_file(const char *path, Slice text) {
-        _cleanup_free_ char *temporary = str_printf("%s.tmp", path);
-        FILE *file = temporary ? fopen(temporary, "we") : NULL;
-        bool good;
-
-        if (!file)
-                return -errno;
-        good = fwrite(text.data, 1, text.length, file) == text.length && fflush(file) == 0 && fsync(fileno(file)) == 0;
-        good = fclose(file) == 0 && good;
-        return good && rename(temporary, path) == 0 ? 0 : -EIO;
+        return path ? file_make_folder(path, 0700, error) : -ENOMEM;
 }
 
 static void on_changed(void *userdata, const StringList *urls) {
@@ -63,7 +45,7 @@ static void on_changed(void *userdata, const StringList *urls) {
         json_begin_object(&json);
         json_field_strings(&json, "PeerURLs", urls);
         json_end_object(&json);
-        if (buffer_failed(&text) || write_file(proxying->file, (Slice){buffer_data(&text), buffer_length(&text)}) < 0)
+        if (buffer_failed(&text) || file_replace(proxying->file, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, true, NULL) < 0)
                 log_warning("cannot keep the list of members in %s: the next start asks those that the flags name", proxying->file);
 }
 
@@ -123,7 +105,7 @@ static int begin(Proxying *proxying, uv_loop_t *loop, Error *error) {
         int r;
 
         proxying->file = file_path(settings);
-        r = proxying->file ? make_directories(settings, error) : -ENOMEM;
+        r = proxying->file ? make_folder(settings, error) : -ENOMEM;
         if (r >= 0)
                 r = first_members(proxying, &urls);
         if (r >= 0)
