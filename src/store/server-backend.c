@@ -213,6 +213,7 @@ static void backend_metrics(void *userdata, StoreMetrics *ret_metrics) {
                 .log_bytes = counts.batch_bytes,
                 .log_syncs = disk_directory_log_syncs(server->disk),
                 .snapshot_syncs = disk_directory_snapshot_syncs(server->disk),
+                .turns = &server->turns.lengths,
                 .peers = peers,
                 .peer_count = peer_metrics(server, peers, ARRAY_SIZE(peers)),
         };

@@ -11,6 +11,7 @@
 #include "store/replica/replica.h"
 #include "store/server.h"
 #include "store/service-manager.h"
+#include "store/turns.h"
 
 typedef struct ServerPeer {
         uint64_t id; /* 0: free */
@@ -34,6 +35,7 @@ struct Server {
         Watcher *members_watch;
         StringList advertised;
         ServiceManager manager;
+        Turns turns;
         uv_check_t check;
         uv_idle_t idle;
         uv_timer_t tick;

@@ -391,12 +391,13 @@ static int server_init(Server *server, Error *error) {
 }
 
 static void server_start_loop(Server *server) {
+        turns_start(&server->turns, server->loop);
         (void)uv_check_init(server->loop, &server->check);
         (void)uv_idle_init(server->loop, &server->idle);
         (void)uv_timer_init(server->loop, &server->tick);
         (void)uv_timer_init(server->loop, &server->stop);
-        server->check.data = server->idle.data = server->tick.data = server->stop.data = server;
-        server->open_handles = 4;
+        server->check.data = server->idle.data = server->tick.data = server->stop.data = server->turns.prepare.data = server;
+        server->open_handles = 5;
         (void)uv_check_start(&server->check, on_check);
         (void)uv_timer_start(&server->tick, on_tick, 0, server->settings->heartbeat_msec);
 }
@@ -449,6 +450,7 @@ static void server_close(Server *server) {
         http_server_close(server->clients, NULL, NULL);
         http_server_close(server->members_http, NULL, NULL);
         peers_close(server->peers, NULL, NULL);
+        turns_close(&server->turns, on_handle_closed);
         uv_close((uv_handle_t *)&server->check, on_handle_closed);
         uv_close((uv_handle_t *)&server->idle, on_handle_closed);
         uv_close((uv_handle_t *)&server->tick, on_handle_closed);

@@ -1,17 +1,21 @@
 """--proxy before a cluster of ours, and before Debian's etcd where it is installed."""
+import base64
 import http.client
 import json
+import ssl
 import time
+import urllib.error
 from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from stores import START_SECONDS, Cluster, Store, free_ports, stock_etcd
 
 
-def proxy_for(folder: Path, peer_url: str, *extra: str) -> Store:
+def proxy_for(folder: Path, peer_url: str, *extra: str, context: ssl.SSLContext | None = None) -> Store:
     client, peer = free_ports(2)
-    return Store(folder, "proxy", client, peer, f"m0={peer_url}", ["--proxy", "on", *extra], False)
+    return Store(folder, "proxy", client, peer, f"m0={peer_url}", ["--proxy", "on", *extra], False, context)
 
 
 @pytest.fixture
@@ -19,8 +23,8 @@ def begin(tmp_path: Path):
     """Starts proxies, and ends them with the test."""
     running: list[Store] = []
 
-    def start(peer_url: str, *extra: str, ready: bool = True) -> Store:
-        store = proxy_for(tmp_path, peer_url, *extra)
+    def start(peer_url: str, *extra: str, ready: bool = True, context: ssl.SSLContext | None = None) -> Store:
+        store = proxy_for(tmp_path, peer_url, *extra, context=context)
         running.append(store)
         store.start()
         if ready:
@@ -121,3 +125,45 @@ def test_nobody_is_known(tmp_path: Path, begin):
     wait_until(lambda: "no member tells who is in the cluster" in (proxy.log.read_text() if proxy.log.exists() else ""), "it does not say so")
     status, _, body = proxy.request("GET", "/v2/keys/")
     assert (status, body) == (503, {"message": "httpproxy: zero endpoints currently available"})
+
+
+def test_certificates_on_both_sides(tmp_path: Path, begin):
+    """The proxy shows the members its own certificate, and asks its clients for theirs."""
+    ca = Authority(tmp_path / "certificates")
+    server, alice = ca.issue("server"), ca.issue("alice", usage="clientAuth")
+    flags = [*server.flags(), *server.flags("peer-"), "--trusted-ca-file", str(ca.cert), "--client-cert-auth", "--peer-trusted-ca-file",
+             str(ca.cert), "--peer-client-cert-auth"]
+    known, unknown = (ssl.create_default_context(cafile=str(ca.cert)) for _ in range(2))
+    known.load_cert_chain(alice.cert, alice.key)
+    member_context = ssl.create_default_context(cafile=str(ca.cert))
+    member_context.load_cert_chain(server.cert, server.key)
+    with Cluster(tmp_path, 3, flags, context=member_context) as cluster:
+        proxy = begin(cluster.stores[0].peer_url, *flags, context=known)
+        wait_until(lambda: len(proxy.request("GET", "/v2/config/local/proxy")[2]["endpoints"]) == 3, "it does not know all members")
+        value = "v" * 3_000_000
+        assert proxy.request("PUT", "/v2/keys/big", {"value": value})[0] == 201
+        assert proxy.request("GET", "/v2/keys/big?quorum=true")[2]["node"]["value"] == value
+        proxy.context = unknown
+        with pytest.raises((urllib.error.URLError, OSError)):
+            proxy.request("GET", "/v2/keys/big")
+
+
+def test_users_are_judged_by_the_members(tmp_path: Path, begin):
+    def status(password: str) -> int:
+        client = http.client.HTTPConnection("127.0.0.1", proxy.client, timeout=10)
+        client.request("PUT", "/v2/keys/a", "value=1", {"Authorization": "Basic " + base64.b64encode(f"root:{password}".encode()).decode(),
+                                                       "Content-Type": "application/x-www-form-urlencoded"})
+        return client.getresponse().status
+
+    def change(path: str, body: dict | None) -> int:
+        client = http.client.HTTPConnection("127.0.0.1", proxy.client, timeout=10)
+        client.request("PUT", path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
+        return client.getresponse().status
+
+    with Cluster(tmp_path, 1) as cluster:
+        proxy = begin(cluster.stores[0].peer_url)
+        assert change("/v2/auth/users/root", {"user": "root", "password": "secret"}) == 201
+        assert change("/v2/auth/enable", None) == 200
+        wait_until(lambda: change("/v2/auth/roles/guest", {"role": "guest", "revoke": {"kv": {"write": ["/*"]}}}) == 401, "it is not enabled")
+        assert status("secret") == 201
+        assert status("wrong") == 401

@@ -76,6 +76,13 @@ static void write_server(Buffer *text, const StoreStatus *status, const StoreMet
                "The total number of failed read indexes seen.", metrics->reads_failed);
 }
 
+static void write_loop(Buffer *text, const StoreMetrics *metrics) {
+        if (!metrics->turns)
+                return;
+        head(text, "faering_store_loop_turn_seconds", "histogram", "How long turns of the loop took, in which nobody else is served.");
+        histogram(text, "faering_store_loop_turn_seconds", "", metrics->turns);
+}
+
 static void write_disk(Buffer *text, const StoreMetrics *metrics) {
         figure(text, "etcd_disk_wal_write_bytes_total", "gauge", "Total number of bytes written in WAL.",
                metrics->log_bytes);
@@ -230,6 +237,7 @@ void metrics_handle(Api *api, HttpRequest *request, Slice path) {
         (void)path;
         api->backend->metrics(api->userdata, &metrics);
         write_server(&text, &status, &metrics);
+        write_loop(&text, &metrics);
         write_disk(&text, &metrics);
         write_peers(&text, &status, &metrics);
         write_tree(&text, api->backend->tree(api->userdata));

@@ -79,6 +79,7 @@ typedef struct StoreMetrics {
         uint64_t snapshots_made, snapshots_sent, snapshots_received;
         uint64_t log_bytes;
         const Histogram *log_syncs, *snapshot_syncs; /* NULL: there is no disk */
+        const Histogram *turns; /* of the loop; NULL: not known */
         bool has_sent_rate, has_received_rate; /* of appends, of late */
         Rate sent_rate, received_rate;
         const StorePeerMetrics *peers;

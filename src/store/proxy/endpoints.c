@@ -27,6 +27,8 @@ static int add(Endpoints *endpoints, const char *text, const Endpoints *before) 
 
         if (!text || endpoints->length >= ENDPOINTS_MAX || url_parse(text, 0, &url, NULL) < 0 || find(endpoints, &url))
                 return 0;
+        if (url.scheme == URL_UNIX) /* a socket of that member's machine, not of this one */
+                return 0;
         items = reallocarray(endpoints->items, endpoints->length + 1, sizeof(*items));
         if (!items)
                 return -ENOMEM;

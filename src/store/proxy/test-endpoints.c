@@ -38,7 +38,8 @@ static void test_what_failed_is_held_also_over_a_refresh(void **state) {
 }
 
 static void test_other_answers_leave_what_was(void **state) {
-        static const char *const wrong[] = {"", "{}", "[]", "[7]", "404 page not found\n", "[{\"clientURLs\":[]}]", "[{\"clientURLs\":[7,\"x\"]}]"};
+        static const char *const wrong[] = {"", "{}", "[]", "[7]", "404 page not found\n", "[{\"clientURLs\":[]}]", "[{\"clientURLs\":[7,\"x\"]}]",
+                                            "[{\"clientURLs\":[\"unix:///run/x.sock\"]}]"};
         Endpoints endpoints = {0};
         Error error;
 

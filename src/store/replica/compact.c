@@ -84,8 +84,17 @@ static int compact_write(Replica *replica) {
         return 0;
 }
 
+/* Entries in memory go in steps, too: a snapshot may be of a million. True: there are more to let go of. */
+static bool compact_entries(Replica *replica) {
+        uint64_t base = replica->storage.base_index;
+
+        if (replica->compact_up_to > base)
+                (void)raft_memory_storage_compact(&replica->storage, min_of(replica->compact_up_to, base + REPLICA_COMPACT_STEP));
+        return replica->compact_up_to > replica->storage.base_index;
+}
+
 /* True: there is more to walk, and room for it. */
-bool compact_run(Replica *replica) {
+static bool compact_snapshot(Replica *replica) {
         bool room;
         int r = 0;
 
@@ -101,6 +110,12 @@ bool compact_run(Replica *replica) {
                 return false;
         }
         return replica->snapshot && snapshot_writer_pending(replica->snapshot_writer) < REPLICA_SNAPSHOT_QUEUE;
+}
+
+bool compact_run(Replica *replica) {
+        bool more = compact_entries(replica);
+
+        return compact_snapshot(replica) || more;
 }
 
 /* Not while one is read to be sent: it may be an old one. */
@@ -126,8 +141,8 @@ static void compact_complete(Replica *replica) {
         }
         if (raft_memory_storage_set_snapshot(&replica->storage, snapshot) != 0)
                 return; /* one from the leader came in between */
-        if (meta->index > keep && meta->index - keep > replica->storage.base_index)
-                (void)raft_memory_storage_compact(&replica->storage, meta->index - keep);
+        if (meta->index > keep)
+                replica->compact_up_to = meta->index - keep;
         log_release(replica->log, replica->previous_snapshot_index);
         replica->previous_snapshot_index = meta->index;
         replica->counts.snapshots_made++;

@@ -13,6 +13,7 @@ enum {
         REPLICA_TRANSFERS_MAX = RAFT_MEMBERS_MAX,
         REPLICA_PIECE = 512 << 10,          /* bytes of a snapshot in one frame */
         REPLICA_SNAPSHOTS_KEPT = 2,
+        REPLICA_COMPACT_STEP = 4000,        /* entries let go of in one turn */
         REPLICA_SNAPSHOT_STEP = 1000,       /* nodes looked at in one turn */
         REPLICA_SNAPSHOT_QUEUE = 4 << 20,   /* bytes that wait for the disk; then the walk pauses */
         REPLICA_INSTALL_STEP = 256 << 10,   /* bytes fed to the tree in one turn */
@@ -182,6 +183,7 @@ struct Replica {
         Usec snapshot_retry; /* not before */
         uint64_t previous_snapshot_index;
         uint64_t bytes_since_snapshot;
+        uint64_t compact_up_to; /* entries in memory go up to here */
         SnapshotPurge purge;
         bool purging;
 
@@ -245,7 +247,7 @@ void request_finish(ReplicaRequest *request, const ReplicaResult *result);
 
 /* compact.c */
 void compact_consider(Replica *replica);
-bool compact_run(Replica *replica);
+bool compact_run(Replica *replica); /* true: there is more to do at once */
 bool compact_job_done(Replica *replica, DiskJob *job, int r);
 void compact_abandon(Replica *replica);
 void compact_purge(Replica *replica); /* old snapshots may be in the way: one was made, received or sent */
