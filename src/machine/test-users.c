@@ -52,7 +52,8 @@ static void assert_is(const Upper *upper, const char *name, const char *text) {
 static void test_a_missing_user_gets_a_free_id(void **state) {
         const Upper *upper = *state;
         static const char passwd[] = "root:x:0:0::/root:/bin/sh\na:x:999:7:::\n"
-                                     "faering-store:x:997:997:Faering's replicated key-value store:/var/lib/faering/store:/usr/sbin/nologin\n";
+                                     "faering-store:x:997:997:Faering's replicated key-value "
+                                     "store:/var/lib/faering/store:/usr/sbin/nologin\n";
 
         put(upper, "passwd", "root:x:0:0::/root:/bin/sh\na:x:999:7:::"); /* no line end */
         put(upper, "group", "root:x:0:\nb:x:998:\n");

@@ -82,7 +82,8 @@ int users_add(const char *upper, Error *error) {
                 r = find_id(&passwd, &group, id);
                 if (r < 0)
                         return error_set(error, r, "no id is free for the user %s", users[i].name);
-                (void)buffer_printf(&passwd, "%s:x:%s:%s:%s:%s:/usr/sbin/nologin\n", users[i].name, id, id, users[i].about, users[i].home);
+                (void)buffer_printf(&passwd, "%s:x:%s:%s:%s:%s:/usr/sbin/nologin\n", users[i].name, id, id,
+                                    users[i].about, users[i].home);
                 if (!has_column(&group, 0, users[i].name))
                         (void)buffer_printf(&group, "%s:x:%s:\n", users[i].name, id);
                 r = buffer_failed(&passwd) || buffer_failed(&group) ? -ENOMEM : 0;
