@@ -688,19 +688,15 @@ static bool is_unenforced(const char *section, const char *name) {
 
 /* One note for all of them. */
 static int note_unenforced(ServiceOptions *options, const UnitFile *file) {
-        _cleanup_buffer_ Buffer names = BUFFER_INIT;
         TextPosition at = {0};
 
         if (options->unenforced.length == 0)
                 return 0;
-        for (size_t i = 0; i < options->unenforced.length; i++)
-                (void)buffer_printf(&names, "%s%s=", i > 0 ? ", " : "", options->unenforced.items[i]);
         for (size_t i = 0; i < file->n_options && at.line == 0; i++)
                 if (str_equals(file->options[i].name, options->unenforced.items[0]))
                         at = file->options[i].name_at;
-        if (!buffer_string(&names))
-                return -ENOMEM;
-        return unit_note_list_add(&options->notes, at, "the service is started, but nothing enforces here: %s", buffer_string(&names));
+        return unit_note_list_add(&options->notes, at, "nothing here enforces the unit's sandbox: %s=%s", options->unenforced.items[0],
+                                  options->unenforced.length > 1 ? " and the like" : "");
 }
 
 static int read_option(const Reader *reader, const char *section, const UnitOption *option, Error *error) {
