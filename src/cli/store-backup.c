@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "cli/store.h"
+#include "store/data-directory.h"
 #include "store/log/disk-directory.h"
 #include "store/replica/replica.h"
 
@@ -53,15 +54,14 @@ static ReplicaConfig new_identity(void) {
         return config;
 }
 
-static int copy(const ReplicaConfig *config, const char *from_path, const char *to_path, ReplicaBackup *ret,
-                Error *error) {
+static int copy(const ReplicaConfig *config, const StoreArguments *arguments, ReplicaBackup *ret, Error *error) {
         _cleanup_(disk_directory_freep) Disk *from = NULL, *to = NULL;
-        int r = disk_directory_read(from_path, &from, error);
+        int r = data_directory_read(arguments->data_dir, arguments->wal_dir, &from, error);
 
         if (r >= 0)
-                r = check_source(from_path, from, error);
+                r = check_source(arguments->data_dir, from, error);
         if (r >= 0)
-                r = disk_directory_new(to_path, &to, error);
+                r = data_directory_open(arguments->backup_dir, arguments->backup_wal_dir, &to, error);
         if (r < 0)
                 return r;
         for (int tries = 0; tries < TRIES_MAX; tries++) {
@@ -98,12 +98,9 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
 
         if (!arguments->data_dir || !*arguments->data_dir || !arguments->backup_dir || !*arguments->backup_dir)
                 return complain(group, "--data-dir says what to back up, --backup-dir where to; both are needed");
-        if ((arguments->wal_dir && *arguments->wal_dir) || (arguments->backup_wal_dir && *arguments->backup_wal_dir))
-                return complain(group, "--wal-dir and --backup-wal-dir: this store keeps its log in its data "
-                                       "directory; leave them out");
         if (arguments->with_v3)
                 return complain(group, "--with-v3: this store has no v3 keys; leave it out");
-        if (copy(&config, arguments->data_dir, arguments->backup_dir, &done, &error) < 0)
+        if (copy(&config, arguments, &done, &error) < 0)
                 return complain(group, error.text[0] ? error.text : "out of memory");
         if (!group->old)
                 print_done(&config, arguments, &done);
@@ -113,10 +110,11 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
 static const StoreFlag flags[] = {
         {"data-dir", NULL, STORE_FLAG_TEXT, STORE_AT(data_dir), "DIR",
          "the member's data directory; its server may run", "Path to the etcd data dir", NULL, NULL},
-        {"wal-dir", NULL, STORE_FLAG_TEXT, STORE_AT(wal_dir), "DIR", NULL, "Path to the etcd wal dir", NULL, NULL},
+        {"wal-dir", NULL, STORE_FLAG_TEXT, STORE_AT(wal_dir), "DIR",
+         "where its log is, if apart and moved since it ran", "Path to the etcd wal dir", NULL, NULL},
         {"backup-dir", NULL, STORE_FLAG_TEXT, STORE_AT(backup_dir), "DIR", "where the copy goes; made if need be",
          "Path to the backup dir", NULL, NULL},
-        {"backup-wal-dir", NULL, STORE_FLAG_TEXT, STORE_AT(backup_wal_dir), "DIR", NULL, "Path to the backup wal dir",
+        {"backup-wal-dir", NULL, STORE_FLAG_TEXT, STORE_AT(backup_wal_dir), "DIR", "where the copy's log goes, if apart", "Path to the backup wal dir",
          NULL, NULL},
         {"with-v3", NULL, STORE_FLAG_SWITCH, STORE_AT(with_v3), NULL, NULL, "Backup v3 backend data", NULL, NULL},
         {0},

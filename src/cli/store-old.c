@@ -56,12 +56,19 @@ static void help_add_flags(HelpTable *table, const StoreFlag *flags) {
                         help_add_flag(table, flag);
 }
 
+static const StoreCommandGroup *find_group(const char *name) {
+        const StoreCommandGroup *group = store_verb_group_find(name);
+
+        return group && group->old_summary ? group : NULL;
+}
+
 static void help_add_commands(HelpTable *table, const char *group) {
         for (const StoreCommand *const *at = store_verbs; *at; at++)
                 if (group ? (*at)->group && str_equals((*at)->group, group) : !(*at)->group)
                         help_add(table, strdup((*at)->name), (*at)->old_summary);
         for (const StoreCommandGroup *one = store_verb_groups; !group && one->name; one++)
-                help_add(table, strdup(one->name), one->old_summary);
+                if (one->old_summary)
+                        help_add(table, strdup(one->name), one->old_summary);
 }
 
 static void print_app_help(void) {
@@ -122,7 +129,7 @@ static int complain_no_topic(const char *word) {
 
 static int run_help(const char *topic) {
         const StoreCommand *verb = topic ? store_verb_find(NULL, topic, false) : NULL;
-        const StoreCommandGroup *group = topic ? store_verb_group_find(topic) : NULL;
+        const StoreCommandGroup *group = topic ? find_group(topic) : NULL;
 
         if (!topic)
                 print_app_help();
@@ -315,7 +322,7 @@ int store_old_main(StoreGroup *group, int argc, char **argv) {
         if (str_equals(words[0], "help") || str_equals(words[0], "h"))
                 return run_help(count > 1 ? words[1] : NULL);
         verb = store_verb_find(NULL, words[0], false);
-        below = store_verb_group_find(words[0]);
+        below = find_group(words[0]);
         if (verb)
                 return run_verb(group, verb, words + 1, count - 1);
         return below ? run_group(group, below, words + 1, count - 1) : complain_no_topic(words[0]);

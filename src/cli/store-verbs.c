@@ -20,13 +20,15 @@ const StoreCommand *const store_verbs[] = {
         &store_role_get,      &store_role_list,
         &store_role_remove,   &store_role_grant,
         &store_role_revoke,   &store_auth_enable,
-        &store_auth_disable,  NULL,
+        &store_auth_disable,  &store_discovery_new,
+        NULL,
 };
 
 const StoreCommandGroup store_verb_groups[] = {
         {"member", "the members of the cluster", "member add, remove and list subcommands"},
         {"user", "users, their passwords and roles", "user add, grant and revoke subcommands"},
         {"role", "roles: what a user may read and write", "role add, grant and revoke subcommands"},
+        {"discovery", "tokens where founders of a cluster meet", NULL},
         {"auth", "whether users are asked for at all", "overall auth controls"},
         {0},
 };

@@ -11,6 +11,7 @@ typedef struct StoreGroup StoreGroup;
 typedef struct StoreArguments {
         StringList words;
         uint64_t ttl, previous_index, after_index;
+        uint64_t size; /* of a cluster that is to be founded */
         char *previous_value;
         bool sorted, quorum, recursive, slash, forever, in_order, dir;
         StringList roles;
@@ -20,6 +21,8 @@ typedef struct StoreArguments {
         bool with_v3;
         bool help;
 } StoreArguments;
+
+#define STORE_ARGUMENTS_INIT ((StoreArguments){.size = 3})
 
 void store_arguments_deinit(StoreArguments *arguments);
 
@@ -40,7 +43,8 @@ typedef struct StoreCommand {
 } StoreCommand;
 
 typedef struct StoreCommandGroup {
-        const char *name, *summary, *old_summary;
+        const char *name, *summary;
+        const char *old_summary; /* NULL: etcdctl has it not */
 } StoreCommandGroup;
 
 /* NULL ends each. */

@@ -117,7 +117,7 @@ static int choose_output(StoreGroup *group) {
 
 /* The verb's own flags and, behind the verb too, the global ones. */
 static int run_verb(StoreGroup *group, const StoreCommand *verb, int argc, char **argv) {
-        _cleanup_(store_arguments_deinit) StoreArguments arguments = {0};
+        _cleanup_(store_arguments_deinit) StoreArguments arguments = STORE_ARGUMENTS_INIT;
         Option options[OPTIONS_MAX];
         Error error = ERROR_NONE;
         size_t count = 0;

@@ -125,3 +125,4 @@ extern const StoreCommand store_user_add, store_user_get, store_user_list, store
 extern const StoreCommand store_role_add, store_role_get, store_role_list, store_role_remove, store_role_grant,
         store_role_revoke;
 extern const StoreCommand store_auth_enable, store_auth_disable;
+extern const StoreCommand store_discovery_new;

@@ -125,6 +125,17 @@ static char *directory_path(const Unit *unit, size_t i, const char *name) {
         return str_printf("%s/%s", directories[i].root ? directories[i].root : unit->owner->runtime_root, name);
 }
 
+/* What an earlier user of the unit left in it goes along, as in systemd. */
+static int hand_to_user(const char *path, const ProcessOptions *options, Error *error) {
+        struct stat status;
+
+        if (stat(path, &status) < 0)
+                return error_set_errno(error, -errno, "cannot look at %s", path);
+        if (status.st_uid == options->uid && status.st_gid == options->gid)
+                return 0;
+        return file_give_tree(path, options->uid, options->gid, error);
+}
+
 /* Makes RuntimeDirectory= and its kin, for the unit's user, and names them in the environment. */
 static int make_directories(const Unit *unit, const ProcessOptions *options, StringList *environment, Error *error) {
         for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
@@ -140,10 +151,13 @@ static int make_directories(const Unit *unit, const ProcessOptions *options, Str
                         r = file_make_folder(path, directory->mode, error);
                         if (r < 0)
                                 return r;
-                        if (chmod(path, directory->mode) < 0 ||
-                            (options->set_user && !str_equals(directories[i].variable, "CONFIGURATION_DIRECTORY") &&
-                             chown(path, options->uid, options->gid) < 0))
-                                return error_set_errno(error, -errno, "cannot hand %s to the unit's user", path);
+                        if (chmod(path, directory->mode) < 0)
+                                return error_set_errno(error, -errno, "cannot set the mode of %s", path);
+                        if (options->set_user && !str_equals(directories[i].variable, "CONFIGURATION_DIRECTORY")) {
+                                r = hand_to_user(path, options, error);
+                                if (r < 0)
+                                        return r;
+                        }
                         (void)buffer_printf(&all, "%s%s", k > 0 ? ":" : "", path);
                 }
                 if (directory->names.length > 0 &&
@@ -240,7 +254,6 @@ static int base_environment(const Unit *unit, UnitProcessRole role, StringList *
         const ServiceOptions *o = &unit->definition.options;
         const ServiceMachine *m = &unit->machine;
         bool stopping = m->control_list == &o->stop_post || m->control_list == &o->stop;
-        ServiceNotifyAccess access = o->notify_access;
         int r;
 
         r = set_variable(list, "PATH", search_path);
@@ -248,10 +261,13 @@ static int base_environment(const Unit *unit, UnitProcessRole role, StringList *
                 r = set_variable(list, "LANG", getenv("LANG") ? getenv("LANG") : "C.UTF-8");
         if (r >= 0)
                 r = set_variable(list, "INVOCATION_ID", unit->group.id);
-        if (access == SERVICE_NOTIFY_DEFAULT)
-                access = o->type == SERVICE_NOTIFY ? SERVICE_NOTIFY_MAIN : SERVICE_NOTIFY_NONE;
-        if (r >= 0 && access != SERVICE_NOTIFY_NONE)
+        if (r >= 0 && notify_access(o) != SERVICE_NOTIFY_NONE)
                 r = set_variable(list, "NOTIFY_SOCKET", unit->owner->notify_path);
+        if (role == UNIT_PROCESS_MAIN && o->watchdog > 0) {
+                if (r >= 0)
+                        r = set_number(list, "WATCHDOG_USEC", (long long)o->watchdog);
+                return r < 0 ? r : set_variable(list, "WATCHDOG_PID", process_pid_room);
+        }
         if (role != UNIT_PROCESS_CONTROL)
                 return r;
         if (r >= 0 && unit->main)
@@ -451,6 +467,16 @@ static int open_streams(UnitProcess *process, Setup *setup, Error *error) {
         return r;
 }
 
+/* Where the child is to write its own id: it is known to nobody before. NULL: nowhere. */
+static char *find_pid_room(const StringList *environment) {
+        static const char name[] = "WATCHDOG_PID=";
+
+        for (size_t i = 0; i < environment->length; i++)
+                if (str_starts_with(environment->items[i], name) && str_equals(environment->items[i] + sizeof(name) - 1, process_pid_room))
+                        return environment->items[i] + sizeof(name) - 1;
+        return NULL;
+}
+
 static void fill_options(const Unit *unit, const ExecCommand *command, bool as_user, Setup *setup) {
         const ServiceOptions *o = &unit->definition.options;
         ProcessOptions *process = &setup->options;
@@ -464,6 +490,7 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
         process->path = setup->path;
         process->argv = (const char *const *)setup->arguments.items;
         process->environment = (const char *const *)setup->environment.items;
+        process->pid_room = find_pid_room(&setup->environment);
         process->directory = o->working_directory;
         if (process->directory && str_equals(process->directory, "~"))
                 process->directory = setup->home ? setup->home : getenv("HOME");
@@ -482,6 +509,7 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
                 process->fds[i] = setup->fds[i];
         process->new_session = true;
         process->ignore_sigpipe = o->ignore_sigpipe;
+        process->no_new_privileges = o->no_new_privileges;
         process->cgroup_fds = setup->cgroup_fds;
 }
 

@@ -167,6 +167,7 @@ void unit_remove_directories(Unit *unit);
 /* embedded-notify.c */
 int notify_open(Embedded *e, Error *error);
 void notify_close(Embedded *e);
+ServiceNotifyAccess notify_access(const ServiceOptions *options); /* what NotifyAccess= comes to; never the default */
 
 /* embedded-leftovers.c */
 int leftovers_kill(Embedded *e, size_t *ret_n, Error *error);

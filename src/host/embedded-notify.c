@@ -29,14 +29,19 @@ static Unit *unit_of(Embedded *e, pid_t pid) {
         return NULL;
 }
 
+ServiceNotifyAccess notify_access(const ServiceOptions *options) {
+        if (options->notify_access != SERVICE_NOTIFY_DEFAULT)
+                return options->notify_access;
+        return options->type == SERVICE_NOTIFY || options->watchdog > 0 ? SERVICE_NOTIFY_MAIN : SERVICE_NOTIFY_NONE;
+}
+
 /* NotifyAccess=: whom the unit lets speak. */
 static bool may_notify(const Unit *unit, pid_t pid) {
         const ServiceOptions *o = &unit->definition.options;
         bool main = unit->main && unit->main->pid == pid, control = unit->control && unit->control->pid == pid;
 
-        switch (o->notify_access) {
+        switch (notify_access(o)) {
         case SERVICE_NOTIFY_DEFAULT:
-                return o->type == SERVICE_NOTIFY && main;
         case SERVICE_NOTIFY_NONE:
                 return false;
         case SERVICE_NOTIFY_MAIN:
@@ -71,6 +76,21 @@ static void take_main_pid(Unit *unit, Slice text) {
                 unit_note(unit, "MAINPID=%llu is no process of this unit: ignored", (unsigned long long)pid);
 }
 
+/* What it says of its own health and of the time it needs. A number that is none is ignored. */
+static void take_watchdog(Unit *unit, Slice line) {
+        Usec now = clock_monotonic(), span;
+        Slice value;
+
+        if (slice_equals(line, slice_from("WATCHDOG=1")))
+                service_notified_alive(&unit->machine, now);
+        else if (slice_equals(line, slice_from("WATCHDOG=trigger")))
+                service_notified_unwell(&unit->machine, now);
+        else if (value_of(line, "WATCHDOG_USEC=", &value) && str_parse_u64(value, USEC_INFINITY - 1, &span) >= 0)
+                service_notified_watchdog(&unit->machine, span, now);
+        else if (value_of(line, "EXTEND_TIMEOUT_USEC=", &value) && str_parse_u64(value, USEC_INFINITY - 1, &span) >= 0)
+                service_notified_extend(&unit->machine, span, now);
+}
+
 static void take_message(Unit *unit, Slice message) {
         bool ready = false, stopping = false;
         Slice line, value;
@@ -85,6 +105,8 @@ static void take_message(Unit *unit, Slice message) {
                         ready = true;
                 else if (slice_equals(line, slice_from("STOPPING=1")))
                         stopping = true;
+                else
+                        take_watchdog(unit, line);
         }
         if (ready)
                 service_notified_ready(&unit->machine, clock_monotonic());

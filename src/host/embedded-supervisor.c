@@ -155,11 +155,11 @@ static void arm_timer(Embedded *e) {
 void embedded_set_deadline(Unit *unit) {
         Embedded *e = unit->owner;
 
-        if (e->closing || (unit->deadline.position != HEAP_UNLINKED && unit->deadline.key == unit->machine.deadline))
+        if (e->closing || (unit->deadline.position != HEAP_UNLINKED && unit->deadline.key == service_due(&unit->machine)))
                 return;
         heap_remove(&e->deadlines, &unit->deadline);
-        if (unit->machine.deadline != USEC_INFINITY) {
-                unit->deadline.key = unit->machine.deadline;
+        if (service_due(&unit->machine) != USEC_INFINITY) {
+                unit->deadline.key = service_due(&unit->machine);
                 if (heap_insert(&e->deadlines, &unit->deadline) < 0)
                         unit_note(unit, "no memory for a time limit: it will not be kept");
         }

@@ -204,7 +204,7 @@ static void on_exited(Process *child, int code, int status) {
                 unit_note(unit, "%s", text);
                 /* the reason why the program could not be executed says more; a stop's own signals say nothing */
                 if (!(code == CLD_EXITED && process_exit_status_name(status) && *unit->text) &&
-                    !unit->machine.forbid_restart)
+                    !unit->machine.forbid_restart && unit->machine.result != SERVICE_RESULT_WATCHDOG)
                         (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
         }
         process_close(child);
@@ -430,6 +430,8 @@ void unit_drive(Unit *unit) {
                         spawn(unit, &action);
                         break;
                 case SERVICE_ACTION_SIGNAL:
+                        if (unit->machine.state == SERVICE_STOP_WATCHDOG)
+                                unit_fail_text(unit, "it gave no sign of life within WatchdogSec=, or said that it is not well");
                         send_signal(unit, &action);
                         break;
                 case SERVICE_ACTION_KILL_CONTROL:

@@ -135,3 +135,25 @@ int file_remove_tree(const char *path, Error *error) {
         (void)fts_close(tree);
         return r;
 }
+
+int file_give_tree(const char *path, uid_t uid, gid_t gid, Error *error) {
+        char *const paths[] = {(char *)(uintptr_t)path, NULL};
+        FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR | FTS_XDEV, NULL);
+        FTSENT *entry;
+        int r = 0;
+
+        if (!tree)
+                return error_set_errno(error, -errno, "cannot change the owner of %s", path);
+        while (r == 0 && (entry = fts_read(tree))) {
+                if (entry->fts_info == FTS_DP)
+                        continue; /* was there as FTS_D */
+                if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
+                        r = error_set_errno(error, -entry->fts_errno, "cannot change the owner of %s", entry->fts_path);
+                else if (fchownat(AT_FDCWD, entry->fts_accpath, uid, gid,
+                                  entry->fts_level == FTS_ROOTLEVEL ? 0 : AT_SYMLINK_NOFOLLOW) < 0 &&
+                         errno != ENOENT)
+                        r = error_set_errno(error, -errno, "cannot change the owner of %s", entry->fts_path);
+        }
+        (void)fts_close(tree);
+        return r;
+}

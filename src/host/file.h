@@ -22,5 +22,8 @@ int file_replace(const char *path, mode_t mode, Slice text, bool sync, Error *er
 /* Makes a folder and those above it. One that is there stays as it is. */
 int file_make_folder(const char *path, mode_t mode, Error *error);
 
+/* Makes a file, or a folder with all that is in it, a user's; symbolic links in it are not followed, nor other file systems entered. */
+int file_give_tree(const char *path, uid_t uid, gid_t gid, Error *error);
+
 /* Removes a file, or a folder with all that is in it; symbolic links are not followed. Absence is success. */
 int file_remove_tree(const char *path, Error *error);

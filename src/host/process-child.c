@@ -158,6 +158,20 @@ static int session(const ProcessOptions *options) {
         return 0;
 }
 
+/* In this child's own copy of the memory. */
+static void write_pid(char *room) {
+        unsigned long pid = (unsigned long)syscall(SYS_getpid);
+        char digits[24];
+        size_t n = 0;
+
+        do
+                digits[n++] = (char)('0' + pid % 10);
+        while ((pid /= 10) > 0);
+        for (size_t i = 0; i < n; i++)
+                room[i] = digits[n - 1 - i];
+        room[n] = '\0';
+}
+
 static int execute(const ProcessOptions *options) {
         static const char *const nothing[] = {NULL};
         const char *const *environment = options->environment ? options->environment : nothing;
@@ -166,6 +180,10 @@ static int execute(const ProcessOptions *options) {
         /* a change of user clears it, so not before */
         if (options->parent_death_signal && prctl(PR_SET_PDEATHSIG, options->parent_death_signal, 0, 0, 0) < 0)
                 return -errno;
+        if (options->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return -errno;
+        if (options->pid_room)
+                write_pid(options->pid_room);
         (void)sigemptyset(&none);
         if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
                 return -errno;

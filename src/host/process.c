@@ -46,6 +46,8 @@ static const struct {
         {PROCESS_STEP_EXEC, 203, "executing the program", "EXEC"},
 };
 
+const char process_pid_room[] = "0000000000";
+
 int process_step_exit_status(ProcessStep step) {
         for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
                 if (steps[i].step == step)

@@ -49,11 +49,15 @@ typedef struct ProcessLimit {
         rlim_t soft, hard; /* without the right to raise it, both are cut to the hard limit in force */
 } ProcessLimit;
 
+/* Room for any process id. */
+extern const char process_pid_room[];
+
 /* All is borrowed during process_spawn(). Zero (with fds set) is a plain child: same user, / as its directory. */
 typedef struct ProcessOptions {
         const char *path;         /* full path of the program */
         const char *const *argv;  /* ends with NULL */
         const char *const *environment; /* ends with NULL; NULL: none */
+        char *pid_room;           /* process_pid_room somewhere in the environment, where the child writes its own id; NULL: nowhere */
         const char *directory;    /* NULL: / */
         bool directory_optional;  /* when it cannot be entered: / */
         const char *root;         /* chroot to it before; NULL: none */
@@ -78,6 +82,7 @@ typedef struct ProcessOptions {
 
         bool new_session;        /* setsid() */
         bool ignore_sigpipe;
+        bool no_new_privileges;
         int parent_death_signal; /* 0: none */
         const int *cgroup_fds;   /* open cgroup.procs files: the child enters each before it does anything else */
         size_t n_cgroup_fds;

@@ -15,6 +15,7 @@ static const struct {
         [SERVICE_EXITED] = {"exited", "active"},
         [SERVICE_RELOAD] = {"reload", "reloading"},
         [SERVICE_STOP] = {"stop", "deactivating"},
+        [SERVICE_STOP_WATCHDOG] = {"stop-watchdog", "deactivating"},
         [SERVICE_STOP_SIGTERM] = {"stop-sigterm", "deactivating"},
         [SERVICE_STOP_SIGKILL] = {"stop-sigkill", "deactivating"},
         [SERVICE_STOP_POST] = {"stop-post", "deactivating"},
@@ -32,6 +33,7 @@ static const char *const results[] = {
         [SERVICE_RESULT_EXIT_CODE] = "exit-code",
         [SERVICE_RESULT_SIGNAL] = "signal",
         [SERVICE_RESULT_CORE_DUMP] = "core-dump",
+        [SERVICE_RESULT_WATCHDOG] = "watchdog",
         [SERVICE_RESULT_START_LIMIT_HIT] = "start-limit-hit",
 };
 
@@ -46,11 +48,12 @@ static const unsigned moves[SERVICE_STATES] = {
         [SERVICE_START_PRE] = TO(START) | TO(START_POST) | TO(STOP_SIGTERM) | TO(FINAL_SIGTERM),
         [SERVICE_START] = TO(START_POST) | TO(RUNNING) | TO(EXITED) | TO(STOP) | TO(STOP_SIGTERM) | TO(STOP_POST) |
                           TO(FINAL_SIGTERM),
-        [SERVICE_START_POST] = TO(RUNNING) | TO(EXITED) | TO(STOP) | TO(STOP_SIGTERM),
-        [SERVICE_RUNNING] = TO(EXITED) | TO(RELOAD) | TO(STOP) | TO(STOP_SIGTERM),
+        [SERVICE_START_POST] = TO(RUNNING) | TO(EXITED) | TO(STOP) | TO(STOP_WATCHDOG) | TO(STOP_SIGTERM),
+        [SERVICE_RUNNING] = TO(EXITED) | TO(RELOAD) | TO(STOP) | TO(STOP_WATCHDOG) | TO(STOP_SIGTERM),
         [SERVICE_EXITED] = TO(RELOAD) | TO(STOP) | TO(STOP_SIGTERM),
-        [SERVICE_RELOAD] = TO(RUNNING) | TO(EXITED) | TO(STOP) | TO(STOP_SIGTERM),
+        [SERVICE_RELOAD] = TO(RUNNING) | TO(EXITED) | TO(STOP) | TO(STOP_WATCHDOG) | TO(STOP_SIGTERM),
         [SERVICE_STOP] = TO(STOP_SIGTERM),
+        [SERVICE_STOP_WATCHDOG] = TO(STOP_SIGKILL) | TO(STOP_POST) | TO(FINAL_SIGTERM),
         [SERVICE_STOP_SIGTERM] = TO(STOP_SIGKILL) | TO(STOP_POST) | TO(FINAL_SIGTERM),
         [SERVICE_STOP_SIGKILL] = TO(STOP_POST) | TO(FINAL_SIGTERM),
         [SERVICE_STOP_POST] = TO(FINAL_SIGTERM),
@@ -74,10 +77,17 @@ bool service_move_is_allowed(ServiceState from, ServiceState to) {
         return from == to || (moves[from] & 1U << to) != 0;
 }
 
+/* The states in which it has to speak from time to time. */
+static bool is_watched(ServiceState state) {
+        return state == SERVICE_START_POST || state == SERVICE_RUNNING || state == SERVICE_RELOAD;
+}
+
 static void set_state(ServiceMachine *m, ServiceState state, Usec deadline) {
         assert(service_move_is_allowed(m->state, state));
         m->state = state;
         m->deadline = deadline;
+        if (!is_watched(state))
+                m->watchdog_deadline = USEC_INFINITY;
         m->waits_for_pid_file = false;
 }
 
@@ -156,8 +166,9 @@ static bool restart_is_due(const ServiceMachine *m) {
                 return true;
         switch (o->restart) {
         case SERVICE_RESTART_NO:
-        case SERVICE_RESTART_ON_WATCHDOG:
                 return false;
+        case SERVICE_RESTART_ON_WATCHDOG:
+                return m->result == SERVICE_RESULT_WATCHDOG;
         case SERVICE_RESTART_ALWAYS:
                 return true;
         case SERVICE_RESTART_ON_SUCCESS:
@@ -190,7 +201,9 @@ static void send_signal(ServiceMachine *m, ServiceState state, Usec now) {
 
         set_state(m, state, after(now, m->options->timeout_stop));
         act(m, (ServiceAction){.kind = SERVICE_ACTION_SIGNAL,
-                               .signal = hard ? m->options->final_kill_signal : m->options->kill_signal,
+                               .signal = hard                             ? m->options->final_kill_signal
+                                         : state == SERVICE_STOP_WATCHDOG ? m->options->watchdog_signal
+                                                                          : m->options->kill_signal,
                                .hard = hard});
 }
 
@@ -240,9 +253,16 @@ static void enter_running(ServiceMachine *m, ServiceResult result, Usec now) {
                 enter_stop(m, SERVICE_RESULT_SUCCESS, now);
 }
 
+static void arm_watchdog(ServiceMachine *m, Usec now) {
+        bool wanted = is_watched(m->state) && m->watchdog > 0;
+
+        m->watchdog_deadline = wanted ? after(now, m->watchdog) : USEC_INFINITY;
+}
+
 static void enter_start_post(ServiceMachine *m, Usec now) {
         give_up_control(m);
         set_state(m, SERVICE_START_POST, after(now, m->options->timeout_start));
+        arm_watchdog(m, now);
         if (m->options->start_post.length > 0)
                 spawn_control(m, &m->options->start_post, 0);
         else
@@ -280,7 +300,7 @@ static void enter_start_pre(ServiceMachine *m, Usec now) {
 /* ---- what happened ---- */
 
 void service_machine_init(ServiceMachine *m, const ServiceOptions *options) {
-        *m = (ServiceMachine){.options = options, .deadline = USEC_INFINITY, .group_empty = true};
+        *m = (ServiceMachine){.options = options, .deadline = USEC_INFINITY, .watchdog_deadline = USEC_INFINITY, .group_empty = true};
 }
 
 void service_machine_set_options(ServiceMachine *m, const ServiceOptions *options) {
@@ -315,6 +335,7 @@ static void begin(ServiceMachine *m, Usec now) {
         m->result = SERVICE_RESULT_SUCCESS;
         m->forbid_restart = m->reload_failed = false;
         m->main_ended = false;
+        m->watchdog = m->options->watchdog;
         enter_start_pre(m, now);
 }
 
@@ -327,6 +348,7 @@ void service_start(ServiceMachine *m, Usec now) {
                 begin(m, now);
                 break;
         case SERVICE_STOP:
+        case SERVICE_STOP_WATCHDOG:
         case SERVICE_STOP_SIGTERM:
         case SERVICE_STOP_SIGKILL:
         case SERVICE_STOP_POST:
@@ -430,6 +452,7 @@ void service_main_exited(ServiceMachine *m, int code, int status, Usec now) {
         case SERVICE_RUNNING:
                 enter_running(m, result, now);
                 break;
+        case SERVICE_STOP_WATCHDOG:
         case SERVICE_STOP_SIGTERM:
         case SERVICE_STOP_SIGKILL:
                 if (!m->control_alive)
@@ -472,6 +495,7 @@ static void control_ended(ServiceMachine *m, ServiceResult result, Usec now) {
         case SERVICE_STOP:
                 enter_signal(m, SERVICE_STOP_SIGTERM, result, now);
                 break;
+        case SERVICE_STOP_WATCHDOG:
         case SERVICE_STOP_SIGTERM:
         case SERVICE_STOP_SIGKILL:
                 if (!m->main_alive)
@@ -503,8 +527,8 @@ void service_control_exited(ServiceMachine *m, int code, int status, Usec now) {
                 note_result(m, result);
         /* while signals are being sent no further command is run */
         if (result == SERVICE_RESULT_SUCCESS && m->control_index + 1 < list->length &&
-            m->state != SERVICE_STOP_SIGTERM && m->state != SERVICE_STOP_SIGKILL && m->state != SERVICE_FINAL_SIGTERM &&
-            m->state != SERVICE_FINAL_SIGKILL) {
+            m->state != SERVICE_STOP_WATCHDOG && m->state != SERVICE_STOP_SIGTERM && m->state != SERVICE_STOP_SIGKILL &&
+            m->state != SERVICE_FINAL_SIGTERM && m->state != SERVICE_FINAL_SIGKILL) {
                 spawn_control(m, list, m->control_index + 1);
                 return;
         }
@@ -539,10 +563,11 @@ static void signal_done(ServiceMachine *m, Usec now) {
         bool others = !m->group_empty && kills_group(m->options) && m->options->send_sigkill;
 
         switch (m->state) {
+        case SERVICE_STOP_WATCHDOG:
         case SERVICE_STOP_SIGTERM:
         case SERVICE_FINAL_SIGTERM:
                 if (others) {
-                        enter_signal(m, m->state == SERVICE_STOP_SIGTERM ? SERVICE_STOP_SIGKILL : SERVICE_FINAL_SIGKILL,
+                        enter_signal(m, m->state == SERVICE_FINAL_SIGTERM ? SERVICE_FINAL_SIGKILL : SERVICE_STOP_SIGKILL,
                                      SERVICE_RESULT_SUCCESS, now);
                         return;
                 }
@@ -551,6 +576,7 @@ static void signal_done(ServiceMachine *m, Usec now) {
                 break;
         }
         switch (m->state) {
+        case SERVICE_STOP_WATCHDOG:
         case SERVICE_STOP_SIGTERM:
         case SERVICE_STOP_SIGKILL:
                 enter_stop_post(m, SERVICE_RESULT_SUCCESS, now);
@@ -617,6 +643,30 @@ void service_notified_stopping(ServiceMachine *m, Usec now) {
                 enter_signal(m, SERVICE_STOP_SIGTERM, SERVICE_RESULT_SUCCESS, now);
 }
 
+void service_notified_alive(ServiceMachine *m, Usec now) {
+        arm_watchdog(m, now);
+}
+
+void service_notified_unwell(ServiceMachine *m, Usec now) {
+        if (is_watched(m->state))
+                enter_signal(m, SERVICE_STOP_WATCHDOG, SERVICE_RESULT_WATCHDOG, now);
+}
+
+void service_notified_watchdog(ServiceMachine *m, Usec length, Usec now) {
+        m->watchdog = length;
+        arm_watchdog(m, now);
+}
+
+void service_notified_extend(ServiceMachine *m, Usec span, Usec now) {
+        Usec until = after(now, span);
+
+        if (service_at_rest(m) || m->state == SERVICE_AUTO_RESTART)
+                return;
+        m->deadline = max_of(m->deadline, until);
+        if (m->watchdog_deadline != USEC_INFINITY)
+                m->watchdog_deadline = max_of(m->watchdog_deadline, until);
+}
+
 static void signal_timed_out(ServiceMachine *m, ServiceState harder, Usec now) {
         note_result(m, SERVICE_RESULT_TIMEOUT);
         if (m->options->send_sigkill)
@@ -628,6 +678,10 @@ static void signal_timed_out(ServiceMachine *m, ServiceState harder, Usec now) {
 }
 
 void service_deadline(ServiceMachine *m, Usec now) {
+        if (now >= m->watchdog_deadline) {
+                service_notified_unwell(m, now);
+                return;
+        }
         if (now < m->deadline)
                 return;
         m->deadline = USEC_INFINITY;
@@ -647,6 +701,7 @@ void service_deadline(ServiceMachine *m, Usec now) {
         case SERVICE_STOP:
                 enter_signal(m, SERVICE_STOP_SIGTERM, SERVICE_RESULT_TIMEOUT, now);
                 break;
+        case SERVICE_STOP_WATCHDOG:
         case SERVICE_STOP_SIGTERM:
                 signal_timed_out(m, SERVICE_STOP_SIGKILL, now);
                 break;

@@ -18,6 +18,7 @@ typedef enum ServiceState {
         SERVICE_EXITED,
         SERVICE_RELOAD,
         SERVICE_STOP,
+        SERVICE_STOP_WATCHDOG,
         SERVICE_STOP_SIGTERM,
         SERVICE_STOP_SIGKILL,
         SERVICE_STOP_POST,
@@ -36,6 +37,7 @@ typedef enum ServiceResult {
         SERVICE_RESULT_EXIT_CODE,
         SERVICE_RESULT_SIGNAL,
         SERVICE_RESULT_CORE_DUMP,
+        SERVICE_RESULT_WATCHDOG, /* it was silent for longer than WatchdogSec= */
         SERVICE_RESULT_START_LIMIT_HIT,
 } ServiceResult;
 
@@ -75,7 +77,9 @@ typedef struct ServiceMachine {
         bool forbid_restart;       /* a stop was asked for */
         bool start_pending;        /* start again once it is at rest */
         bool waits_for_pid_file;
-        Usec deadline;             /* when service_deadline() is due; USEC_INFINITY: never */
+        Usec deadline;             /* of this state; USEC_INFINITY: none */
+        Usec watchdog;             /* longest silence that is borne in this run; 0: any */
+        Usec watchdog_deadline;    /* when it will have been silent for too long; USEC_INFINITY: it need not speak now */
         uint64_t restarts;
         Usec limit_begin;          /* StartLimitIntervalSec= counts from here */
         uint64_t limit_count;
@@ -133,7 +137,20 @@ void service_group_emptied(ServiceMachine *machine, Usec now);
 void service_notified_ready(ServiceMachine *machine, Usec now);
 void service_notified_stopping(ServiceMachine *machine, Usec now);
 
-/* `now` has reached the deadline. */
+/* WATCHDOG=1: it is well. WATCHDOG=trigger: it says itself that it is not. WATCHDOG_USEC=: another length, from now on. */
+void service_notified_alive(ServiceMachine *machine, Usec now);
+void service_notified_unwell(ServiceMachine *machine, Usec now);
+void service_notified_watchdog(ServiceMachine *machine, Usec length, Usec now);
+
+/* EXTEND_TIMEOUT_USEC=: what it is at takes longer: no time limit hits before `span` from now. */
+void service_notified_extend(ServiceMachine *machine, Usec span, Usec now);
+
+/* When service_deadline() is due; USEC_INFINITY: never. */
+static inline Usec service_due(const ServiceMachine *machine) {
+        return machine->deadline < machine->watchdog_deadline ? machine->deadline : machine->watchdog_deadline;
+}
+
+/* `now` has reached service_due(). */
 void service_deadline(ServiceMachine *machine, Usec now);
 
 /* ---- words ---- */

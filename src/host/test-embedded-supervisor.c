@@ -280,6 +280,41 @@ static void test_notify_makes_it_ready_and_tells_its_status(void **state) {
         assert_non_null(strstr(m->states, "note:start note:running"));
 }
 
+static void test_a_silent_service_is_aborted(void **state) {
+        Machine *m = *state;
+        char text[128], wanted[64];
+
+        load_in(m, "dog.service",
+                "[Service]\nWatchdogSec=200ms\nStandardOutput=append:@/out\n"
+                "ExecStart=/bin/sh -c 'echo $$WATCHDOG_USEC $$WATCHDOG_PID $$$$ $${NOTIFY_SOCKET##*/}; exec sleep 60'\n"
+                "ExecStopPost=/bin/sh -c 'echo $$SERVICE_RESULT $$EXIT_STATUS $${WATCHDOG_USEC-none}'\n");
+        assert_int_equal(start(m, "dog.service", NULL), 0);
+        wait_sub(m, "running");
+        (void)snprintf(wanted, sizeof(wanted), "200000 %d %d notify\nwatchdog ABRT none\n", m->last.main_pid, m->last.main_pid);
+        wait_sub(m, "failed");
+        assert_string_equal(m->last.result, "watchdog");
+        assert_non_null(strstr(m->last.text, "no sign of life"));
+        assert_non_null(strstr(m->states, "dog:running dog:stop-watchdog"));
+        assert_string_equal(read_file(m, "out", text, sizeof(text)), wanted);
+}
+
+static void test_a_service_sets_its_own_watchdog(void **state) {
+        Machine *m = *state;
+        _cleanup_free_ char *path = str_printf("%s/lived", m->folder);
+
+        if (access("/usr/bin/systemd-notify", X_OK) < 0) {
+                print_message("skipped: there is no systemd-notify\n");
+                skip();
+        }
+        load_in(m, "dog.service", "[Service]\nType=notify\nNotifyAccess=all\nWatchdogSec=200ms\n"
+                                  "ExecStart=/bin/sh -c 'systemd-notify --ready WATCHDOG_USEC=600000000; sleep 0.4; touch @/lived; "
+                                  "systemd-notify WATCHDOG=trigger; exec sleep 60'\n");
+        assert_int_equal(start(m, "dog.service", NULL), 0);
+        wait_sub(m, "failed");
+        assert_string_equal(m->last.result, "watchdog");
+        assert_int_equal(access(path, F_OK), 0);
+}
+
 static pid_t parent_of(pid_t pid) {
         _cleanup_free_ char *path = str_printf("/proc/%d/stat", pid);
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
@@ -447,6 +482,8 @@ int main(void) {
                 TEST(test_environment_files_are_read_at_each_start),
                 TEST(test_a_missing_program_is_explained),
                 TEST(test_notify_makes_it_ready_and_tells_its_status),
+                TEST(test_a_silent_service_is_aborted),
+                TEST(test_a_service_sets_its_own_watchdog),
                 TEST(test_forking_finds_its_main_process_by_the_pid_file),
                 TEST(test_forking_guesses_its_main_process),
                 TEST(test_a_stop_ends_all_processes_of_the_unit),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <cmocka.h>
@@ -55,7 +56,7 @@ static const char *actions(Fixture *f) {
                         service_group_populated(&f->machine);
                         break;
                 case SERVICE_ACTION_SIGNAL:
-                        note(f, action.signal == SIGKILL ? "kill" : "term");
+                        note(f, action.signal == SIGKILL ? "kill" : action.signal == SIGABRT ? "abort" : "term");
                         service_signalled(&f->machine, !f->machine.group_empty, 0);
                         break;
                 case SERVICE_ACTION_KILL_CONTROL:
@@ -236,6 +237,77 @@ static void test_deadlines_lead_to_sigkill(void **state) {
         ASSERT_RESULT(f, "timeout");
 }
 
+static void test_silence_is_ended_with_an_abort(void **state) {
+        Fixture *f = begin(state, "[Service]\nType=notify\nExecStart=/bin/a\nWatchdogSec=3\nTimeoutStopSec=5\n");
+
+        service_start(&f->machine, 0);
+        (void)actions(f);
+        service_notified_alive(&f->machine, 0);
+        assert_int_equal(f->machine.watchdog_deadline, USEC_INFINITY); /* it has yet to say that it is ready */
+        service_notified_ready(&f->machine, 10 * SECOND);
+        assert_int_equal(service_due(&f->machine), 13 * SECOND);
+        service_notified_alive(&f->machine, 12 * SECOND);
+        assert_int_equal(service_due(&f->machine), 15 * SECOND);
+        service_notified_watchdog(&f->machine, 9 * SECOND, 12 * SECOND);
+        assert_int_equal(service_due(&f->machine), 21 * SECOND);
+        service_deadline(&f->machine, 21 * SECOND - 1);
+        assert_string_equal(actions(f), "");
+        service_deadline(&f->machine, 21 * SECOND);
+        assert_string_equal(actions(f), "abort");
+        ASSERT_STATE(f, "stop-watchdog");
+        assert_int_equal(service_due(&f->machine), 26 * SECOND);
+        service_deadline(&f->machine, 26 * SECOND);
+        assert_string_equal(actions(f), "kill");
+        f->machine.group_empty = true;
+        main_exits(f, CLD_KILLED, SIGKILL, 26 * SECOND);
+        assert_string_equal(actions(f), "term clean");
+        ASSERT_STATE(f, "failed");
+        ASSERT_RESULT(f, "watchdog");
+}
+
+/* systemd.service(5), the row "Watchdog" of the table of Restart=. */
+static void test_whom_the_watchdog_starts_again(void **state) {
+        static const struct {
+                const char *restart;
+                bool again;
+        } rows[] = {{"no", false},        {"always", true},      {"on-success", false}, {"on-failure", true},
+                    {"on-abnormal", true}, {"on-abort", false}, {"on-watchdog", true}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                char text[128];
+                Fixture *f;
+
+                (void)snprintf(text, sizeof(text), "[Service]\nExecStart=/bin/a\nWatchdogSec=3\nRestart=%s\n", rows[i].restart);
+                service_options_deinit(&((Fixture *)*state)->options);
+                f = begin(state, text);
+                service_start(&f->machine, 0);
+                (void)actions(f);
+                service_notified_unwell(&f->machine, SECOND); /* WATCHDOG=trigger */
+                assert_string_equal(actions(f), "abort");
+                f->machine.group_empty = true;
+                main_exits(f, CLD_DUMPED, SIGABRT, SECOND);
+                (void)actions(f);
+                ASSERT_STATE(f, rows[i].again ? "auto-restart" : "failed");
+                ASSERT_RESULT(f, "watchdog");
+        }
+}
+
+static void test_more_time_can_be_asked_for(void **state) {
+        Fixture *f = begin(state, "[Service]\nType=notify\nExecStart=/bin/a\nTimeoutStartSec=5\nWatchdogSec=3\n");
+
+        service_notified_extend(&f->machine, 9 * SECOND, 0); /* at rest it means nothing */
+        assert_int_equal(service_due(&f->machine), USEC_INFINITY);
+        service_start(&f->machine, 0);
+        (void)actions(f);
+        service_notified_extend(&f->machine, 2 * SECOND, SECOND);
+        assert_int_equal(service_due(&f->machine), 5 * SECOND); /* never less */
+        service_notified_extend(&f->machine, 9 * SECOND, 4 * SECOND);
+        assert_int_equal(service_due(&f->machine), 13 * SECOND);
+        service_notified_ready(&f->machine, 12 * SECOND);
+        service_notified_extend(&f->machine, 9 * SECOND, 13 * SECOND);
+        assert_int_equal(service_due(&f->machine), 22 * SECOND); /* the watchdog waits, too */
+}
+
 static void test_notify_waits_for_ready(void **state) {
         Fixture *f = begin(state, "[Service]\nType=notify\nExecStart=/bin/a\nTimeoutStartSec=7\n");
 
@@ -392,8 +464,8 @@ static void test_any_order_of_events_ends_at_rest(void **state) {
                                         all_gone(f, now);
                                 break;
                         case 7:
-                                if (m->deadline != USEC_INFINITY) {
-                                        now = max_of(now, m->deadline);
+                                if (service_due(m) != USEC_INFINITY) {
+                                        now = max_of(now, service_due(m));
                                         service_deadline(m, now);
                                 }
                                 break;
@@ -416,8 +488,8 @@ static void test_any_order_of_events_ends_at_rest(void **state) {
                 service_stop(&f->machine, now);
                 for (int step = 0; step < 20 && !service_at_rest(&f->machine); step++) {
                         (void)actions(f);
-                        if (f->machine.deadline != USEC_INFINITY)
-                                service_deadline(&f->machine, f->machine.deadline);
+                        if (service_due(&f->machine) != USEC_INFINITY)
+                                service_deadline(&f->machine, service_due(&f->machine));
                 }
                 assert_true(service_at_rest(&f->machine));
                 service_options_deinit(&f->options);
@@ -435,6 +507,9 @@ int main(void) {
                 TEST(test_stop_forbids_restart),
                 TEST(test_start_while_stopping_starts_again),
                 TEST(test_deadlines_lead_to_sigkill),
+                TEST(test_silence_is_ended_with_an_abort),
+                TEST(test_whom_the_watchdog_starts_again),
+                TEST(test_more_time_can_be_asked_for),
                 TEST(test_notify_waits_for_ready),
                 TEST(test_notify_that_ends_unready_is_a_protocol_failure),
                 TEST(test_forking_runs_by_its_main_process),

@@ -11,6 +11,7 @@
 #include "host/file.h"
 #include "machine/plan.h"
 #include "machine/programs.h"
+#include "machine/users.h"
 
 int disk_check_directory(const char *directory, Error *error) {
         struct statfs system;
@@ -177,7 +178,9 @@ int disk_create(const char *directory, const char *machine, const char *address,
 int disk_put_programs(const char *directory, const char *machine, const char *programs, Error *error) {
         _cleanup_free_ char *upper = str_printf("%s/%s/upper", directory, machine);
 
-        return upper ? programs_link(programs, upper, error) : -ENOMEM;
+        int r = upper ? programs_link(programs, upper, error) : -ENOMEM;
+
+        return r < 0 ? r : users_add(upper, error);
 }
 
 int disk_put_user_data(const char *directory, const char *machine, Slice text, Error *error) {

@@ -17,7 +17,7 @@ bool disk_exists(const char *directory, const char *machine);
 /* Makes the disk of a new machine. An unfinished one is removed. */
 int disk_create(const char *directory, const char *machine, const char *address, Error *error);
 
-/* Puts our programs (programs_gather()) on the disk of a machine that is off. */
+/* Puts our programs (programs_gather()), and the users that their units name, on the disk of a machine that is off. */
 int disk_put_programs(const char *directory, const char *machine, const char *programs, Error *error);
 
 /* Replaces the machine's cloud-config. */

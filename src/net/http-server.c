@@ -411,7 +411,7 @@ int http_server_listen(HttpServer *server, const Url *url, unsigned mode, void *
         return 0;
 }
 
-int http_server_listen_fd(HttpServer *server, int fd, void *listener_data, Error *error) {
+int http_server_listen_fd(HttpServer *server, int fd, bool tls, void *listener_data, Error *error) {
         struct sockaddr_storage address;
         socklen_t length = sizeof(address);
         HttpListener *listener;
@@ -422,11 +422,16 @@ int http_server_listen_fd(HttpServer *server, int fd, void *listener_data, Error
                 (void)close(fd);
                 return error_set_errno(error, r, "file descriptor %d is no socket", fd);
         }
+        if (tls && !(server->tls && tls_context_can_serve(server->tls))) {
+                (void)close(fd);
+                return error_set(error, -EINVAL, "cannot serve https on the inherited socket %d: that needs a certificate and its key", fd);
+        }
         listener = http_listener_new(server, address.ss_family == AF_UNIX, listener_data);
         if (!listener) {
                 (void)close(fd);
                 return error_set(error, -ENOMEM, "no memory for a listener");
         }
+        listener->tls = tls;
         r = listener->is_pipe ? uv_pipe_open(&listener->uv.pipe, fd) : uv_tcp_open(&listener->uv.tcp, fd);
         if (r < 0)
                 (void)close(fd);

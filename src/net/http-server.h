@@ -68,8 +68,9 @@ void http_server_set_tls(HttpServer *server, TlsContext *tls);
 int http_server_listen(HttpServer *server, const Url *url, unsigned mode, void *listener_data, uint16_t *ret_port,
                        Error *error);
 
-/* Serves an inherited listening socket (socket activation), which it then owns. */
-int http_server_listen_fd(HttpServer *server, int fd, void *listener_data, Error *error);
+/* Serves an inherited listening socket (socket activation), which it then owns; `tls`: what http_server_set_tls() was given is spoken
+ * there. */
+int http_server_listen_fd(HttpServer *server, int fd, bool tls, void *listener_data, Error *error);
 
 size_t http_server_connections(const HttpServer *server);
 

@@ -146,11 +146,11 @@ static int load_all(TlsContext *context, SSL_CTX *ssl, Error *error) {
         return r;
 }
 
-static void configure(SSL_CTX *ssl) {
+static void configure(SSL_CTX *ssl, const char *ciphers) {
         static const unsigned char session_context[] = "faering";
 
         (void)SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
-        (void)SSL_CTX_set_cipher_list(ssl, CIPHERS_TLS12);
+        (void)SSL_CTX_set_cipher_list(ssl, ciphers ?: CIPHERS_TLS12);
         (void)SSL_CTX_set_options(ssl,
                                   SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
         /* the chain is in the file of the certificate: to search for it costs more than all else of a handshake */
@@ -170,7 +170,7 @@ static int load(TlsContext *context, SSL_CTX **ret, Error *error) {
 
         if (!ssl)
                 return error_set(error, -ENOMEM, "no memory for TLS");
-        configure(ssl);
+        configure(ssl, context->settings.ciphers);
         r = load_all(context, ssl, error);
         if (r < 0)
                 return r;
@@ -252,7 +252,7 @@ static int copy_settings(TlsContext *context, const TlsSettings *settings) {
         int r;
 
         *own = *settings;
-        own->cert_file = own->key_file = own->ca_file = own->crl_file = own->allowed_cn = own->allowed_host = NULL;
+        own->cert_file = own->key_file = own->ca_file = own->crl_file = own->allowed_cn = own->allowed_host = own->ciphers = NULL;
         r = copy_text(&context->files[TLS_FILE_CERT], &own->cert_file, settings->cert_file);
         if (r >= 0)
                 r = copy_text(&context->files[TLS_FILE_KEY], &own->key_file, settings->key_file);
@@ -264,6 +264,8 @@ static int copy_settings(TlsContext *context, const TlsSettings *settings) {
                 r = copy_text(&context->allowed_cn, &own->allowed_cn, settings->allowed_cn);
         if (r >= 0)
                 r = copy_text(&context->allowed_host, &own->allowed_host, settings->allowed_host);
+        if (r >= 0)
+                r = copy_text(&context->ciphers, &own->ciphers, settings->ciphers);
         return r;
 }
 
@@ -283,6 +285,7 @@ TlsContext *tls_context_free(TlsContext *context) {
                 free(context->files[i]);
         free(context->allowed_cn);
         free(context->allowed_host);
+        free(context->ciphers);
         free(context);
         return NULL;
 }

@@ -38,7 +38,7 @@ struct TlsContext {
         unsigned references;
         TlsSettings settings; /* `files` and the names are owned */
         char *files[TLS_FILES];
-        char *allowed_cn, *allowed_host;
+        char *allowed_cn, *allowed_host, *ciphers;
         TlsStamp stamps[TLS_FILES];
         Usec looked;
         SSL_CTX *ssl; /* NULL: not read yet */

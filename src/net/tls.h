@@ -23,6 +23,7 @@ typedef struct TlsSettings {
         bool need_client_cert;    /* … and must show one */
         const char *allowed_cn;   /* of a client's certificate: its CN; NULL: any */
         const char *allowed_host; /* of a client's certificate: a name of its subjectAltName; NULL: any */
+        const char *ciphers;      /* of TLS 1.2, as OpenSSL lists them (tls_cipher_list()); NULL: those with forward secrecy and AEAD */
         bool trust_any_server;    /* of a client: does not look at who the server is */
         /* May be NULL. A text for the log: files were taken up, or could not be. */
         void (*note)(void *userdata, bool bad, const char *text);
@@ -34,6 +35,10 @@ void tls_log_note(void *userdata, bool bad, const char *text);
 
 /* -ENOENT, -EACCES, -EINVAL, -EKEYEXPIRED, -ENOMEM with `error`: names the file and what is wrong with it. */
 int tls_context_new(const TlsSettings *settings, TlsContext **ret_context, Error *error);
+
+/* Appends the cipher suites that a list of Go's names ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,…") means, as OpenSSL lists them.
+ * -EINVAL with `error`: one is not known, and what may have been meant. */
+int tls_cipher_list(const char *names, Buffer *list, Error *error);
 
 /* Filters that were made may live on. NULL is allowed; returns NULL. */
 TlsContext *tls_context_free(TlsContext *context);

@@ -12,6 +12,7 @@ static ReplicaConfig replica_config(const Settings *settings) {
                 .election_ticks = (unsigned)(settings->election_msec / settings->heartbeat_msec),
                 .request_timeout = 5 * USEC_PER_SEC + 2 * settings->election_msec * USEC_PER_MSEC,
                 .snapshot_entries = settings->snapshot_count,
+                .keep_entries = settings->catchup_entries,
         };
         uint64_t seed;
 

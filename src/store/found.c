@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "net/http-client.h"
+#include "store/data-directory.h"
 #include "store/discovery/discovery.h"
 #include "store/discovery/srv.h"
 #include "store/log/disk-directory.h"
@@ -319,7 +320,7 @@ static int find_by_srv(Settings *settings, Error *error) {
 
 static int has_data(const Settings *settings, Error *error) {
         _cleanup_(disk_directory_freep) Disk *disk = NULL;
-        int r = disk_directory_new(settings->data_dir, &disk, error);
+        int r = data_directory_open(settings->data_dir, settings->wal_dir, &disk, error);
 
         if (r < 0)
                 return r;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "net/stop-signals.h"
 #include "store/found.h"
+#include "store/hand-over.h"
 #include "store/proxying.h"
 #include "store/server.h"
 #include "store/service-manager.h"
@@ -86,14 +87,15 @@ static void proxy_tell_manager(uv_loop_t *loop, uv_timer_t *tick, ServiceManager
         service_manager_ready(manager);
 }
 
-static int run_proxy(uv_loop_t *loop, const Settings *settings) {
+static int run_proxy(uv_loop_t *loop, const Settings *settings, Inherited *inherited) {
         Error error = ERROR_NONE;
         ServiceManager manager;
         StopSignals signals;
         Proxying *proxying;
         uv_timer_t tick;
 
-        if (proxying_new(loop, settings, &proxying, &error) < 0) {
+        inherited_drop(inherited, INHERITED_PEER); /* a proxy is no member */
+        if (proxying_new(loop, settings, inherited, &proxying, &error) < 0) {
                 log_error("%s", error.text[0] ? error.text : "out of memory");
                 end_loop(loop);
                 return EXIT_FAILED;
@@ -109,6 +111,7 @@ static int run_proxy(uv_loop_t *loop, const Settings *settings) {
 }
 
 static int run(Settings *settings) {
+        _cleanup_(inherited_deinit) Inherited inherited = {0};
         Error error = ERROR_NONE;
         StopSignals signals;
         Server *server;
@@ -117,11 +120,13 @@ static int run(Settings *settings) {
 
         if (uv_loop_init(&loop) < 0)
                 return EXIT_FAILED;
-        r = found_by_discovery(&loop, settings, &error);
-        if (r >= 0 && settings_proxy_is_on(&settings->proxy))
-                return run_proxy(&loop, settings);
+        r = inherited_take(settings, &inherited, &error);
         if (r >= 0)
-                r = server_new(&loop, settings, &server, &error);
+                r = found_by_discovery(&loop, settings, &error);
+        if (r >= 0 && settings_proxy_is_on(&settings->proxy))
+                return run_proxy(&loop, settings, &inherited);
+        if (r >= 0)
+                r = server_new(&loop, settings, &inherited, &server, &error);
         if (r < 0) {
                 log_error("%s", error.text[0] ? error.text : "out of memory");
                 end_loop(&loop);
@@ -136,6 +141,15 @@ static int run(Settings *settings) {
         stop_signals_close(&signals);
         end_loop(&loop);
         return r < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static int give_folders(const Settings *settings) {
+        Error error = ERROR_NONE;
+
+        if (hand_over(settings, settings->hand_over_to, &error) >= 0)
+                return EXIT_OK;
+        log_error("%s", error.text[0] ? error.text : "out of memory");
+        return EXIT_FAILED;
 }
 
 int main(int argc, char **argv) {
@@ -154,6 +168,10 @@ int main(int argc, char **argv) {
                 return EXIT_OK;
         }
         log_set_level((LogLevel)settings_log_level(&settings));
+        if (settings.hand_over_to)
+                return give_folders(&settings);
+        if (settings.config_file && *settings.config_file)
+                log_info("the settings are those of %s, and no other flag or variable counts", settings.config_file);
         settings_foreign_tell(&settings.foreign, tell_foreign);
         (void)signal(SIGPIPE, SIG_IGN);
         raise_file_limit();

@@ -86,20 +86,15 @@ static void on_note(void *userdata, bool bad, const char *text) {
 
 static const HttpServerOps http_ops = {.handle = proxy_handle};
 
-static int listen_all(Proxying *proxying, uv_loop_t *loop, Error *error) {
-        const UrlList *urls = &proxying->settings->listen_client;
-        int r = 0;
-
+static int listen_all(Proxying *proxying, uv_loop_t *loop, Inherited *inherited, Error *error) {
         proxying->http = http_server_new(loop, &http_ops, proxying->proxy, NULL);
         if (!proxying->http)
                 return -ENOMEM;
         http_server_set_tls(proxying->http, proxying->client_tls);
-        for (size_t i = 0; r >= 0 && i < urls->length; i++)
-                r = http_server_listen(proxying->http, &urls->items[i], 0660, NULL, NULL, error);
-        return r;
+        return inherited_listen(inherited, INHERITED_CLIENT, &proxying->settings->listen_client, proxying->http, error);
 }
 
-static int begin(Proxying *proxying, uv_loop_t *loop, Error *error) {
+static int begin(Proxying *proxying, uv_loop_t *loop, Inherited *inherited, Error *error) {
         const Settings *settings = proxying->settings;
         _cleanup_string_list_ StringList urls = {0};
         int r;
@@ -127,17 +122,17 @@ static int begin(Proxying *proxying, uv_loop_t *loop, Error *error) {
                                                   .note = on_note,
                                                   .userdata = proxying,
                                           });
-        return proxying->proxy ? listen_all(proxying, loop, error) : -ENOMEM;
+        return proxying->proxy ? listen_all(proxying, loop, inherited, error) : -ENOMEM;
 }
 
-int proxying_new(uv_loop_t *loop, const Settings *settings, Proxying **ret_proxying, Error *error) {
+int proxying_new(uv_loop_t *loop, const Settings *settings, Inherited *inherited, Proxying **ret_proxying, Error *error) {
         Proxying *proxying = calloc(1, sizeof(*proxying));
         int r;
 
         if (!proxying)
                 return -ENOMEM;
         proxying->settings = settings;
-        r = begin(proxying, loop, error);
+        r = begin(proxying, loop, inherited, error);
         if (r < 0) {
                 proxying_stop(proxying);
                 (void)uv_run(loop, UV_RUN_DEFAULT);

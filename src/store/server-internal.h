@@ -28,6 +28,7 @@ struct Server {
         Peers *peers;
         HttpServer *clients;      /* serves clients */
         HttpServer *members_http; /* serves other members */
+        HttpServer *metrics_http; /* serves those who watch over it; NULL: only `clients` do */
         Api api;
         Members members;
         bool members_stale;
@@ -50,6 +51,7 @@ struct Server {
         bool in_run;
         bool published, publishing;
         Usec publish_retry;
+        Usec slow_told; /* when the log heard last of work that took long */
         uint64_t leader;
         WallUsec started, leader_since;
         uint64_t leader_changes;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/api/auth.h"
 #include "store/ask.h"
+#include "store/data-directory.h"
 #include "store/log/disk-directory.h"
 #include "store/server-internal.h"
 
@@ -204,14 +205,29 @@ static void server_tell_manager(Server *server) {
 }
 
 /* All that has come in this turn is one batch: carried out here, after the input and before the loop sleeps. */
+/* --experimental-warning-apply-duration; once a second, or a slow machine would write a log instead of working. */
+static void server_note_slow(Server *server, Usec begun) {
+        Usec now = clock_monotonic();
+
+        if (now - begun <= server->settings->warning_apply || (server->slow_told && now - server->slow_told < USEC_PER_SEC))
+                return;
+        server->slow_told = now;
+        log_warning("carrying out entries up to %" PRIu64 " took %" PRIu64 " ms, and clients waited: more than %" PRIu64
+                    " ms (--experimental-warning-apply-duration)",
+                    replica_counts(server->replica).applied_index, (now - begun) / USEC_PER_MSEC, server->settings->warning_apply / USEC_PER_MSEC);
+}
+
 static void server_run(Server *server) {
+        Usec begun;
         bool more;
 
         if (server->closing || server->in_run)
                 return;
         server->in_run = true;
-        replica_tick(server->replica, clock_monotonic(), clock_wall());
+        begun = clock_monotonic();
+        replica_tick(server->replica, begun, clock_wall());
         more = replica_run(server->replica);
+        server_note_slow(server, begun);
         peers_flush(server->peers);
         server_note_leader(server);
         server_consider_end(server);
@@ -275,6 +291,16 @@ static void on_member_request(void *userdata, HttpRequest *request) {
                 http_respond_text(request, 404, "404 page not found\n");
 }
 
+/* At --listen-metrics-urls: as in etcd these two and nothing else. */
+static void on_metrics_request(void *userdata, HttpRequest *request) {
+        Slice path = http_request_path(request);
+
+        if (slice_equals(path, slice_from("/metrics")) || slice_equals(path, slice_from("/health")))
+                api_handle(userdata, request);
+        else
+                http_respond_text(request, 404, "404 page not found\n");
+}
+
 static void log_refused(const char *who, const char *peer, const char *why, size_t more) {
         if (more > 0)
                 log_warning("%s at %s was refused, and %zu before it: %s", who, peer, more, why);
@@ -293,19 +319,10 @@ static void on_member_refused(void *userdata, const char *peer, const char *why,
 }
 
 static const HttpServerOps client_ops = {.handle = api_handle, .refused = on_client_refused};
+static const HttpServerOps metrics_ops = {.handle = on_metrics_request, .refused = on_client_refused};
 static const HttpServerOps member_ops = {.handle = on_member_request, .refused = on_member_refused};
 
 /* ---- beginning ---- */
-
-static int server_listen(HttpServer *http, const UrlList *urls, Error *error) {
-        for (size_t i = 0; i < urls->length; i++) {
-                int r = http_server_listen(http, &urls->items[i], 0660, NULL, NULL, error);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
 
 static HttpServerLimits server_client_limits(const Settings *settings) {
         HttpServerLimits limits = http_server_limits_default;
@@ -326,6 +343,12 @@ static int server_start_handles(Server *server) {
         server->members_http = http_server_new(server->loop, &member_ops, server, NULL);
         if (!server->peers || !server->clients || !server->members_http)
                 return -ENOMEM;
+        if (server->settings->listen_metrics.length > 0) {
+                server->metrics_http = http_server_new(server->loop, &metrics_ops, &server->api, NULL);
+                if (!server->metrics_http)
+                        return -ENOMEM;
+                http_server_set_tls(server->metrics_http, server->client_tls);
+        }
         replica_tree(server->replica)->hub.queue_max = (size_t)server->settings->max_watch_events;
         http_server_set_tls(server->clients, server->client_tls);
         http_server_set_tls(server->members_http, server->peer_tls);
@@ -362,7 +385,23 @@ static void server_log_recovery(const Server *server) {
                          found->cut_segment, found->cut_bytes, found->cut_offset);
 }
 
-static int server_init(Server *server, Error *error) {
+static void on_reading(void *userdata) {
+        service_manager_begins(&((Server *)userdata)->manager, clock_monotonic());
+}
+
+/* A long log or a large snapshot is no reason to be ended: the manager hears that it is being read. */
+static int server_begin(Server *server, Error *error) {
+        int r;
+
+        service_manager_status(&server->manager, "reads %s", server->settings->data_dir);
+        disk_directory_set_progress(server->disk, on_reading, server);
+        r = beginning_open(server->loop, server->settings, server->peer_tls, server->disk, &replica_ops, server, &server->beginning, error);
+        disk_directory_set_progress(server->disk, NULL, NULL); /* from now on worker threads read, too */
+        server->replica = server->beginning.replica;
+        return r;
+}
+
+static int server_init(Server *server, Inherited *inherited, Error *error) {
         const Settings *settings = server->settings;
         char text[URL_TEXT_MAX];
         int r;
@@ -373,20 +412,21 @@ static int server_init(Server *server, Error *error) {
                 if (r < 0)
                         return r;
         }
-        r = disk_directory_new(settings->data_dir, &server->disk, error);
+        r = data_directory_open(settings->data_dir, settings->wal_dir, &server->disk, error);
         if (r >= 0)
                 r = settings_tls_context(settings, false, tls_log_note, &server->client_tls, error);
         if (r >= 0)
                 r = settings_tls_context(settings, true, tls_log_note, &server->peer_tls, error);
         if (r >= 0)
-                r = beginning_open(server->loop, settings, server->peer_tls, server->disk, &replica_ops, server, &server->beginning, error);
-        server->replica = server->beginning.replica;
+                r = server_begin(server, error);
         if (r >= 0)
                 r = server_start_handles(server);
         if (r >= 0)
-                r = server_listen(server->members_http, &settings->listen_peer, error);
+                r = inherited_listen(inherited, INHERITED_PEER, &settings->listen_peer, server->members_http, error);
         if (r >= 0)
-                r = server_listen(server->clients, &settings->listen_client, error);
+                r = inherited_listen(inherited, INHERITED_CLIENT, &settings->listen_client, server->clients, error);
+        if (r >= 0 && server->metrics_http)
+                r = inherited_listen(NULL, INHERITED_CLIENT, &settings->listen_metrics, server->metrics_http, error);
         return r;
 }
 
@@ -402,7 +442,7 @@ static void server_start_loop(Server *server) {
         (void)uv_timer_start(&server->tick, on_tick, 0, server->settings->heartbeat_msec);
 }
 
-int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, Error *error) {
+int server_new(uv_loop_t *loop, const Settings *settings, Inherited *inherited, Server **ret_server, Error *error) {
         Server *server = calloc(1, sizeof(*server));
         int r;
 
@@ -416,7 +456,7 @@ int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, E
                 server->api.common_name = http_request_peer_cn;
         r = server->api.auth ? access_init(&server->api.access, settings->cors, settings->host_whitelist, error) : -ENOMEM;
         if (r >= 0)
-                r = server_init(server, error);
+                r = server_init(server, inherited, error);
         if (r < 0) {
                 if (server->peers)
                         peers_close(server->peers, NULL, NULL);
@@ -424,6 +464,8 @@ int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, E
                         http_server_close(server->clients, NULL, NULL);
                 if (server->members_http)
                         http_server_close(server->members_http, NULL, NULL);
+                if (server->metrics_http)
+                        http_server_close(server->metrics_http, NULL, NULL);
                 server->closing = true;
                 (void)uv_run(loop, UV_RUN_DEFAULT);
                 (void)server_free(server, NULL);
@@ -449,6 +491,8 @@ static void server_close(Server *server) {
         server->closing = true;
         http_server_close(server->clients, NULL, NULL);
         http_server_close(server->members_http, NULL, NULL);
+        if (server->metrics_http)
+                http_server_close(server->metrics_http, NULL, NULL);
         peers_close(server->peers, NULL, NULL);
         turns_close(&server->turns, on_handle_closed);
         uv_close((uv_handle_t *)&server->check, on_handle_closed);

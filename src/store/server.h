@@ -4,6 +4,7 @@
  */
 #include <uv.h>
 
+#include "store/inherited.h"
 #include "store/settings.h"
 
 /* What /version says: the server whose v2 protocol this one speaks. */
@@ -12,8 +13,8 @@
 
 typedef struct Server Server;
 
-/* Recovers or begins, and listens. Blocks. `settings` is borrowed until the end. */
-int server_new(uv_loop_t *loop, const Settings *settings, Server **ret_server, Error *error);
+/* Recovers or begins, and listens, also on sockets of the service manager. Blocks. `settings` is borrowed until the end. */
+int server_new(uv_loop_t *loop, const Settings *settings, Inherited *inherited, Server **ret_server, Error *error);
 
 /* Hands leadership over if it has it, ends what is under way, and closes; the loop then comes to its end. */
 void server_stop(Server *server);

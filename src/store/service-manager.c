@@ -1,9 +1,13 @@
 #include "store/service-manager.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+
+#define BEGINS_EVERY USEC_PER_SEC
+#define BEGINS_MORE (60 * USEC_PER_SEC) /* of a slow disk, for one read and what is made of it */
 
 void service_manager_init(ServiceManager *manager) {
         uint64_t usec = 0;
@@ -31,6 +35,14 @@ void service_manager_status(ServiceManager *manager, const char *format, ...) {
                 return;
         memcpy(manager->status, status, sizeof(status));
         (void)sd_notifyf(false, "STATUS=%s", status);
+}
+
+/* Not for each of a thousand reads; the first time at once, as nobody knows how long the next one takes. */
+void service_manager_begins(ServiceManager *manager, Usec now) {
+        if (manager->spoken > 0 && now - manager->spoken < BEGINS_EVERY)
+                return;
+        manager->spoken = now;
+        (void)sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%" PRIu64, (uint64_t)BEGINS_MORE);
 }
 
 /* Twice as often as must be, as sd_watchdog_enabled(3) has it. */

@@ -35,6 +35,7 @@ static const struct {
         {"grpc-keepalive-min-time", "ETCD_GRPC_KEEPALIVE_MIN_TIME", false, GRPC},
         {"grpc-keepalive-interval", "ETCD_GRPC_KEEPALIVE_INTERVAL", false, GRPC},
         {"grpc-keepalive-timeout", "ETCD_GRPC_KEEPALIVE_TIMEOUT", false, GRPC},
+        {"max-concurrent-streams", "ETCD_MAX_CONCURRENT_STREAMS", false, "HTTP/2 is not spoken here; see --max-connections"},
         {"enable-grpc-gateway", "ETCD_ENABLE_GRPC_GATEWAY", true, GRPC},
         {"logger", "ETCD_LOGGER", false, LOGS},
         {"log-output", "ETCD_LOG_OUTPUT", false, LOGS},
@@ -42,13 +43,11 @@ static const struct {
         {"log-package-levels", "ETCD_LOG_PACKAGE_LEVELS", false, "there is one level for all; see --log-level"},
         {"max-snapshots", "ETCD_MAX_SNAPSHOTS", false, KEEPS},
         {"max-wals", "ETCD_MAX_WALS", false, KEEPS},
-        {"experimental-snapshot-catchup-entries", "ETCD_EXPERIMENTAL_SNAPSHOT_CATCHUP_ENTRIES", false, KEEPS},
         {"pre-vote", "ETCD_PRE_VOTE", true, "members always ask before they stand for election"},
         {"initial-election-tick-advance", "ETCD_INITIAL_ELECTION_TICK_ADVANCE", true,
          "a member that votes alone leads at once, and others wait for the election time-out"},
         {"metrics", "ETCD_METRICS", false, "there is one set of metrics"},
         {"enable-pprof", "ETCD_ENABLE_PPROF", true, "perf(1) sees into this program"},
-        {"cipher-suites", "ETCD_CIPHER_SUITES", false, "TLS 1.2 has ECDHE with AES-GCM or ChaCha20 only, and TLS 1.3 its own"},
         {"experimental-peer-skip-client-san-verification", "ETCD_EXPERIMENTAL_PEER_SKIP_CLIENT_SAN_VERIFICATION", true, NOTHING},
 };
 

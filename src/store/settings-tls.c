@@ -39,6 +39,8 @@ size_t settings_tls_options(Settings *s, Option options[static SETTINGS_TLS_OPTI
                  "members' certificates must be for it", &p->allowed_host, NULL},
                 {"peer-auto-tls", 0, OPTION_SWITCH, NULL, "ETCD_PEER_AUTO_TLS",
                  "show other members a certificate that vouches for itself, and believe theirs", &p->automatic, NULL},
+                {"cipher-suites", 0, OPTION_STRING, "NAME,…", "ETCD_CIPHER_SUITES",
+                 "of TLS 1.2, as Go names them (default: ECDHE with AES-GCM or ChaCha20)", &s->cipher_suites, NULL},
                 {"peer-ca-file", 0, OPTION_STRING, "FILE", "ETCD_PEER_CA_FILE", NULL, &p->ca_file, NULL},
         };
 
@@ -103,8 +105,18 @@ static int check_urls(const SettingsTls *tls, const char *prefix, const char *op
         return 0;
 }
 
+static int check_ciphers(const Settings *s, Error *error) {
+        _cleanup_buffer_ Buffer list = BUFFER_INIT;
+        int r = given(s->cipher_suites) ? tls_cipher_list(s->cipher_suites, &list, error) : 0;
+
+        return r < 0 ? error_prefix(error, r, "--cipher-suites") : 0;
+}
+
 int settings_tls_check(Settings *s, Error *error) {
         int r = check_files(&s->client_tls, "", error);
+
+        if (r >= 0)
+                r = check_ciphers(s, error);
 
         if (r >= 0)
                 r = check_files(&s->peer_tls, "peer-", error);
@@ -112,6 +124,8 @@ int settings_tls_check(Settings *s, Error *error) {
                 r = check_urls(&s->client_tls, "", "listen-client-urls", &s->listen_client, error);
         if (r >= 0)
                 r = check_urls(&s->client_tls, "", "advertise-client-urls", &s->advertise_client, error);
+        if (r >= 0)
+                r = check_urls(&s->client_tls, "", "listen-metrics-urls", &s->listen_metrics, error);
         if (r >= 0)
                 r = check_urls(&s->peer_tls, "peer-", "listen-peer-urls", &s->listen_peer, error);
         if (r >= 0)
@@ -162,13 +176,14 @@ static bool is_wanted(const Settings *s, bool peer) {
 
         if (given(tls->cert_file) || given(tls->trusted_ca_file))
                 return true;
-        return peer ? any_https(&s->listen_peer) || others_have_https(s) : any_https(&s->listen_client);
+        return peer ? any_https(&s->listen_peer) || others_have_https(s) : any_https(&s->listen_client) || any_https(&s->listen_metrics);
 }
 
 int settings_tls_context(const Settings *s, bool peer, void (*note)(void *userdata, bool bad, const char *text),
                          TlsContext **ret, Error *error) {
         const SettingsTls *tls = peer ? &s->peer_tls : &s->client_tls;
         _cleanup_free_ char *made_cert = NULL, *made_key = NULL;
+        _cleanup_buffer_ Buffer ciphers = BUFFER_INIT;
         bool automatic = tls->automatic && !given(tls->cert_file);
         TlsSettings settings = {
                 .cert_file = tls->cert_file,
@@ -187,6 +202,12 @@ int settings_tls_context(const Settings *s, bool peer, void (*note)(void *userda
         *ret = NULL;
         if (!is_wanted(s, peer))
                 return 0;
+        if (given(s->cipher_suites)) {
+                r = tls_cipher_list(s->cipher_suites, &ciphers, error);
+                if (r < 0)
+                        return r;
+                settings.ciphers = buffer_string(&ciphers);
+        }
         if (automatic) {
                 r = make_automatic(s, peer, &made_cert, &made_key, error);
                 if (r < 0)

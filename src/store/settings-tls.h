@@ -4,7 +4,7 @@
 #include "net/tls.h"
 #include "net/url.h"
 
-enum { SETTINGS_TLS_OPTIONS = 17 };
+enum { SETTINGS_TLS_OPTIONS = 18 };
 
 /* One side's. Texts are owned; NULL: not given. */
 typedef struct SettingsTls {

@@ -4,6 +4,7 @@
 
 #include "store/api/access.h"
 #include "base/log.h"
+#include "store/settings-file.h"
 #include "store/settings-old.h"
 #include "store/tree/hub.h"
 
@@ -11,7 +12,7 @@
 #define DEFAULT_PEER_URLS "http://127.0.0.1:2380"
 
 enum {
-        SETTINGS_OPTIONS = 31 + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_PROXY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS,
+        SETTINGS_OPTIONS = 40 + SETTINGS_DISCOVERY_OPTIONS + SETTINGS_PROXY_OPTIONS + SETTINGS_OLD_OPTIONS + SETTINGS_TLS_OPTIONS + SETTINGS_FOREIGN_OPTIONS,
         /* An election must wait for several heartbeats, or leaders change for no reason. */
         ELECTION_HEARTBEATS_MIN = 5,
         ELECTION_MSEC_MAX = 50000,
@@ -23,6 +24,11 @@ const Option *settings_options(Settings *s) {
                 {"name", 0, OPTION_STRING, "NAME", "ETCD_NAME", "this member's name (default: default)", &s->name, NULL},
                 {"data-dir", 0, OPTION_STRING, "DIR", "ETCD_DATA_DIR", "where the data lives (default: NAME.etcd)", &s->data_dir,
                  NULL},
+                {"wal-dir", 0, OPTION_STRING, "DIR", "ETCD_WAL_DIR", "where the log lives, apart from the data (default: in data-dir)",
+                 &s->wal_dir, NULL},
+                {"config-file", 0, OPTION_STRING, "FILE", "ETCD_CONFIG_FILE",
+                 "all settings as keys of a YAML file; what else is given counts for nothing", &s->config_file, NULL},
+                {"hand-over-to", 0, OPTION_STRING, "USER", NULL, "only make data-dir and wal-dir USER's, as root", &s->hand_over_to, NULL},
                 {"listen-client-urls", 0, OPTION_STRING, "URLS", "ETCD_LISTEN_CLIENT_URLS",
                  "where clients are served (default: " DEFAULT_CLIENT_URLS ")", &s->listen_client_urls, NULL},
                 {"advertise-client-urls", 0, OPTION_STRING, "URLS", "ETCD_ADVERTISE_CLIENT_URLS",
@@ -47,6 +53,14 @@ const Option *settings_options(Settings *s) {
                  "silence after which a member stands for election (default: 1000)", &s->election_msec, NULL},
                 {"snapshot-count", 0, OPTION_U64, "N", "ETCD_SNAPSHOT_COUNT",
                  "entries after which a snapshot is made (default: 10000)", &s->snapshot_count, NULL},
+                {"snapshot-catchup-entries", 0, OPTION_U64, "N", "ETCD_SNAPSHOT_CATCHUP_ENTRIES",
+                 "entries kept behind a snapshot, for members that lag (default: 5000)", &s->catchup_entries, NULL},
+                {"experimental-snapshot-catchup-entries", 0, OPTION_U64, "N", "ETCD_EXPERIMENTAL_SNAPSHOT_CATCHUP_ENTRIES", NULL,
+                 &s->catchup_entries, NULL},
+                {"listen-metrics-urls", 0, OPTION_STRING, "URLS", "ETCD_LISTEN_METRICS_URLS",
+                 "where only /metrics and /health are served, besides (default: nowhere)", &s->listen_metrics_urls, NULL},
+                {"experimental-warning-apply-duration", 0, OPTION_DURATION, "TIME", "ETCD_EXPERIMENTAL_WARNING_APPLY_DURATION",
+                 "work on entries that takes longer is told in the log (default: 100ms)", &s->warning_apply, NULL},
                 {"cors", 0, OPTION_STRING, "ORIGIN,…", "ETCD_CORS",
                  "sites whose scripts may use this store from a browser (default: * for all)", &s->cors, NULL},
                 {"host-whitelist", 0, OPTION_STRING, "HOST,…", "ETCD_HOST_WHITELIST",
@@ -85,18 +99,11 @@ const Option *settings_options(Settings *s) {
         return options;
 }
 
-int settings_format_help(Buffer *buffer) {
-        Settings unused = {0};
-
-        (void)buffer_append_string(buffer, "Usage: faering-store [OPTIONS]\n\nA replicated key-value store that speaks etcd's v2 API. "
-                                           "Each option can also be given as the variable ETCD_…\n\n");
-        return options_format_help(settings_options(&unused), "--", buffer);
-}
-
 void settings_deinit(Settings *s) {
-        char *strings[] = {s->name, s->data_dir, s->listen_client_urls, s->advertise_client_urls, s->listen_peer_urls,
+        char *strings[] = {s->name, s->data_dir, s->wal_dir, s->config_file, s->hand_over_to, s->listen_client_urls, s->advertise_client_urls, s->listen_peer_urls,
                            s->initial_advertise_peer_urls, s->initial_cluster, s->initial_cluster_state,
-                           s->initial_cluster_token, s->cors, s->host_whitelist, s->log_level};
+                           s->initial_cluster_token, s->cors, s->host_whitelist, s->log_level, s->listen_metrics_urls,
+                           s->cipher_suites};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -110,6 +117,7 @@ void settings_deinit(Settings *s) {
         free(s->advertise_client.items);
         free(s->listen_peer.items);
         free(s->advertise_peer.items);
+        free(s->listen_metrics.items);
         bootstrap_deinit(&s->bootstrap);
         *s = (Settings){0};
 }
@@ -165,6 +173,8 @@ static int settings_check_limits(const Settings *s, Error *error) {
                 r = check_limit("max-waiting-bytes", s->max_waiting_bytes, 1 << 20, (uint64_t)1 << 40, error);
         if (r >= 0)
                 r = check_limit("max-watch-events", s->max_watch_events, 10, WATCHER_QUEUE_LIMIT, error);
+        if (r >= 0)
+                r = check_limit("snapshot-catchup-entries", s->catchup_entries, 1, 100000000, error);
         return r;
 }
 
@@ -214,6 +224,8 @@ static int settings_check(Settings *s, Error *error) {
                 r = parse_urls("listen-peer-urls", s->listen_peer_urls, &s->listen_peer, error);
         if (r >= 0)
                 r = parse_urls("initial-advertise-peer-urls", s->initial_advertise_peer_urls, &s->advertise_peer, error);
+        if (r >= 0 && s->listen_metrics_urls && *s->listen_metrics_urls)
+                r = parse_urls("listen-metrics-urls", s->listen_metrics_urls, &s->listen_metrics, error);
         if (r >= 0)
                 r = settings_tls_check(s, error);
         return r < 0 ? r : settle_cluster(s, error);
@@ -253,11 +265,34 @@ static int settings_fill(Settings *s) {
         return r;
 }
 
+#define SETTINGS_DEFAULTS                                                                                                       \
+        ((Settings){                                                                                                            \
+                .heartbeat_msec = 100,                                                                                          \
+                .election_msec = 1000,                                                                                          \
+                .snapshot_count = 10000,                                                                                        \
+                .catchup_entries = 5000,                                                                                        \
+                .warning_apply = 100 * USEC_PER_MSEC,                                                                           \
+                .strict_reconfig_check = true,                                                                                  \
+                .proxy = SETTINGS_PROXY_DEFAULT,                                                                                \
+                .max_connections = 20000,                                                                                       \
+                .max_request_bytes = (uint64_t)64 << 20,                                                                        \
+                .max_waiting_bytes = (uint64_t)512 << 20,                                                                       \
+                .max_watch_events = WATCHER_QUEUE_MAX,                                                                          \
+        })
+
+/* As etcd has it: a file stands alone; flags and variables beside it count for nothing. */
+static int settings_from_file(Settings *s, Error *error) {
+        Settings fresh = SETTINGS_DEFAULTS;
+
+        fresh.config_file = take_ptr(s->config_file);
+        fresh.hand_over_to = take_ptr(s->hand_over_to);
+        settings_deinit(s);
+        *s = fresh;
+        return settings_file_read(s->config_file, settings_options(s), error);
+}
+
 int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *error) {
-        _cleanup_(settings_deinit) Settings settings = {
-                .heartbeat_msec = 100, .election_msec = 1000, .snapshot_count = 10000, .strict_reconfig_check = true, .proxy = SETTINGS_PROXY_DEFAULT,
-                .max_connections = 20000, .max_request_bytes = (uint64_t)64 << 20, .max_waiting_bytes = (uint64_t)512 << 20,
-                .max_watch_events = WATCHER_QUEUE_MAX};
+        _cleanup_(settings_deinit) Settings settings = SETTINGS_DEFAULTS;
         _cleanup_string_list_ StringList arguments = {0};
         int r;
 
@@ -267,7 +302,9 @@ int settings_parse(int argc, char *const *argv, Settings *ret_settings, Error *e
         if (!settings.help && !settings.version) {
                 if (arguments.length > 0)
                         return error_set(error, -EINVAL, "\"%s\" is no option; see --help", arguments.items[0]);
-                r = settings_old_take_up(&settings, error);
+                r = settings.config_file && *settings.config_file ? settings_from_file(&settings, error) : 0;
+                if (r >= 0)
+                        r = settings_old_take_up(&settings, error);
                 if (r >= 0)
                         r = settings_discovery_check(&settings, error);
                 if (r >= 0)

@@ -23,11 +23,14 @@ void settings_old_deinit(SettingsOld *old);
 struct Settings {
         char *name;
         char *data_dir;
+        char *wal_dir;       /* NULL or "": in data_dir */
+        char *config_file;   /* NULL or "": none. With one, nothing else that was given counts */
+        char *hand_over_to;  /* only this is done: hand-over.h */
         char *listen_client_urls, *advertise_client_urls, *listen_peer_urls, *initial_advertise_peer_urls;
         char *initial_cluster, *initial_cluster_state, *initial_cluster_token;
         char *cors, *host_whitelist;
         uint64_t heartbeat_msec, election_msec;
-        uint64_t snapshot_count;
+        uint64_t snapshot_count, catchup_entries;
         uint64_t max_connections, max_request_bytes, max_waiting_bytes, max_watch_events;
         bool force_new_cluster;
         bool strict_reconfig_check;
@@ -36,6 +39,9 @@ struct Settings {
         bool help, version;
 
         char *log_level;
+        char *listen_metrics_urls; /* NULL or "": none of their own */
+        char *cipher_suites;       /* by Go's names; NULL or "": the default */
+        Usec warning_apply;        /* longer work of one turn is told in the log */
 
         SettingsOld old;
         SettingsForeign foreign;
@@ -43,7 +49,7 @@ struct Settings {
         SettingsProxy proxy;
         SettingsTls client_tls, peer_tls;
 
-        UrlList listen_client, advertise_client, listen_peer, advertise_peer;
+        UrlList listen_client, advertise_client, listen_peer, advertise_peer, listen_metrics;
         Bootstrap bootstrap;
 };
 

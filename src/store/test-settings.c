@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "store/settings-file.h"
 #include "store/settings.h"
 
 static int parse(const char *const *words, Settings *settings, Error *error) {
@@ -196,9 +197,117 @@ static void test_who_may_use_it_from_a_browser(void **state) {
         assert_non_null(strstr(error.text, "\"a.example\" is no origin"));
 }
 
+static int parse_file(const char *text, Settings *settings, Error *error) {
+        *settings = (Settings){0};
+        *error = ERROR_NONE;
+        return settings_file_parse(slice_from(text), "f.yml", settings_options(settings), error);
+}
+
+static void test_a_file_has_the_flags_as_keys(void **state) {
+        static const char text[] = "name: n1   # a comment\n"
+                                   "data-dir:\n"
+                                   "listen-client-urls: [http://127.0.0.1:1, http://127.0.0.1:2]\n"
+                                   "snapshot-count: 7\n"
+                                   "force-new-cluster: yes\n"
+                                   "max-wals: 5\n"
+                                   "client-transport-security:\n"
+                                   "  cert-file: /c\n"
+                                   "  client-cert-auth: true\n"
+                                   "peer-transport-security: {trusted-ca-file: '/p', auto-tls: true}\n";
+        Settings settings;
+        Error error;
+
+        (void)state;
+        if (parse_file(text, &settings, &error) < 0)
+                fail_msg("%s", error.text);
+        assert_string_equal(settings.name, "n1");
+        assert_null(settings.data_dir);
+        assert_string_equal(settings.listen_client_urls, "http://127.0.0.1:1,http://127.0.0.1:2");
+        assert_int_equal(settings.snapshot_count, 7);
+        assert_true(settings.force_new_cluster);
+        assert_string_equal(settings.client_tls.cert_file, "/c");
+        assert_true(settings.client_tls.client_cert_auth);
+        assert_string_equal(settings.peer_tls.trusted_ca_file, "/p");
+        assert_true(settings.peer_tls.automatic);
+        settings_deinit(&settings);
+}
+
+static void test_mistakes_in_a_file_have_a_place(void **state) {
+        static const char *const wrong[][2] = {
+                {"name: a\ndata-dri: x\n", "f.yml, line 2, column 1: unknown key data-dri; did you mean data-dir?"},
+                {"client-transport-security:\n  cert-fiel: x\n", "f.yml, line 2, column 3: unknown key cert-fiel; did you mean cert-file?"},
+                {"name: a\nsnapshot-count: many\n", "f.yml, line 2, column 17: option snapshot-count: \"many\" is not a whole number"},
+                {"name: a\nname: b\n", "f.yml, line 2, column 1: name is there twice, first in line 1"},
+                {"name: [a\n", "f.yml, line 2, column 1"},
+                {"name: {a: b}\n", "f.yml, line 1, column 7: a plain value is expected here"},
+                {"client-transport-security: x\n", "KEY: VALUE is expected here"},
+                {"- a\n", "KEY: VALUE is expected here"},
+                {"config-file: x\n", "unknown key config-file"},
+                {"help: true\n", "unknown key help"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+                Settings settings;
+                Error error;
+
+                assert_int_equal(parse_file(wrong[i][0], &settings, &error), -EINVAL);
+                if (!strstr(error.text, wrong[i][1]))
+                        fail_msg("\"%s\" does not have \"%s\"", error.text, wrong[i][1]);
+                settings_deinit(&settings);
+        }
+}
+
+/* Each option that is shown at all is in one group, and nothing is wider than a terminal. */
+static void test_help_has_all_and_fits(void **state) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        Settings settings = {0};
+        Slice rest, line;
+
+        (void)state;
+        assert_int_equal(settings_format_help(&text), 0);
+        for (const Option *option = settings_options(&settings); option->name; option++) {
+                _cleanup_free_ char *flag = str_printf("\n  --%s%s", option->name, option->argument ? " " : option->environment ? "  [" : "\n");
+                const char *found = strstr(buffer_string(&text), flag);
+
+                if (!found != !option->help)
+                        fail_msg("--%s", option->name);
+                if (found && strstr(found + 1, flag))
+                        fail_msg("--%s is there twice", option->name);
+                if (found && option->environment && !strstr(buffer_string(&text), option->environment))
+                        fail_msg("%s", option->environment);
+        }
+        rest = slice_from(buffer_string(&text));
+        while (slice_split(&rest, '\n', &line)) {
+                size_t width = 0;
+
+                for (size_t i = 0; i < line.length; i++)
+                        width += ((unsigned char)line.data[i] & 0xc0) != 0x80;
+                if (width > 100)
+                        fail_msg("%.*s", (int)line.length, line.data);
+        }
+        assert_non_null(strstr(buffer_string(&text), "\nSnapshots and limits:\n"));
+        assert_non_null(strstr(buffer_string(&text), "  --snapshot-count N  [ETCD_SNAPSHOT_COUNT]\n          entries after which a snapshot is "
+                                                     "made (default: 10000)\n"));
+}
+
+static void test_cipher_suites_are_checked(void **state) {
+        static const char *const wrong[] = {"store", "--cipher-suites", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA265", NULL};
+        Settings settings;
+        Error error;
+
+        (void)state;
+        assert_int_equal(parse(wrong, &settings, &error), -EINVAL);
+        assert_non_null(strstr(error.text, "did you mean TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256?"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_who_may_use_it_from_a_browser),
+                cmocka_unit_test(test_a_file_has_the_flags_as_keys),
+                cmocka_unit_test(test_mistakes_in_a_file_have_a_place),
+                cmocka_unit_test(test_help_has_all_and_fits),
+                cmocka_unit_test(test_cipher_suites_are_checked),
                 cmocka_unit_test(test_limits_are_settings),
                 cmocka_unit_test(test_without_flags_one_member_begins),
                 cmocka_unit_test(test_flags_of_old_become_todays),

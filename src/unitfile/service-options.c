@@ -531,6 +531,19 @@ static int parse_nothing(const Reader *reader, const OptionRow *row, Slice value
         return 0;
 }
 
+/* The sandbox: what a service gives up by itself. A supervisor without mount namespaces and filters starts it all the same. */
+static const char *const unenforced[] = {
+        "ProtectSystem", "ProtectHome", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths",
+        "NoExecPaths", "TemporaryFileSystem", "BindPaths", "BindReadOnlyPaths", "PrivateTmp", "PrivateDevices",
+        "PrivateMounts", "PrivateNetwork", "PrivateUsers", "PrivateIPC", "ProtectProc", "ProcSubset", "ProtectClock",
+        "ProtectControlGroups", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules",
+        "ProtectKernelTunables", "DevicePolicy", "DeviceAllow", "CapabilityBoundingSet", "AmbientCapabilities",
+        "SecureBits", "RestrictAddressFamilies", "RestrictFileSystems", "RestrictNamespaces", "RestrictRealtime",
+        "RestrictSUIDSGID", "LockPersonality", "MemoryDenyWriteExecute", "RemoveIPC", "KeyringMode",
+        "SystemCallArchitectures", "SystemCallFilter", "SystemCallErrorNumber", "SystemCallLog", "IPAddressAllow",
+        "IPAddressDeny",
+};
+
 #define FIELD(name) offsetof(ServiceOptions, name)
 
 static const OptionRow rows[] = {
@@ -575,6 +588,7 @@ static const OptionRow rows[] = {
         {"Service", "KillMode", parse_choice, FIELD(kill_mode), WORDS_KILL_MODE},
         {"Service", "KillSignal", parse_signal, FIELD(kill_signal), 0},
         {"Service", "FinalKillSignal", parse_signal, FIELD(final_kill_signal), 0},
+        {"Service", "WatchdogSignal", parse_signal, FIELD(watchdog_signal), 0},
         {"Service", "SendSIGKILL", parse_boolean, FIELD(send_sigkill), 0},
         {"Service", "SendSIGHUP", parse_boolean, FIELD(send_sighup), 0},
         {"Service", "Environment", parse_environment, FIELD(environment), 0},
@@ -595,6 +609,7 @@ static const OptionRow rows[] = {
         {"Service", "Nice", parse_nice, FIELD(nice), 0},
         {"Service", "OOMScoreAdjust", parse_oom_score, FIELD(oom_score_adjust), 0},
         {"Service", "IgnoreSIGPIPE", parse_boolean, FIELD(ignore_sigpipe), 0},
+        {"Service", "NoNewPrivileges", parse_boolean, FIELD(no_new_privileges), 0},
         {"Service", "LimitCPU", parse_limit, FIELD(limits), RLIMIT_CPU},
         {"Service", "LimitFSIZE", parse_limit, FIELD(limits), RLIMIT_FSIZE},
         {"Service", "LimitDATA", parse_limit, FIELD(limits), RLIMIT_DATA},
@@ -652,6 +667,7 @@ void service_options_deinit(ServiceOptions *options) {
                 else if (rows[i].parse == parse_directory)
                         string_list_deinit(&((ServiceDirectory *)field)->names);
         }
+        string_list_deinit(&options->unenforced);
         unit_note_list_deinit(&options->notes);
         *options = (ServiceOptions){0};
 }
@@ -663,6 +679,26 @@ static const OptionRow *find_row(const char *section, const char *name) {
         return NULL;
 }
 
+static bool is_unenforced(const char *section, const char *name) {
+        for (size_t i = 0; str_equals(section, "Service") && i < ARRAY_SIZE(unenforced); i++)
+                if (str_equals(unenforced[i], name))
+                        return true;
+        return false;
+}
+
+/* One note for all of them. */
+static int note_unenforced(ServiceOptions *options, const UnitFile *file) {
+        TextPosition at = {0};
+
+        if (options->unenforced.length == 0)
+                return 0;
+        for (size_t i = 0; i < file->n_options && at.line == 0; i++)
+                if (str_equals(file->options[i].name, options->unenforced.items[0]))
+                        at = file->options[i].name_at;
+        return unit_note_list_add(&options->notes, at, "nothing here enforces the unit's sandbox: %s=%s", options->unenforced.items[0],
+                                  options->unenforced.length > 1 ? " and the like" : "");
+}
+
 static int read_option(const Reader *reader, const char *section, const UnitOption *option, Error *error) {
         const OptionRow *row = find_row(section, option->name);
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
@@ -670,6 +706,10 @@ static int read_option(const Reader *reader, const char *section, const UnitOpti
         Slice text;
         int r;
 
+        if (!row && is_unenforced(section, option->name))
+                return string_list_contains(&reader->options->unenforced, option->name)
+                               ? 0
+                               : string_list_add(&reader->options->unenforced, option->name);
         if (!row)
                 return unit_note_list_add(&reader->options->notes, option->name_at,
                                           "%s= in [%s] is not known here and has no effect", option->name, section);
@@ -717,6 +757,7 @@ int service_options_read(const UnitFile *file, const SpecifierSource *source, Se
                 .runtime_max = USEC_INFINITY,
                 .kill_signal = SIGTERM,
                 .final_kill_signal = SIGKILL,
+                .watchdog_signal = SIGABRT,
                 .send_sigkill = true,
                 .umask = 0022,
                 .ignore_sigpipe = true,
@@ -751,6 +792,9 @@ int service_options_read(const UnitFile *file, const SpecifierSource *source, Se
                 if (r < 0)
                         return r;
         }
+        r = note_unenforced(&options, file);
+        if (r < 0)
+                return r;
         /* zero stands for "not set" while reading: a zero in the text has become infinity */
         if (options.timeout_start == 0)
                 options.timeout_start =

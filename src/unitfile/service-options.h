@@ -129,6 +129,7 @@ typedef struct ServiceOptions {
         ServiceKillMode kill_mode;
         int kill_signal;
         int final_kill_signal;
+        int watchdog_signal;
         bool send_sigkill;
         bool send_sighup;
 
@@ -151,6 +152,8 @@ typedef struct ServiceOptions {
         bool oom_score_adjust_set;
         int64_t oom_score_adjust;
         bool ignore_sigpipe;
+        bool no_new_privileges;
+        StringList unenforced; /* options of the sandbox (systemd.exec(5)) that are set, but that nobody enforces here */
         ServiceLimit limits[RLIM_NLIMITS]; /* by RLIMIT_… */
         ServiceDirectory runtime_directory, state_directory, cache_directory, logs_directory, configuration_directory;
         ServicePreserve runtime_directory_preserve;

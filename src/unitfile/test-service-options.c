@@ -141,6 +141,21 @@ static void test_what_is_not_understood_is_noted_and_ignored(void **state) {
         assert_false(options.nice_set);
 }
 
+static void test_the_sandbox_is_one_note(void **state) {
+        _cleanup_service_options_ ServiceOptions options = {0};
+
+        (void)state;
+        assert_int_equal(read_text("[Service]\nExecStart=/bin/a\nNoNewPrivileges=yes\nProtectSystem=strict\nPrivateTmp=yes\n"
+                                   "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged\n",
+                                   &options, NULL),
+                         0);
+        assert_true(options.no_new_privileges);
+        assert_int_equal(options.unenforced.length, 3);
+        assert_int_equal(options.notes.length, 1);
+        assert_int_equal(options.notes.items[0].at.line, 4);
+        assert_string_equal(options.notes.items[0].text, "nothing here enforces the unit's sandbox: ProtectSystem= and the like");
+}
+
 static void test_oneshot(void **state) {
         _cleanup_service_options_ ServiceOptions options = {0};
 
@@ -166,6 +181,7 @@ int main(void) {
                 cmocka_unit_test(test_everything_is_read),
                 cmocka_unit_test(test_empty_assignment_resets_lists),
                 cmocka_unit_test(test_continued_command_line),
+                cmocka_unit_test(test_the_sandbox_is_one_note),
                 cmocka_unit_test(test_what_is_not_understood_is_noted_and_ignored),
                 cmocka_unit_test(test_oneshot),
                 cmocka_unit_test(test_services_that_cannot_run_are_refused),

@@ -1,4 +1,5 @@
 """Founders that find each other by a token's URL or by DNS."""
+import re
 import subprocess
 import time
 import urllib.request
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nameserver import run_with_names
-from stores import START_SECONDS, Cluster, Store, free_ports, stock_etcd
+from stores import BUILD, START_SECONDS, Cluster, Store, free_ports, stock_etcd
 
 OURS = "faering-store"
 
@@ -88,6 +89,23 @@ def test_three_meet_by_url_and_a_fourth_comes_too_late(tmp_path: Path, token_ser
     assert proxy.request("PUT", "/v2/keys/by-proxy", {"value": "1"})[0] == 201
     assert stores[0].request("GET", "/v2/keys/by-proxy?quorum=true")[2]["node"]["value"] == "1"
     assert len(stores[0].members()[1]["members"]) == 3
+
+
+def test_a_token_made_by_the_command_line_tool(tmp_path: Path, token_server: str, ending: list[Store]):
+    new = [str(BUILD / "src/cli/faering"), "store", "--endpoints", f"{token_server}/", "discovery", "new", "--size", "1"]
+    done = subprocess.run(new, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    token = done.stdout.strip()
+    assert re.fullmatch(re.escape(token_server) + "/v2/keys/discovery/[0-9a-f]{32}", token)
+    assert "Only this machine finds 127.0.0.1" in done.stderr
+    assert subprocess.run(new, capture_output=True, text=True).stdout.strip() != token
+    alone = founder(tmp_path, "alone", "--discovery", token)
+    ending.append(alone)
+    alone.start()
+    alone.wait_ready()
+    for size in ("0", "65"):
+        wrong = subprocess.run([*new[:-1], size], capture_output=True, text=True)
+        assert wrong.returncode == 2 and "1 to 64 members" in wrong.stderr
 
 
 def test_with_data_the_token_is_not_asked(tmp_path: Path, ending: list[Store]):

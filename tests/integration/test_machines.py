@@ -200,6 +200,32 @@ def test_store_of_three_survives_a_pulled_plug(three):
     wait_for("m2 has caught up", lambda: three.run("m2", "etcdctl", "get", "/meanwhile").stdout.strip(), lambda value: value == "2")
 
 
+def test_store_runs_as_its_own_user_and_is_ended_when_it_hangs(tmp_path):
+    """Also with data elsewhere that a run as root has left there, as an oar of a cloud-config may have it."""
+    def main_pid() -> int:
+        return machines.init("m1", "GET", "units/etcd2.service")[1]["mainPID"]
+
+    with Machines(tmp_path, 1) as machines:
+        machines.sh("m1", "mkdir -p /srv/etcd; touch /srv/etcd/spare")
+        machines.write("m1", "/run/systemd/system/etcd2.service.d/30-data.conf",
+                       "[Service]\nWatchdogSec=1s\nEnvironment=\"ETCD_DATA_DIR=/srv/etcd\"\n")
+        machines.init("m1", "POST", "reload")
+        assert machines.init("m1", "POST", "units/etcd2.service/restart")[0] == 200
+        machines.wait_healthy("m1")
+        first = main_pid()
+        assert machines.sh("m1", f"stat -c %U /proc/{first}").strip() == "faering-store"
+        assert "NoNewPrivs:\t1" in machines.sh("m1", f"cat /proc/{first}/status")
+        assert set(machines.sh("m1", "stat -c %U /srv/etcd /srv/etcd/*").split()) == {"faering-store"}
+        machines.sh("m1", "faering store set /kept 1")
+        machines.sh("m1", f"kill -STOP {first}")
+        wait_for("it is started again", main_pid, lambda pid: pid not in (0, first), 20)
+        machines.wait_healthy("m1")
+        assert machines.sh("m1", "faering store get /kept").strip() == "1"
+        log = machines.sh("m1", "cat /run/faering/init/logs/faering-store.service.log")
+        assert "it gave no sign of life within WatchdogSec=" in log
+        assert "nothing here enforces the unit's sandbox: ProtectSystem= and the like" in log
+
+
 def test_powered_off_machine_stops_its_units_in_order(three):
     for name, after in (("first", ""), ("second", "After=first.service\n")):
         three.write("m3", f"/etc/systemd/system/{name}.service",

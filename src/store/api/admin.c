@@ -74,6 +74,10 @@ static void write_server(Buffer *text, const StoreStatus *status, const StoreMet
                metrics->failed);
         figure(text, "etcd_server_read_indexes_failed_total", "counter",
                "The total number of failed read indexes seen.", metrics->reads_failed);
+        figure(text, "faering_store_snapshots_sent_total", "counter", "Snapshots sent to members that lagged by more than is kept.",
+               metrics->snapshots_sent);
+        figure(text, "faering_store_snapshots_received_total", "counter", "Snapshots received for having lagged.",
+               metrics->snapshots_received);
 }
 
 static void write_loop(Buffer *text, const StoreMetrics *metrics) {

@@ -11,7 +11,10 @@
 typedef struct Directory {
         Disk disk;
         int fd;
+        int log_fd; /* of the log's files; -1: they are in `fd`, too */
         Histogram log_syncs, snapshot_syncs;
+        void (*progress)(void *userdata); /* may be NULL */
+        void *progress_data;
 } Directory;
 
 typedef struct DirectoryFile {
@@ -20,16 +23,24 @@ typedef struct DirectoryFile {
         Histogram *syncs; /* of the directory */
 } DirectoryFile;
 
-static int directory_fd(Disk *disk) {
-        return container_of(disk, Directory, disk)->fd;
+/* A segment begins as "spare", and may end as it. */
+static bool is_of_log(const char *name) {
+        return str_starts_with(name, "log-") || str_equals(name, "spare");
+}
+
+/* The directory that a file belongs in. */
+static int directory_fd(Disk *disk, const char *name) {
+        const Directory *directory = container_of(disk, Directory, disk);
+
+        return directory->log_fd >= 0 && is_of_log(name) ? directory->log_fd : directory->fd;
 }
 
 static int file_fd(DiskFile *file) {
         return container_of(file, DirectoryFile, file)->fd;
 }
 
-static int directory_list(Disk *disk, StringList *ret_names) {
-        int fd = openat(directory_fd(disk), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+static int list_one(int directory, StringList *ret_names) {
+        int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
         struct dirent *entry;
         DIR *stream;
 
@@ -50,6 +61,13 @@ static int directory_list(Disk *disk, StringList *ret_names) {
         return r;
 }
 
+static int directory_list(Disk *disk, StringList *ret_names) {
+        const Directory *directory = container_of(disk, Directory, disk);
+        int r = list_one(directory->fd, ret_names);
+
+        return r < 0 || directory->log_fd < 0 ? r : list_one(directory->log_fd, ret_names);
+}
+
 static int directory_open(Disk *disk, const char *name, bool create, DiskFile **ret_file) {
         DirectoryFile *file = malloc(sizeof(*file));
         int r;
@@ -57,11 +75,10 @@ static int directory_open(Disk *disk, const char *name, bool create, DiskFile **
         if (!file)
                 return -ENOMEM;
         file->file.disk = disk;
-        /* a segment begins as "spare"; a snapshot as something else */
-        file->syncs = str_starts_with(name, "log-") || str_equals(name, "spare")
+        file->syncs = is_of_log(name)
                               ? &container_of(disk, Directory, disk)->log_syncs
                               : &container_of(disk, Directory, disk)->snapshot_syncs;
-        file->fd = openat(directory_fd(disk), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
+        file->fd = openat(directory_fd(disk, name), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
         if (file->fd < 0) {
                 r = -errno;
                 free(file);
@@ -86,8 +103,11 @@ static int directory_size(DiskFile *file, uint64_t *ret_size) {
 }
 
 static int directory_read(DiskFile *file, uint64_t offset, void *bytes, size_t length, size_t *ret_read) {
+        const Directory *directory = container_of(file->disk, Directory, disk);
         size_t done = 0;
 
+        if (directory->progress)
+                directory->progress(directory->progress_data);
         while (done < length) {
                 ssize_t got = pread(file_fd(file), (char *)bytes + done, length - done, (off_t)(offset + done));
 
@@ -134,15 +154,17 @@ static int directory_truncate(DiskFile *file, uint64_t size) {
 }
 
 static int directory_rename(Disk *disk, const char *from, const char *to) {
-        return renameat(directory_fd(disk), from, directory_fd(disk), to) < 0 ? -errno : 0;
+        return renameat(directory_fd(disk, from), from, directory_fd(disk, to), to) < 0 ? -errno : 0;
 }
 
 static int directory_unlink(Disk *disk, const char *name) {
-        return unlinkat(directory_fd(disk), name, 0) < 0 ? -errno : 0;
+        return unlinkat(directory_fd(disk, name), name, 0) < 0 ? -errno : 0;
 }
 
 static int directory_sync_names(Disk *disk) {
-        return fsync(directory_fd(disk)) < 0 ? -errno : 0;
+        const Directory *directory = container_of(disk, Directory, disk);
+
+        return fsync(directory->fd) < 0 || (directory->log_fd >= 0 && fsync(directory->log_fd) < 0) ? -errno : 0;
 }
 
 static const DiskOps directory_ops = {
@@ -191,9 +213,10 @@ static int make_directories(const char *path) {
         }
 }
 
-int disk_directory_new(const char *path, Disk **ret_disk, Error *error) {
-        Directory *directory;
-        int fd, r;
+/* Made if need be, and locked. */
+static int open_directory(const char *path, int *ret_fd, Error *error) {
+        _cleanup_close_ int fd = -1;
+        int r;
 
         if (path[0] == '\0')
                 return error_set(error, -EINVAL, "the data directory's name is empty");
@@ -205,24 +228,42 @@ int disk_directory_new(const char *path, Disk **ret_disk, Error *error) {
                 return error_set_errno(error, -errno, "cannot open the data directory %s", path);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-                (void)close(fd);
                 if (r == -EBUSY)
                         return error_set(error, r, "the data directory %s is in use by another server", path);
                 return error_set_errno(error, r, "cannot lock the data directory %s", path);
         }
-        directory = malloc(sizeof(*directory));
+        *ret_fd = take_fd(fd);
+        return 0;
+}
+
+/* Takes the files. */
+static int directory_make(const DiskOps *ops, int fd, int log_fd, Disk **ret_disk) {
+        Directory *directory = malloc(sizeof(*directory));
+
         if (!directory) {
                 (void)close(fd);
+                if (log_fd >= 0)
+                        (void)close(log_fd);
                 return -ENOMEM;
         }
         *directory = (Directory){
-                .disk = {&directory_ops},
+                .disk = {ops},
                 .fd = fd,
+                .log_fd = log_fd,
                 .log_syncs = HISTOGRAM_INIT(USEC_PER_MSEC, 14),
                 .snapshot_syncs = HISTOGRAM_INIT(USEC_PER_MSEC, 14),
         };
         *ret_disk = &directory->disk;
         return 0;
+}
+
+int disk_directory_new(const char *path, const char *log_path, Disk **ret_disk, Error *error) {
+        _cleanup_close_ int fd = -1, log_fd = -1;
+        int r = open_directory(path, &fd, error);
+
+        if (r >= 0 && log_path)
+                r = open_directory(log_path, &log_fd, error);
+        return r < 0 ? r : directory_make(&directory_ops, take_fd(fd), take_fd(log_fd), ret_disk);
 }
 
 /* ---- a directory that is only read ---- */
@@ -234,7 +275,7 @@ static int reading_open(Disk *disk, const char *name, bool create, DiskFile **re
         if (!file)
                 return -ENOMEM;
         file->file.disk = disk;
-        file->fd = openat(directory_fd(disk), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        file->fd = openat(directory_fd(disk, name), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (file->fd < 0 && create)
                 file->fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* size 0, and nothing to read */
         if (file->fd < 0) {
@@ -297,26 +338,32 @@ static const DiskOps reading_ops = {
         .sync_names = reading_sync_names,
 };
 
-int disk_directory_read(const char *path, Disk **ret_disk, Error *error) {
-        Directory *directory;
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+int disk_directory_read(const char *path, const char *log_path, Disk **ret_disk, Error *error) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), log_fd = -1;
 
         if (fd < 0)
                 return error_set_errno(error, -errno, "cannot open the data directory %s", path);
-        directory = malloc(sizeof(*directory));
-        if (!directory) {
-                (void)close(fd);
-                return -ENOMEM;
+        if (log_path) {
+                log_fd = open(log_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (log_fd < 0)
+                        return error_set_errno(error, -errno, "cannot open the folder of the log, %s", log_path);
         }
-        *directory = (Directory){.disk = {&reading_ops}, .fd = fd};
-        *ret_disk = &directory->disk;
-        return 0;
+        return directory_make(&reading_ops, take_fd(fd), take_fd(log_fd), ret_disk);
+}
+
+void disk_directory_set_progress(Disk *disk, void (*progress)(void *userdata), void *userdata) {
+        Directory *directory = container_of(disk, Directory, disk);
+
+        directory->progress = progress;
+        directory->progress_data = userdata;
 }
 
 Disk *disk_directory_free(Disk *disk) {
         if (!disk)
                 return NULL;
-        (void)close(directory_fd(disk));
+        (void)close(container_of(disk, Directory, disk)->fd);
+        if (container_of(disk, Directory, disk)->log_fd >= 0)
+                (void)close(container_of(disk, Directory, disk)->log_fd);
         free(container_of(disk, Directory, disk));
         return NULL;
 }

@@ -913,11 +913,11 @@ static void test_a_real_directory_keeps_a_log(void **state) {
         assert_non_null(mkdtemp(path));
         bench_init(&bench, 22, 4096);
         fake = bench.fake;
-        assert_int_equal(disk_directory_new(path, &bench.disk.behind, &error), 0);
+        assert_int_equal(disk_directory_new(path, NULL, &bench.disk.behind, &error), 0);
         bench.fake = NULL;
         assert_int_equal(log_exists(&bench.disk.disk), 0);
         assert_int_equal(bench_create(&bench), 0);
-        assert_int_equal(disk_directory_new(path, &second, &error), -EBUSY);
+        assert_int_equal(disk_directory_new(path, NULL, &second, &error), -EBUSY);
         for (int i = 0; i < 5; i++) {
                 bench_fill(&bench, 30);
                 assert_int_equal(bench_maintain(&bench), 0);

@@ -327,7 +327,7 @@ static void test_a_real_directory_keeps_a_snapshot(void **state) {
 
         (void)state;
         assert_non_null(mkdtemp(path));
-        assert_int_equal(disk_directory_new(path, &disk, NULL), 0);
+        assert_int_equal(disk_directory_new(path, NULL, &disk, NULL), 0);
         fill(&payload, 100000, 1);
         assert_int_equal(write_snapshot(disk, 12, &payload, 5), 0);
         check_snapshot(disk, 12, &payload);
