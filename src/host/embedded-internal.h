@@ -8,6 +8,7 @@
 #include "host/embedded-supervisor.h"
 #include "host/process.h"
 #include "host/service-state.h"
+#include "host/trigger-state.h"
 #include "host/unit-group.h"
 #include "host/unit-log.h"
 
@@ -53,11 +54,22 @@ typedef struct Job {
         Error error;
 } Job;
 
+typedef enum UnitKind {
+        UNIT_SERVICE,
+        UNIT_TRIGGER,  /* a socket, timer or path */
+        UNIT_TEMPLATE, /* of the instances that a socket with Accept=yes starts; never runs itself */
+} UnitKind;
+
 typedef struct Definition {
         char *text, *tag;
         size_t text_length;
-        ServiceOptions options;
+        UnitKind kind;
+        ServiceOptions options; /* of a socket, timer or path: [Unit] and [Install] alone */
+        TriggerOptions trigger;
 } Definition;
+
+typedef struct SocketPorts SocketPorts;
+typedef struct PathWatches PathWatches;
 
 #define UNIT_STATES_MAX 16
 
@@ -74,6 +86,13 @@ struct Unit {
         Definition definition; /* in force */
         Definition next;       /* loaded while it ran: in force from its next start. text NULL: none */
         ServiceMachine machine;
+        TriggerMachine trigger;
+        SocketPorts *ports;     /* of a socket that is open */
+        PathWatches *watches;   /* of a path that is open */
+        int connection;         /* of an instance that a socket with Accept=yes started; -1: none */
+        char *listener;         /* the socket that started it: the instance goes when it has ended. NULL: none */
+        Usec active_at, inactive_at; /* when it last left rest, and came to rest; 0: never */
+        bool tell_triggers;     /* those that start it are to be told of its state */
         UnitGroup group;
         bool group_open;
         UnitLog log;
@@ -109,8 +128,11 @@ struct SupervisorLog {
 struct Embedded {
         Supervisor base;
         uv_loop_t *loop;
-        char *state_directory, *units_directory, *logs_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
+        char *state_directory, *units_directory, *logs_directory, *stamps_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
         char host_name[256], kernel[128];
+        Usec startup;  /* when it began, since boot */
+        Random random; /* for delays of timers */
+        uint64_t connections; /* accepted so far */
         uint64_t log_size;
         CgroupRoot cgroups;
         ProcessReaper reaper;
@@ -133,13 +155,89 @@ struct Embedded {
         void *closed_data;
 };
 
+static inline UnitKind unit_kind(const Unit *unit) {
+        return unit->definition.kind;
+}
+
+/* Nothing of it runs, and nothing is under way. */
+static inline bool unit_at_rest(const Unit *unit) {
+        return unit_kind(unit) == UNIT_TRIGGER ? trigger_at_rest(&unit->trigger) : service_at_rest(&unit->machine);
+}
+
+static inline bool unit_has_failed(const Unit *unit) {
+        return unit_kind(unit) == UNIT_TRIGGER ? unit->trigger.state == TRIGGER_FAILED
+                                               : service_at_rest(&unit->machine) && unit->machine.result != SERVICE_RESULT_SUCCESS;
+}
+
+static inline Embedded *embedded_of(Supervisor *supervisor) {
+        return container_of(supervisor, Embedded, base);
+}
+
+/* Moves all nodes, so that what is added meanwhile waits for the next turn. */
+static inline void list_take_all(List *from, List *to) {
+        list_init(to);
+        while (!list_is_empty(from)) {
+                ListNode *node = from->next;
+
+                list_unlink(node);
+                list_append(to, node);
+        }
+}
+
 /* embedded-supervisor.c */
 Unit *embedded_find(Embedded *e, const char *name);
 void embedded_wake(Embedded *e); /* tell and settle things in the next turn */
-void embedded_finish_job(Embedded *e, Job *job, int r, const Error *error);
-void embedded_follow(Embedded *e, const char *unit, const SupervisorLogLine *line);
 void embedded_set_deadline(Unit *unit);
 void embedded_handle_closed(Embedded *e);
+void unit_mark_dirty(Unit *unit);
+Unit *embedded_load_unit(Embedded *e, const char *name, Slice text, const char *tag, int *ret_r, Error *error); /* NULL: *ret_r < 0 */
+
+/* embedded-jobs.c: ends of operations, states told */
+void embedded_finish_job(Embedded *e, Job *job, int r, const Error *error);
+void embedded_finish_now(Embedded *e, SupervisorDone done, void *userdata, int r, const Error *error);
+void embedded_tell_finished(Embedded *e);
+void unit_add_job(Unit *unit, JobKind kind, SupervisorDone done, void *userdata);
+void unit_cancel_jobs(Unit *unit, JobKind kind, const char *why);
+void unit_fail_starts(Unit *unit, const char *format, ...) _printf_(2, 3);
+bool unit_wants_unload(const Unit *unit);
+void unit_release_processes(Unit *unit);
+void unit_settle(Unit *unit);
+
+/* embedded-order.c */
+void embedded_start_queued(Embedded *e);
+void unit_queue_start(Unit *unit, unsigned depth); /* 0: from outside */
+void unit_stop(Unit *unit, const char *why);
+void unit_stop_dependents(const Unit *unit, bool asked); /* `asked`: it was stopped by hand */
+
+/* embedded-log.c */
+void embedded_follow(Embedded *e, const char *unit, const SupervisorLogLine *line);
+void embedded_turn_logs(Embedded *e);
+int embedded_log_open(Supervisor *supervisor, const char *name, size_t lines, bool follow, const SupervisorLogEvents *events,
+                      void *userdata, SupervisorLog **ret, Error *error);
+void embedded_log_close(Supervisor *supervisor, SupervisorLog *log);
+
+/* embedded-definition.c */
+int definition_read(Embedded *e, const char *name, Slice text, const char *tag, Definition *ret, Error *error);
+
+/* embedded-trigger.c: sockets, timers and paths */
+TriggerFacts trigger_facts(const Unit *unit);
+void trigger_drive(Unit *unit);
+void trigger_begin(Unit *unit);
+void trigger_end(Unit *unit); /* stops, and lets go of its files */
+void trigger_time(Unit *unit);
+void triggers_tell(Unit *unit); /* those that start `unit` hear of its state */
+
+/* embedded-socket.c */
+int ports_open(Unit *unit, Error *error);
+void ports_listen(Unit *unit, bool on); /* whether to wait for clients */
+void ports_close(Unit *unit);
+int ports_collect(const Unit *service, int fds[PROCESS_FDS_MAX], size_t *ret_n, Buffer *names); /* what is passed to a service; borrowed */
+void connection_close(Unit *unit);
+
+/* embedded-path.c */
+int watches_open(Unit *unit, Error *error);
+bool watches_check(Unit *unit); /* whether a condition holds now */
+void watches_close(Unit *unit);
 
 /* embedded-unit.c: carries out what the state machine asks for */
 Unit *unit_new(Embedded *e, const char *name, Error *error);

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * A supervisor of its own, for machines and containers where systemd is not PID 1: runs the services of unit files, by
- * systemd's rules, as children of this program. Other types of units are refused.
+ * systemd's rules, as children of this program, and the sockets, timers and paths that start them. Other types of units are
+ * refused. A socket with Accept=yes takes its template from what was loaded, or from systemd's folders of unit files.
  *
  * The units end with it: supervisor_close() kills what still runs. After a crash the next start kills what the earlier
  * one left behind, and says so in the units' logs. Children of the program must come from process_spawn(): see there.
@@ -20,6 +21,7 @@ typedef struct EmbeddedOptions {
         bool without_cgroups;        /* trace processes by session and environment, as where no cgroup is writable */
         uint64_t log_size;           /* bytes kept of each unit's output; 0: UNIT_LOG_SIZE_DEFAULT */
         const char *machine_id;      /* %m; NULL: of /etc/machine-id */
+        uint64_t seed;               /* of the delays of timers; 0: of the system */
 } EmbeddedOptions;
 
 /* All strings are copied. Kills what an earlier run left behind; *ret_leftovers (may be NULL): how many processes. */

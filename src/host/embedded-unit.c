@@ -10,20 +10,6 @@
 #include "host/embedded-internal.h"
 #include "host/file.h"
 
-void definition_deinit(Definition *definition) {
-        free(definition->text);
-        free(definition->tag);
-        service_options_deinit(&definition->options);
-        *definition = (Definition){0};
-}
-
-void unit_take_definition(Unit *unit, Definition *definition) {
-        definition_deinit(&unit->definition);
-        unit->definition = *definition;
-        *definition = (Definition){0};
-        service_machine_set_options(&unit->machine, &unit->definition.options);
-}
-
 Unit *unit_new(Embedded *e, const char *name, Error *error) {
         Unit *unit = calloc(1, sizeof(*unit));
 
@@ -38,7 +24,9 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
                 free(unit);
                 return NULL;
         }
+        unit->connection = -1;
         service_machine_init(&unit->machine, &unit->definition.options);
+        trigger_machine_init(&unit->trigger, &unit->definition.trigger);
         unit->deadline = HEAP_NODE_INIT;
         list_init(&unit->link);
         list_init(&unit->dirty_link);
@@ -59,6 +47,9 @@ void unit_free(Unit *unit) {
                 list_unlink(&note->link);
                 free(note);
         }
+        trigger_end(unit);
+        connection_close(unit);
+        free(unit->listener);
         unit_group_close(&unit->group);
         unit_log_close(&unit->log);
         definition_deinit(&unit->definition);
@@ -446,13 +437,11 @@ void unit_drive(Unit *unit) {
                         clean_up(unit);
                         break;
                 }
+        if (unit_at_rest(unit))
+                connection_close(unit);
         unit_note_state(unit);
         embedded_set_deadline(unit);
-        if (!unit->dirty) {
-                unit->dirty = true;
-                list_append(&unit->owner->dirty, &unit->dirty_link);
-        }
-        embedded_wake(unit->owner);
+        unit_mark_dirty(unit);
 }
 
 void unit_check_empty(Unit *unit) {
@@ -465,30 +454,60 @@ void unit_check_empty(Unit *unit) {
                 unit_drive(unit);
 }
 
-void unit_fill_state(const Unit *unit, SupervisorState *ret) {
+static void fill_trigger_state(const Unit *unit, SupervisorState *ret) {
+        const TriggerMachine *m = &unit->trigger;
+        TriggerKind kind = unit->definition.trigger.kind;
+
+        supervisor_set_word(ret->active, sizeof(ret->active), trigger_state_to_active(m->state));
+        supervisor_set_word(ret->sub, sizeof(ret->sub), trigger_state_to_string(kind, m->state));
+        supervisor_set_word(ret->result, sizeof(ret->result), trigger_result_to_string(kind, m->result));
+}
+
+static void fill_service_state(const Unit *unit, SupervisorState *ret) {
         const ServiceMachine *m = &unit->machine;
 
-        *ret = (SupervisorState){
-                .main_pid = unit->main ? unit->main->pid : 0,
-                .exit_code = m->main_ended ? m->main_code : 0,
-                .exit_status = m->main_ended ? m->main_status : 0,
-                .restarts = m->restarts,
-                .since = unit->since,
-        };
-        supervisor_set_word(ret->load, sizeof(ret->load), "loaded");
+        ret->main_pid = unit->main ? unit->main->pid : 0;
+        ret->exit_code = m->main_ended ? m->main_code : 0;
+        ret->exit_status = m->main_ended ? m->main_status : 0;
+        ret->restarts = m->restarts;
         supervisor_set_word(ret->active, sizeof(ret->active), service_state_to_active(m->state));
         supervisor_set_word(ret->sub, sizeof(ret->sub), service_state_to_string(m->state));
         supervisor_set_word(ret->result, sizeof(ret->result), service_result_to_string(m->result));
+}
+
+void unit_fill_state(const Unit *unit, SupervisorState *ret) {
+        *ret = (SupervisorState){.since = unit->since};
+        supervisor_set_word(ret->load, sizeof(ret->load), "loaded");
         supervisor_set_word(ret->text, sizeof(ret->text), unit->text);
+        if (unit_kind(unit) == UNIT_TRIGGER)
+                fill_trigger_state(unit, ret);
+        else
+                fill_service_state(unit, ret);
+}
+
+/* Those that start it want to know when it left rest, and when it came to rest. */
+static void note_rest(Unit *unit, const char *active) {
+        bool rested = !*unit->last_active || str_equals(unit->last_active, "inactive") || str_equals(unit->last_active, "failed");
+        bool rests = str_equals(active, "inactive") || str_equals(active, "failed");
+
+        if (rested && !rests)
+                unit->active_at = clock_monotonic();
+        else if (!rested && rests)
+                unit->inactive_at = clock_monotonic();
+        else
+                return;
+        unit->tell_triggers = true;
 }
 
 void unit_note_state(Unit *unit) {
-        const char *active = service_state_to_active(unit->machine.state);
         StateNote *note = NULL;
+        SupervisorState now;
 
-        if (!str_equals(active, unit->last_active)) {
-                supervisor_set_word(unit->last_active, sizeof(unit->last_active), active);
-                unit->since = clock_wall();
+        unit_fill_state(unit, &now);
+        if (!str_equals(now.active, unit->last_active)) {
+                note_rest(unit, now.active);
+                supervisor_set_word(unit->last_active, sizeof(unit->last_active), now.active);
+                unit->since = now.since = clock_wall();
         }
         if (unit->n_states >= UNIT_STATES_MAX) /* nobody can follow that fast: the last one counts */
                 note = container_of(unit->states.previous, StateNote, link);
@@ -496,7 +515,7 @@ void unit_note_state(Unit *unit) {
                 note = calloc(1, sizeof(*note));
         if (!note)
                 return;
-        unit_fill_state(unit, &note->state);
+        note->state = now;
         if (unit->n_states < UNIT_STATES_MAX) {
                 list_append(&unit->states, &note->link);
                 unit->n_states++;

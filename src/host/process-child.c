@@ -182,8 +182,8 @@ static int execute(const ProcessOptions *options) {
                 return -errno;
         if (options->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
-        if (options->pid_room)
-                write_pid(options->pid_room);
+        for (size_t i = 0; i < options->n_pid_rooms; i++)
+                write_pid(options->pid_rooms[i]);
         (void)sigemptyset(&none);
         if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
                 return -errno;

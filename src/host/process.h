@@ -17,6 +17,7 @@
 #define PROCESS_LIMITS RLIM_NLIMITS
 #define PROCESS_GROUPS_MAX 1024
 #define PROCESS_FDS_MAX 64
+#define PROCESS_PID_ROOMS 2
 
 /* What a child does before its program runs; each can fail. */
 typedef enum ProcessStep {
@@ -57,7 +58,8 @@ typedef struct ProcessOptions {
         const char *path;         /* full path of the program */
         const char *const *argv;  /* ends with NULL */
         const char *const *environment; /* ends with NULL; NULL: none */
-        char *pid_room;           /* process_pid_room somewhere in the environment, where the child writes its own id; NULL: nowhere */
+        char *pid_rooms[PROCESS_PID_ROOMS]; /* each process_pid_room somewhere in the environment, where the child writes its own id */
+        size_t n_pid_rooms;
         const char *directory;    /* NULL: / */
         bool directory_optional;  /* when it cannot be entered: / */
         const char *root;         /* chroot to it before; NULL: none */
