@@ -162,7 +162,7 @@ static void test_a_timer_starts_its_service_again_and_again(void **state) {
         load(m, "tick.timer", "[Timer]\nOnActiveSec=50ms\nOnUnitActiveSec=50ms\nAccuracySec=1ms\n");
         assert_int_equal(start(m, "tick.timer", NULL), 0);
         assert_string_equal(m->last.sub, "waiting");
-        turn_until(m, "tick:dead tick:waiting tick:running");
+        turn_until(m, "tick:start tick:running tick:dead tick:waiting tick:start tick:running tick:dead tick:waiting");
         stop(m, "tick.timer");
 }
 
