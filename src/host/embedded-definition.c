@@ -23,15 +23,16 @@ void unit_take_definition(Unit *unit, Definition *definition) {
 /* What a person can do who has a unit of a type that does not run here. */
 static const char *instead_of(Slice type) {
         if (slice_equals(type, slice_from("mount")) || slice_equals(type, slice_from("automount")))
-                return "a service with Type=oneshot, RemainAfterExit=yes, ExecStart=/bin/mount and ExecStop=/bin/umount does what a mount does";
+                return "a service with Type=oneshot, RemainAfterExit=yes, ExecStart=/bin/mount and "
+                       "ExecStop=/bin/umount does what a mount does";
         if (slice_equals(type, slice_from("device")))
                 return "a path with PathExists=/dev/NAME waits for a device";
         return "what it does must be in a service";
 }
 
 /* A template is read as if it were an instance, for its faults only. */
-static int read_options(const UnitFile *file, const char *name, UnitNameKind name_kind, const SpecifierSource *source, Definition *ret,
-                        Error *error) {
+static int read_options(const UnitFile *file, const char *name, UnitNameKind name_kind, const SpecifierSource *source,
+                        Definition *ret, Error *error) {
         TriggerKind kind;
         int r;
 
@@ -76,8 +77,9 @@ int definition_read(Embedded *e, const char *name, Slice text, const char *tag, 
                 return error_set(error, -EINVAL, "\"%s\" is no name of a unit", name);
         if (!slice_equals(parts.type, slice_from("service")) && !trigger_kind_of(name, &kind))
                 return error_set(error, -EOPNOTSUPP,
-                                 "%s: units of type \"%.*s\" need systemd: without it services, sockets, timers and paths run; %s", name,
-                                 (int)parts.type.length, parts.type.data, instead_of(parts.type));
+                                 "%s: units of type \"%.*s\" need systemd: without it services, sockets, timers and "
+                                 "paths run; %s",
+                                 name, (int)parts.type.length, parts.type.data, instead_of(parts.type));
         if (parts.kind == UNIT_NAME_TEMPLATE && !slice_equals(parts.type, slice_from("service")))
                 return error_set(error, -EINVAL, "%s is a template: only instances of it can run", name);
         if (strlen(tag) > SUPERVISOR_TAG_MAX)
@@ -99,4 +101,3 @@ int definition_read(Embedded *e, const char *name, Slice text, const char *tag, 
         *ret = definition;
         return 0;
 }
-

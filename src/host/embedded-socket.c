@@ -113,7 +113,8 @@ static int find_owner(const TriggerOptions *o, uid_t *uid, gid_t *gid, Error *er
                 const struct passwd *user = getpwnam(o->user);
 
                 if (!user)
-                        return error_set(error, -ESRCH, "SocketUser=: there is no user \"%s\" on this machine", o->user);
+                        return error_set(error, -ESRCH, "SocketUser=: there is no user \"%s\" on this machine",
+                                         o->user);
                 *uid = user->pw_uid;
                 *gid = user->pw_gid;
         }
@@ -123,7 +124,8 @@ static int find_owner(const TriggerOptions *o, uid_t *uid, gid_t *gid, Error *er
                 const struct group *group = getgrnam(o->group);
 
                 if (!group)
-                        return error_set(error, -ESRCH, "SocketGroup=: there is no group \"%s\" on this machine", o->group);
+                        return error_set(error, -ESRCH, "SocketGroup=: there is no group \"%s\" on this machine",
+                                         o->group);
                 *gid = group->gr_gid;
         }
         return 0;
@@ -142,7 +144,8 @@ static int prepare_path(const TriggerOptions *o, const char *path, Error *error)
                 if (r < 0)
                         return r;
         }
-        if (lstat(path, &is) == 0 && S_ISSOCK(is.st_mode)) /* of an earlier run: nobody listens there who could be told */
+        if (lstat(path, &is) == 0 &&
+            S_ISSOCK(is.st_mode)) /* of an earlier run: nobody listens there who could be told */
                 (void)unlink(path);
         return 0;
 }
@@ -165,7 +168,8 @@ static int finish_path(const TriggerOptions *o, const char *path, Error *error) 
 }
 
 static int make_socket(const SocketListen *at, SocketAddress *address, socklen_t *length) {
-        static const int types[] = {[LISTEN_STREAM] = SOCK_STREAM, [LISTEN_DATAGRAM] = SOCK_DGRAM, [LISTEN_SEQUENTIAL] = SOCK_SEQPACKET};
+        static const int types[] = {
+                [LISTEN_STREAM] = SOCK_STREAM, [LISTEN_DATAGRAM] = SOCK_DGRAM, [LISTEN_SEQUENTIAL] = SOCK_SEQPACKET};
         int type = types[at->kind] | SOCK_CLOEXEC | SOCK_NONBLOCK;
         int fd = socket(address->any.sa_family, type, 0);
 
@@ -196,7 +200,7 @@ static int bind_one(const TriggerOptions *o, const SocketListen *at, int *ret, E
         set_options(fd, o, at, address.any.sa_family);
         if (bind(fd, &address.any, length) < 0)
                 return at->family == LISTEN_UNIX ? error_set_errno(error, -errno, "cannot bind %s", name)
-                                                     : error_set_errno(error, -errno, "cannot bind %s %u", name, at->port);
+                                                 : error_set_errno(error, -errno, "cannot bind %s %u", name, at->port);
         if (path)
                 r = finish_path(o, at->where, error);
         if (r < 0)
@@ -332,7 +336,8 @@ static char *instance_of(int fd, uint64_t number) {
         case AF_INET:
                 (void)inet_ntop(AF_INET, &here.four.sin_addr, a, sizeof(a));
                 (void)inet_ntop(AF_INET, &there.four.sin_addr, b, sizeof(b));
-                return str_printf("%llu-%s:%u-%s:%u", (unsigned long long)number, a, ntohs(here.four.sin_port), b, ntohs(there.four.sin_port));
+                return str_printf("%llu-%s:%u-%s:%u", (unsigned long long)number, a, ntohs(here.four.sin_port), b,
+                                  ntohs(there.four.sin_port));
         case AF_INET6:
                 (void)inet_ntop(AF_INET6, &here.six.sin6_addr, a, sizeof(a));
                 (void)inet_ntop(AF_INET6, &there.six.sin6_addr, b, sizeof(b));
@@ -346,8 +351,9 @@ static char *instance_of(int fd, uint64_t number) {
 
 /* What was loaded under the name counts before what lies in systemd's folders. */
 static int read_template(Embedded *e, const char *name, Buffer *text, Error *error) {
-        static const char *const folders[] = {"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
-                                              "/usr/lib/systemd/system", "/lib/systemd/system"};
+        static const char *const folders[] = {"/etc/systemd/system", "/run/systemd/system",
+                                              "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+                                              "/lib/systemd/system"};
         const Unit *loaded = embedded_find(e, name);
 
         if (loaded)
@@ -359,13 +365,14 @@ static int read_template(Embedded *e, const char *name, Buffer *text, Error *err
                 if (r != -ENOENT)
                         return r;
         }
-        return error_set(error, -ENOENT, "%s, of which each connection gets an instance, is neither loaded nor in %s", name, folders[0]);
+        return error_set(error, -ENOENT, "%s, of which each connection gets an instance, is neither loaded nor in %s",
+                         name, folders[0]);
 }
 
 static size_t count_instances(const Unit *socket) {
         size_t n = 0;
 
-        list_foreach(&socket->owner->units, node) {
+        list_foreach (&socket->owner->units, node) {
                 const Unit *unit = container_of(node, Unit, link);
 
                 n += unit->listener && str_equals(unit->listener, socket->name);
@@ -388,7 +395,8 @@ static int start_instance(Unit *socket, int fd, Error *error) {
         r = name ? read_template(e, socket->definition.trigger.unit, &text, error) : -ENOMEM;
         if (r < 0)
                 return r;
-        unit = embedded_load_unit(e, name, (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)}, "", &r, error);
+        unit = embedded_load_unit(
+                e, name, (Slice){buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)}, "", &r, error);
         if (!unit)
                 return r;
         e->connections++;
@@ -448,7 +456,7 @@ int ports_collect(const Unit *service, int fds[PROCESS_FDS_MAX], size_t *ret_n, 
                 *ret_n = 1;
                 return add_name(names, "connection");
         }
-        list_foreach(&service->owner->units, node) {
+        list_foreach (&service->owner->units, node) {
                 const Unit *unit = container_of(node, Unit, link);
                 const TriggerOptions *o = &unit->definition.trigger;
 

@@ -141,7 +141,8 @@ static bool refuses(Unit *unit) {
         if (!target)
                 unit_fail_starts(unit, "%s was not started: %s, which it starts, is not loaded", unit->name, o->unit);
         else if (o->kind == TRIGGER_SOCKET && !unit_at_rest(target))
-                unit_fail_starts(unit, "%s was not started: %s runs already, without its sockets; stop it first", unit->name, o->unit);
+                unit_fail_starts(unit, "%s was not started: %s runs already, without its sockets; stop it first",
+                                 unit->name, o->unit);
         else
                 return false;
         return true;
@@ -180,7 +181,7 @@ void trigger_time(Unit *unit) {
 void triggers_tell(Unit *unit) {
         bool limit_hit = unit_kind(unit) == UNIT_SERVICE && unit->machine.result == SERVICE_RESULT_START_LIMIT_HIT;
 
-        list_foreach(&unit->owner->units, node) {
+        list_foreach (&unit->owner->units, node) {
                 Unit *trigger = container_of(node, Unit, link);
                 TriggerFacts facts;
 

@@ -20,9 +20,9 @@ typedef enum TriggerState {
 
 typedef enum TriggerResult {
         TRIGGER_RESULT_SUCCESS,
-        TRIGGER_RESULT_RESOURCES,        /* it could not be opened, or its unit is not there */
-        TRIGGER_RESULT_LIMIT_HIT,        /* TriggerLimitBurst= */
-        TRIGGER_RESULT_START_LIMIT_HIT,  /* its unit's StartLimitBurst= */
+        TRIGGER_RESULT_RESOURCES,       /* it could not be opened, or its unit is not there */
+        TRIGGER_RESULT_LIMIT_HIT,       /* TriggerLimitBurst= */
+        TRIGGER_RESULT_START_LIMIT_HIT, /* its unit's StartLimitBurst= */
 } TriggerResult;
 
 typedef enum TriggerAction {
@@ -37,9 +37,9 @@ typedef enum TriggerAction {
 
 /* What a decision hangs on. */
 typedef struct TriggerFacts {
-        Usec now;      /* since boot */
+        Usec now; /* since boot */
         WallUsec wall;
-        Usec startup;  /* when the supervisor began, since boot */
+        Usec startup;                    /* when the supervisor began, since boot */
         Usec unit_active, unit_inactive; /* when its unit last left rest and last came to rest; 0: never */
         const CalendarZone *zone;
         Random *random;
@@ -49,14 +49,14 @@ typedef struct TriggerMachine {
         const TriggerOptions *options;
         TriggerState state;
         TriggerResult result;
-        Usec activated;       /* when it was started */
+        Usec activated; /* when it was started */
         WallUsec activated_wall;
-        Usec last;            /* when it last started its unit; 0: not yet */
+        Usec last; /* when it last started its unit; 0: not yet */
         WallUsec last_wall;
-        Usec next;            /* of a timer; USEC_INFINITY: none */
-        WallUsec next_wall;   /* 0: none */
-        uint64_t done;        /* bit n: timers[n] counts no more */
-        Usec delay;           /* drawn for RandomizedDelaySec= */
+        Usec next;          /* of a timer; USEC_INFINITY: none */
+        WallUsec next_wall; /* 0: none */
+        uint64_t done;      /* bit n: timers[n] counts no more */
+        Usec delay;         /* drawn for RandomizedDelaySec= */
         Usec limit_begin;
         uint64_t limit_count;
         TriggerAction actions[TRIGGER_ACTIONS_MAX];

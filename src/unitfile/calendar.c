@@ -106,7 +106,8 @@ static uint64_t bits_of(const CalendarRanges *ranges, uint64_t first, uint64_t l
         for (uint64_t value = first; ranges->length == 0 && value <= last; value++)
                 bits |= UINT64_C(1) << value;
         for (size_t i = 0; i < ranges->length; i++)
-                for (uint64_t value = ranges->items[i].start; value <= ranges->items[i].stop; value += ranges->items[i].repeat)
+                for (uint64_t value = ranges->items[i].start; value <= ranges->items[i].stop;
+                     value += ranges->items[i].repeat)
                         bits |= UINT64_C(1) << value;
         return bits;
 }
@@ -302,10 +303,11 @@ int calendar_parse(Slice text, CalendarSpec *ret, Error *error) {
                         meaning = shorthands[i].meaning;
         r = read_spec(meaning, &spec);
         if (r < 0)
-                return error_set(error, -EINVAL,
-                                 "\"%.*s\" is no calendar event such as daily, *:0/15 or Mon..Fri *-*-* 10:00 (of zones, UTC "
-                                 "and the machine's own are known)",
-                                 (int)all.length, all.data);
+                return error_set(
+                        error, -EINVAL,
+                        "\"%.*s\" is no calendar event such as daily, *:0/15 or Mon..Fri *-*-* 10:00 (of zones, UTC "
+                        "and the machine's own are known)",
+                        (int)all.length, all.data);
         *ret = spec;
         return 0;
 }

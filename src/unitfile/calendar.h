@@ -22,7 +22,7 @@ typedef struct CalendarRanges {
 } CalendarRanges;
 
 typedef struct CalendarSpec {
-        unsigned weekdays;      /* bit 0 is Monday */
+        unsigned weekdays; /* bit 0 is Monday */
         CalendarRanges years;
         unsigned months;        /* bit 1 is January */
         uint32_t days;          /* bit 1 is the first of the month */

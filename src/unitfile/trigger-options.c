@@ -44,14 +44,16 @@ static int parse_ipv6_only(TriggerOptions *options, const Row *row, const char *
 static int parse_span(TriggerOptions *options, const Row *row, const char *value, void *field, Error *error) {
         (void)options;
         (void)row;
-        return value_parse_span(slice_from(value), field) < 0 ? error_set(error, -EINVAL, "expected a time span such as 5s or 1min 30s")
-                                                              : 0;
+        return value_parse_span(slice_from(value), field) < 0
+                       ? error_set(error, -EINVAL, "expected a time span such as 5s or 1min 30s")
+                       : 0;
 }
 
 static int parse_count(TriggerOptions *options, const Row *row, const char *value, void *field, Error *error) {
         (void)options;
         (void)row;
-        return str_parse_u64(slice_from(value), INT32_MAX, field) < 0 ? error_set(error, -EINVAL, "expected a number") : 0;
+        return str_parse_u64(slice_from(value), INT32_MAX, field) < 0 ? error_set(error, -EINVAL, "expected a number")
+                                                                      : 0;
 }
 
 static int parse_size(TriggerOptions *options, const Row *row, const char *value, void *field, Error *error) {
@@ -68,7 +70,9 @@ static int parse_size(TriggerOptions *options, const Row *row, const char *value
 static int parse_mode(TriggerOptions *options, const Row *row, const char *value, void *field, Error *error) {
         (void)options;
         (void)row;
-        return value_parse_mode(slice_from(value), field) < 0 ? error_set(error, -EINVAL, "expected an octal mode such as 0660") : 0;
+        return value_parse_mode(slice_from(value), field) < 0
+                       ? error_set(error, -EINVAL, "expected an octal mode such as 0660")
+                       : 0;
 }
 
 static int parse_text(TriggerOptions *options, const Row *row, const char *value, void *field, Error *error) {
@@ -83,7 +87,8 @@ static int parse_text(TriggerOptions *options, const Row *row, const char *value
         return 0;
 }
 
-static int parse_descriptor_name(TriggerOptions *options, const Row *row, const char *value, void *field, Error *error) {
+static int parse_descriptor_name(TriggerOptions *options, const Row *row, const char *value, void *field,
+                                 Error *error) {
         if (strlen(value) > 255 || strchr(value, ':'))
                 return error_set(error, -EINVAL, "\"%s\" is no name for a file: it has a colon, or is too long", value);
         return parse_text(options, row, value, field, error);
@@ -353,7 +358,8 @@ void trigger_options_deinit(TriggerOptions *options) {
 }
 
 bool trigger_kind_of(const char *unit, TriggerKind *ret) {
-        static const char *const types[] = {[TRIGGER_SOCKET] = "socket", [TRIGGER_TIMER] = "timer", [TRIGGER_PATH] = "path"};
+        static const char *const types[] = {
+                [TRIGGER_SOCKET] = "socket", [TRIGGER_TIMER] = "timer", [TRIGGER_PATH] = "path"};
         Slice type = unit_name_split(slice_from(unit)).type;
 
         for (size_t i = 0; i < ARRAY_SIZE(types); i++)
@@ -365,7 +371,8 @@ bool trigger_kind_of(const char *unit, TriggerKind *ret) {
 }
 
 const char *trigger_kind_section(TriggerKind kind) {
-        static const char *const sections[] = {[TRIGGER_SOCKET] = "Socket", [TRIGGER_TIMER] = "Timer", [TRIGGER_PATH] = "Path"};
+        static const char *const sections[] = {
+                [TRIGGER_SOCKET] = "Socket", [TRIGGER_TIMER] = "Timer", [TRIGGER_PATH] = "Path"};
 
         return sections[kind];
 }
@@ -384,8 +391,9 @@ static int read_value(const char *raw, const SpecifierSource *source, Buffer *re
         if (r < 0)
                 return r;
         if (source)
-                return specifier_expand((Slice){buffer_length(&joined) ? buffer_data(&joined) : "", buffer_length(&joined)}, source, ret,
-                                        error);
+                return specifier_expand(
+                        (Slice){buffer_length(&joined) ? buffer_data(&joined) : "", buffer_length(&joined)}, source,
+                        ret, error);
         return buffer_append(ret, buffer_data(&joined), buffer_length(&joined));
 }
 
@@ -396,8 +404,9 @@ static int read_option(TriggerOptions *options, const UnitOption *option, const 
         int r;
 
         if (!row)
-                return unit_note_list_add(&options->notes, option->name_at, "%s= in [%s] is not known here and has no effect",
-                                          option->name, trigger_kind_section(options->kind));
+                return unit_note_list_add(&options->notes, option->name_at,
+                                          "%s= in [%s] is not known here and has no effect", option->name,
+                                          trigger_kind_section(options->kind));
         r = read_value(option->value, source, &value, &why);
         if (r >= 0 && !buffer_string(&value))
                 r = -ENOMEM;
@@ -410,12 +419,15 @@ static int read_option(TriggerOptions *options, const UnitOption *option, const 
 
 static int verify_socket(const TriggerOptions *o, Error *error) {
         if (o->n_listens == 0)
-                return error_set(error, -EINVAL, "the socket has no ListenStream=, ListenDatagram= or ListenSequentialPacket=");
+                return error_set(error, -EINVAL,
+                                 "the socket has no ListenStream=, ListenDatagram= or ListenSequentialPacket=");
         for (size_t i = 0; o->accept && i < o->n_listens; i++)
                 if (o->listens[i].kind == LISTEN_DATAGRAM)
                         return error_set(error, -EINVAL, "Accept=yes is not possible with ListenDatagram=");
         if (o->accept && o->unit)
-                return error_set(error, -EINVAL, "Service= is not possible with Accept=yes: the template of the socket's own name is used");
+                return error_set(
+                        error, -EINVAL,
+                        "Service= is not possible with Accept=yes: the template of the socket's own name is used");
         if (o->accept && o->connections == 0)
                 return error_set(error, -EINVAL, "MaxConnections=0 would let nobody in");
         if (o->symlinks.length > 0 && (o->n_listens != 1 || o->listens[0].family != LISTEN_UNIX))
@@ -427,11 +439,13 @@ static int verify(const TriggerOptions *o, Error *error) {
         if (o->kind == TRIGGER_SOCKET)
                 return verify_socket(o, error);
         if (o->kind == TRIGGER_TIMER && o->n_timers == 0)
-                return error_set(error, -EINVAL, "the timer has no OnActiveSec=, OnBootSec=, OnStartupSec=, OnUnitActiveSec=, "
-                                                 "OnUnitInactiveSec= or OnCalendar=");
+                return error_set(error, -EINVAL,
+                                 "the timer has no OnActiveSec=, OnBootSec=, OnStartupSec=, OnUnitActiveSec=, "
+                                 "OnUnitInactiveSec= or OnCalendar=");
         if (o->kind == TRIGGER_PATH && o->n_paths == 0)
-                return error_set(error, -EINVAL, "the path has no PathExists=, PathExistsGlob=, PathChanged=, PathModified= or "
-                                                 "DirectoryNotEmpty=");
+                return error_set(error, -EINVAL,
+                                 "the path has no PathExists=, PathExistsGlob=, PathChanged=, PathModified= or "
+                                 "DirectoryNotEmpty=");
         return 0;
 }
 
@@ -442,7 +456,8 @@ static char *default_unit(const char *unit, bool accept) {
         return str_printf("%.*s%s.service", (int)name.stem.length, name.stem.data, accept ? "@" : "");
 }
 
-int trigger_options_read(const UnitFile *file, const char *unit, const SpecifierSource *source, TriggerOptions *ret, Error *error) {
+int trigger_options_read(const UnitFile *file, const char *unit, const SpecifierSource *source, TriggerOptions *ret,
+                         Error *error) {
         _cleanup_trigger_options_ TriggerOptions options = {
                 .limit_interval = 2 * USEC_PER_SEC,
                 .limit_burst = UINT64_MAX,

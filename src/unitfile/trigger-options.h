@@ -32,7 +32,7 @@ typedef struct SocketListen {
 } SocketListen;
 
 typedef enum TimerBase {
-        TIMER_ON_ACTIVE,        /* since the timer was started */
+        TIMER_ON_ACTIVE, /* since the timer was started */
         TIMER_ON_BOOT,
         TIMER_ON_STARTUP,       /* since the supervisor began */
         TIMER_ON_UNIT_ACTIVE,   /* since its unit was last started */
@@ -55,7 +55,7 @@ typedef struct PathValue {
 
 typedef struct TriggerOptions {
         TriggerKind kind;
-        char *unit;   /* what it starts: Unit=, Service=; or its own name with .service. With Accept=yes a template */
+        char *unit; /* what it starts: Unit=, Service=; or its own name with .service. With Accept=yes a template */
         Usec limit_interval; /* more than limit_burst starts within it are too many; 0: never */
         uint64_t limit_burst;
 
@@ -98,7 +98,8 @@ const char *trigger_kind_section(TriggerKind kind);
 
 /* Reads a unit file of the type that the name `unit` has. As service_options_read(): what is not understood becomes a note. -EINVAL:
  * it cannot run as it stands. */
-int trigger_options_read(const UnitFile *file, const char *unit, const SpecifierSource *source, TriggerOptions *ret, Error *error);
+int trigger_options_read(const UnitFile *file, const char *unit, const SpecifierSource *source, TriggerOptions *ret,
+                         Error *error);
 
 /* An address of Listen…= as systemd has it: a path, @name, PORT, IPV4:PORT, [IPV6]:PORT. -EINVAL, -ENOMEM. */
 int socket_listen_parse(Slice text, SocketListen *ret, Error *error);
