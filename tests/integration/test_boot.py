@@ -171,8 +171,6 @@ def test_flags(tmp_path: Path) -> None:
 
     assert boot().returncode == 2
     assert "did you mean -validate?" in boot("-valdate").stderr
-    refused = boot("-from-cloudsigma-metadata")
-    assert refused.returncode == 2 and "-from-file FILE" in refused.stderr
     assert boot("-oem", "none-such").returncode == 2
     assert "debian, packet, vmware" in boot("-convert-netconf", "other", "-from-file", "x").stderr
     missing = boot("-from-file", str(tmp_path / "none"), "-root", str(tmp_path))
