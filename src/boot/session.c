@@ -12,6 +12,7 @@
 #include "unitfile/environment-file.h"
 
 #define ENVIRONMENT_PATH "/etc/environment"
+#define UNITS_NOTED_MAX (BOOT_STATE_MAX / 2) /* what the first of them are told in; the log has all */
 
 static Slice buffer_slice(const Buffer *buffer) {
         return (Slice){buffer_length(buffer) ? buffer_data(buffer) : "", buffer_length(buffer)};
@@ -307,17 +308,23 @@ static void on_ready(void *userdata) {
                 listener->events->ready(listener->userdata);
 }
 
-static void on_ended(void *userdata, const Step *step, int r, const char *result) {
-        const Listener *listener = userdata;
-        JsonWriter json = json_writer(listener->units);
+static void note_unit(Buffer *units, const Step *step, int r, const char *result) {
+        JsonWriter json = json_writer(units);
 
-        if (buffer_length(listener->units) > 0)
-                (void)buffer_append_byte(listener->units, ',');
+        if (buffer_length(units) > 0)
+                (void)buffer_append_byte(units, ',');
         json_begin_object(&json);
         json_field_string(&json, "unit", step->unit);
         json_field_string(&json, "action", step->action);
         json_field_string(&json, "result", r == UNIT_COMMAND_PENDING && !*result ? "goes on" : result);
         json_end_object(&json);
+}
+
+static void on_ended(void *userdata, const Step *step, int r, const char *result) {
+        const Listener *listener = userdata;
+
+        if (buffer_length(listener->units) < UNITS_NOTED_MAX)
+                note_unit(listener->units, step, r, result);
         if (listener->events->ended)
                 listener->events->ended(listener->userdata, step, r, result);
 }

@@ -43,7 +43,7 @@ int metadata_set_address(Metadata *metadata, Address address, Slice value, Error
 /* The same, but one that is none is as if it were not there. -ENOMEM. */
 int metadata_take_address(Metadata *metadata, Address address, Slice value);
 
-/* A host name; a blank and what is behind it do not count. */
+/* A host name; a blank and what is behind it do not count. One with a NUL is as if it were not there. */
 int metadata_set_hostname(Metadata *metadata, Slice value);
 
 /* -EMSGSIZE: too many. */

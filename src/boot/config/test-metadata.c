@@ -40,6 +40,15 @@ static void test_openstack(void **state) {
         is_refused(metadata_parse_openstack, "", "no JSON");
 }
 
+static void test_host_name_with_a_nul_is_none(void **state) {
+        _cleanup_metadata_ Metadata metadata = {0};
+
+        (void)state;
+        assert_int_equal(metadata_set_hostname(&metadata, (Slice){"\0a", 2}), 0);
+        assert_int_equal(metadata_set_hostname(&metadata, (Slice){"web\0a", 5}), 0);
+        assert_null(metadata.hostname);
+}
+
 static void test_digitalocean(void **state) {
         _cleanup_metadata_ Metadata metadata = {0};
 
@@ -195,6 +204,7 @@ int main(void) {
                 cmocka_unit_test(test_packet),          cmocka_unit_test(test_address_that_is_none_does_not_count),
                 cmocka_unit_test(test_waagent),         cmocka_unit_test(test_last_url_of_the_command_line_counts),
                 cmocka_unit_test(test_ovf_environment), cmocka_unit_test(test_value_with_a_line_end_is_refused),
+                cmocka_unit_test(test_host_name_with_a_nul_is_none),
                 cmocka_unit_test(test_cloudsigma),
         };
 
