@@ -55,8 +55,8 @@ exec /lib/systemd/systemd SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
 # Reaps what is left to it, and ends with whoever holds the other end of its standard input; its namespaces end with it.
 KEEPER = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); print('ready', flush=True); sys.stdin.read()"
 OLD_PROGRAMS = ["etcdctl", "fleetctl", "docker", "coreos-cloudinit"]
-OLD_UNITS = {"etcd.service": "faering-store.service", "etcd2.service": "faering-store.service", "fleet.service": "faering-fleet.service",
-             "docker.service": "faering-containers.service"}
+OLD_UNITS = {"etcd.service": "faering-store.service", "etcd2.service": "faering-store.service", "etcd.socket": "faering-store.socket",
+             "etcd2.socket": "faering-store.socket", "fleet.service": "faering-fleet.service", "docker.service": "faering-containers.service"}
 
 
 def why_not() -> str:
@@ -396,6 +396,7 @@ class Hosts:
             self.folder.mkdir(parents=True)
             self.start_keeper()
             make_base(self.outside(self.base), "".join(f"{NET}.{10 + n} h{n}\n" for n in range(1, 21)))
+            run(*self.inside("systemd-sysusers", f"--root={self.base}"))  # as a package does it for the users of its programs
             for _ in range(self.count):
                 self.add()
         except BaseException:
