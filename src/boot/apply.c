@@ -153,6 +153,11 @@ static bool is_change(const Step *step, int r) {
         return r == 0 && step->kind != STEP_RELOAD && step->kind != STEP_COMMAND;
 }
 
+/* Until the machine is off: each boot makes it anew. */
+static bool is_of_one_boot(const Step *step) {
+        return step->kind == STEP_ENABLE ? step->runtime : step->path && str_starts_with(step->path, "/run/");
+}
+
 static int apply_steps(Apply *apply, ApplyCount *count) {
         for (size_t i = 0; i < apply->plan->length; i++) {
                 const Step *step = &apply->plan->steps[i];
@@ -164,7 +169,8 @@ static int apply_steps(Apply *apply, ApplyCount *count) {
                 apply->outstanding[i] = step->kind == STEP_COMMAND && step->wait && r == 0;
                 apply->events->done(apply->userdata, step, r, result_text(&result));
                 count->done = i + 1;
-                count->changed += is_change(step, r);
+                count->changed += is_change(step, r) && !is_of_one_boot(step);
+                count->remade += is_change(step, r) && is_of_one_boot(step);
         }
         return 0;
 }

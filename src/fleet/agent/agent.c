@@ -11,6 +11,7 @@ typedef struct AgentUnit {
         bool loaded;          /* the supervisor has it */
         bool start_asked;
         TaskKind in_flight;
+        unsigned cut_short;   /* starts that a stop or an unload came after, and whose ends are not heard yet */
         SupervisorState state;
         bool state_dirty;     /* to be written */
         bool state_writing;
@@ -184,8 +185,12 @@ static void on_task_done(void *userdata, int r, const Error *error) {
         Agent *agent = unit->agent;
         TaskKind kind = unit->in_flight;
 
-        unit->in_flight = TASK_NONE;
         agent->tasks--;
+        if (unit->cut_short > 0) { /* the supervisor ends it before what has cut it short, and that tells the outcome */
+                unit->cut_short--;
+                return;
+        }
+        unit->in_flight = TASK_NONE;
         free(unit->failure);
         unit->failure = NULL;
         if (r < 0) {
@@ -199,7 +204,7 @@ static void on_task_done(void *userdata, int r, const Error *error) {
                 supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
                 unit->start_asked = true;
         }
-        if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT))
+        if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT || agent->leaving)) /* who leaves does not try for ever */
                 unit->loaded = unit->start_asked = false;
         if (kind == TASK_STOP && r >= 0)
                 unit->start_asked = false;
@@ -245,11 +250,13 @@ static void agent_do(Agent *agent, const ReconcileTask *task) {
                         agent_load(agent, unit, wanted);
                 return;
         case TASK_UNLOAD:
+                unit->cut_short += unit->in_flight == TASK_START;
                 unit->in_flight = TASK_UNLOAD;
                 agent->tasks++;
                 supervisor_unload(agent->supervisor, unit->name, on_task_done, unit);
                 return;
         case TASK_STOP:
+                unit->cut_short += unit->in_flight == TASK_START;
                 unit->in_flight = TASK_STOP;
                 agent->tasks++;
                 supervisor_stop(agent->supervisor, unit->name, on_task_done, unit);
