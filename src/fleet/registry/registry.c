@@ -252,6 +252,18 @@ const char *registry_leader(const Registry *registry) {
         return registry->leader;
 }
 
+const Map *registry_bans(const Registry *registry) {
+        return &registry->bans;
+}
+
+const Map *registry_moves(const Registry *registry) {
+        return &registry->moves;
+}
+
+bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement) {
+        return placement->machine != unit->machine && placement->machine != unit->source;
+}
+
 void metadata_pairs_free(MetadataPair *pairs, size_t count) {
         for (size_t i = 0; i < count; i++) {
                 free(pairs[i].key);

@@ -43,7 +43,7 @@ static bool runs_no_global(void *userdata, const RegistryUnit *unit) {
 }
 
 static const RegistryEvents events = {on_changed, on_reachable};
-static const AgentEvents agent_events = {on_note, on_wake};
+static const AgentEvents agent_events = {on_note, on_wake, NULL};
 
 /* As the program's loop, in steps of a second, for as long as anything happens. */
 static void seat_run(Seat *seat) {
@@ -53,7 +53,7 @@ static void seat_run(Seat *seat) {
                 happened = seat->awake;
                 if (seat->awake) {
                         seat->awake = false;
-                        agent_run(seat->agent);
+                        agent_run(seat->agent, seat->now);
                 }
                 seat->now += USEC_PER_SEC;
                 happened |= fake_supervisor_run(seat->supervisor, seat->now);
