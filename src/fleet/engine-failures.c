@@ -5,7 +5,7 @@
 
 enum { BAN_SEC = 600 };
 
-int engine_ban(Engine *engine, const RegistryUnit *unit, const char *machine, const char *reason) {
+int engine_ban(Engine *engine, Picture *picture, const RegistryUnit *unit, const char *machine, const char *reason) {
         const BanRecord record = {.reason = (char *)(uintptr_t)reason, .hash = unit->hash};
         _cleanup_free_ char *text = NULL;
 
@@ -17,7 +17,7 @@ int engine_ban(Engine *engine, const RegistryUnit *unit, const char *machine, co
         text = str_printf("%s is kept off machine %s for %d min: %s", unit->name, machine, BAN_SEC / 60, reason);
         if (text)
                 engine->events->note(engine->userdata, text);
-        return 0;
+        return picture_add_ban(picture, unit->name, machine, reason); /* the pass that is under way heeds it */
 }
 
 /* NULL: it does well enough. Otherwise a heap string. */
@@ -30,7 +30,7 @@ static char *why_failing(const PictureUnit *unit, const StateRecord *state) {
         return NULL;
 }
 
-static void look_at(Engine *engine, const PictureUnit *unit) {
+static void look_at(Engine *engine, Picture *picture, const PictureUnit *unit) {
         const RegistryUnit *known = registry_unit(engine->registry, picture_unit_name(unit));
         _cleanup_free_ char *why = NULL;
         const RegistryState *state;
@@ -42,22 +42,21 @@ static void look_at(Engine *engine, const PictureUnit *unit) {
         if (!state || !str_equals(state->record.hash, known->hash))
                 return;
         why = why_failing(unit, &state->record);
-        if (why && engine_ban(engine, known, unit->target->id, why) < 0)
+        if (why && engine_ban(engine, picture, known, unit->target->id, why) < 0)
                 engine->suspect_all = true;
 }
 
-/* The ban comes back by the mirror, and the plan after that moves the unit. */
-void engine_ban_failing(Engine *engine, const Picture *picture) {
+void engine_ban_failing(Engine *engine, Picture *picture) {
         bool all = engine->suspect_all;
 
         engine->suspect_all = false;
         for (size_t i = 0; all && i < picture->units.length; i++)
-                look_at(engine, picture->units.items[i]);
+                look_at(engine, picture, picture->units.items[i]);
         for (size_t i = 0; !all && i < engine->suspects.length; i++) {
                 const PictureUnit *unit = picture_unit(picture, engine->suspects.items[i]);
 
                 if (unit)
-                        look_at(engine, unit);
+                        look_at(engine, picture, unit);
         }
         string_list_deinit(&engine->suspects);
 }

@@ -27,6 +27,7 @@ struct Engine {
         Plan plan;
         size_t next_step;
         size_t writing;        /* steps under way */
+        uint64_t written;      /* index of the last that was taken: what the mirror said before it is old */
         bool failed;           /* a write of this plan: the picture is to be built anew */
         bool closing;
 
@@ -46,5 +47,5 @@ void engine_step_done(void *userdata, const StoreReply *reply);
 int engine_plan_moves(Engine *engine, Picture *picture);
 
 /* engine-failures.c: keeps units off machines that they have failed on. */
-void engine_ban_failing(Engine *engine, const Picture *picture);
-int engine_ban(Engine *engine, const RegistryUnit *unit, const char *machine, const char *reason);
+void engine_ban_failing(Engine *engine, Picture *picture);
+int engine_ban(Engine *engine, Picture *picture, const RegistryUnit *unit, const char *machine, const char *reason);

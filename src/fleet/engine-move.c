@@ -56,7 +56,7 @@ static int finish(Engine *engine, Picture *picture, PictureUnit *unit) {
 /* The new place goes, and is not tried again for a while. */
 static int give_up(Engine *engine, Picture *picture, PictureUnit *unit, const char *why) {
         const RegistryUnit *known = registry_unit(engine->registry, picture_unit_name(unit));
-        int r = known ? engine_ban(engine, known, unit->target->id, why) : 0;
+        int r = known ? engine_ban(engine, picture, known, unit->target->id, why) : 0;
 
         if (r >= 0)
                 r = plan_add_step(&engine->plan, PLAN_UNSCHEDULE, unit, unit->target, str_printf("it stays on machine %s: %s", unit->source->id, why));

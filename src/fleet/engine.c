@@ -125,6 +125,8 @@ void engine_step_done(void *userdata, const StoreReply *reply) {
         Engine *engine = userdata;
 
         engine->writing--;
+        if (reply->r >= 0 && reply->node)
+                engine->written = max_of(engine->written, reply->node->modified);
         if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND)
                 engine->failed = true;
 }
@@ -253,7 +255,7 @@ void engine_run(Engine *engine, Usec now) {
         }
         if (engine->moving && now >= engine->moving_until)
                 engine->dirty = true;
-        if (engine->dirty && engine->writing == 0 && engine->next_step == engine->plan.length)
+        if (engine->dirty && engine->writing == 0 && registry_has_reached(engine->registry, engine->written) && engine->next_step == engine->plan.length)
                 engine_make_plan(engine);
         engine_go_on(engine);
         engine_sweep(engine);

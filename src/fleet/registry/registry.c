@@ -53,10 +53,14 @@ static void registry_settle_reaches(Registry *registry, uint64_t index, int r) {
         }
 }
 
+bool registry_has_reached(const Registry *registry, uint64_t index) {
+        return registry->loaded && index < registry->next_index;
+}
+
 int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, void *userdata) {
         RegistryReach *reach;
 
-        if (registry->loaded && index < registry->next_index) {
+        if (registry_has_reached(registry, index)) {
                 reached(userdata, 0);
                 return 0;
         }

@@ -122,6 +122,9 @@ bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlaceme
 typedef void (*RegistryReached)(void *userdata, int r);
 int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, void *userdata);
 
+/* Whether the mirror has the write of that index. */
+bool registry_has_reached(const Registry *registry, uint64_t index);
+
 /* A unit that can be worked with: its text is known. */
 static inline bool registry_unit_is_complete(const RegistryUnit *unit) {
         return unit->hash && unit->text;

@@ -119,6 +119,26 @@ int picture_set_bans(Picture *picture, const char *name, const PictureBan *bans,
         return 0;
 }
 
+int picture_add_ban(Picture *picture, const char *name, const char *machine_id, const char *reason) {
+        PictureUnit *unit = picture_unit(picture, name);
+        PictureBan *larger, ban;
+
+        if (!unit)
+                return -ENOENT;
+        larger = reallocarray(unit->bans, unit->n_bans + 1, sizeof(*larger));
+        if (!larger)
+                return -ENOMEM;
+        unit->bans = larger;
+        ban = (PictureBan){strdup(machine_id), strdup(reason)};
+        if (!ban.machine_id || !ban.reason) {
+                free(ban.machine_id);
+                free(ban.reason);
+                return -ENOMEM;
+        }
+        larger[unit->n_bans++] = ban;
+        return 0;
+}
+
 const PictureBan *picture_ban(const PictureUnit *unit, const PictureMachine *machine) {
         for (size_t i = 0; i < unit->n_bans; i++)
                 if (str_equals(unit->bans[i].machine_id, machine->id))

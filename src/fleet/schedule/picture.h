@@ -183,6 +183,9 @@ int picture_set_placement(Picture *picture, const char *name, const char *machin
 /* Machines where the unit is not placed, in place of those before. Copies all. -ENOENT: no such unit. */
 int picture_set_bans(Picture *picture, const char *name, const PictureBan *bans, size_t count);
 
+/* One more. */
+int picture_add_ban(Picture *picture, const char *name, const char *machine_id, const char *reason);
+
 /* NULL: the unit is not banned from the machine. */
 const PictureBan *picture_ban(const PictureUnit *unit, const PictureMachine *machine);
 
