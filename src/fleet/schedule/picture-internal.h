@@ -22,3 +22,20 @@ int picture_join_group(Picture *picture, PictureUnit *unit);
 void picture_leave_group(Picture *picture, PictureUnit *unit);
 void picture_group_free(PictureGroup *group);
 void picture_bans_free(PictureBan *bans, size_t count);
+
+/* picture-index.c: the unit's class, and the index of machines. */
+int picture_join_class(Picture *picture, PictureUnit *unit);
+void picture_leave_class(Picture *picture, PictureUnit *unit);
+void picture_class_free(PictureClass *class);
+void picture_index_drop(Picture *picture);
+
+/* A unit has come to the machine (by = 1), or has left it (by = -1). */
+void picture_index_load(Picture *picture, const PictureMachine *machine, int by);
+
+/* picture-touch.c: notes for the next pass. */
+void picture_touch_machine(Picture *picture, PictureMachine *machine);
+
+/* The unit and those that follow it. */
+void picture_touch_unit(Picture *picture, PictureUnit *unit);
+void picture_untouch_unit(Picture *picture, PictureUnit *unit);
+void picture_untouch_machine(Picture *picture, PictureMachine *machine);

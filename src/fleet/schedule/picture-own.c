@@ -70,6 +70,7 @@ int picture_set_capacity(Picture *picture, const char *id, uint64_t memory, uint
 
         if (!machine)
                 return -ENOENT;
+        picture_touch_machine(picture, machine);
         machine->memory = memory;
         machine->cpu = cpu;
         machine->memory_used = 0; /* some ask for a part of what there is */
@@ -83,7 +84,10 @@ int picture_set_cordon(Picture *picture, const char *id, PictureCordon cordon) {
 
         if (!machine)
                 return -ENOENT;
+        if (machine->cordon != cordon)
+                picture_index_drop(picture);
         machine->cordon = cordon;
+        picture_touch_machine(picture, machine);
         return 0;
 }
 
@@ -115,6 +119,7 @@ int picture_set_bans(Picture *picture, const char *name, const PictureBan *bans,
         }
         picture_bans_free(unit->bans, unit->n_bans);
         unit->bans = copy;
+        picture_touch_unit(picture, unit);
         unit->n_bans = count;
         return 0;
 }
@@ -136,6 +141,7 @@ int picture_add_ban(Picture *picture, const char *name, const char *machine_id, 
                 return -ENOMEM;
         }
         larger[unit->n_bans++] = ban;
+        picture_touch_unit(picture, unit);
         return 0;
 }
 

@@ -50,20 +50,24 @@ static void count(const PictureUnit *unit, const PictureMachine *machine, int by
                 unit->replaces.items[i]->counts[machine->slot].replacing += (uint32_t)by;
 }
 
-static int occupy(PictureUnit *unit, PictureMachine *machine) {
+static int occupy(Picture *picture, PictureUnit *unit, PictureMachine *machine) {
         int r = picture_units_add(&machine->occupants, unit);
 
         if (r < 0)
                 return r;
         count(unit, machine, 1);
+        picture_index_load(picture, machine, 1);
+        picture_touch_machine(picture, machine);
         machine->memory_used += unit_resources_memory(&unit->requirements.resources, machine->memory);
         machine->cpu_used += unit->requirements.resources.cpu;
         return 0;
 }
 
-static void vacate(PictureUnit *unit, PictureMachine *machine) {
+static void vacate(Picture *picture, PictureUnit *unit, PictureMachine *machine) {
         picture_units_remove(&machine->occupants, unit);
         count(unit, machine, -1);
+        picture_index_load(picture, machine, -1);
+        picture_touch_machine(picture, machine);
         machine->memory_used -= unit_resources_memory(&unit->requirements.resources, machine->memory);
         machine->cpu_used -= unit->requirements.resources.cpu;
 }
@@ -86,7 +90,7 @@ static int settle_globals(Picture *picture, PictureMachine *machine) {
 
                 if (!unit->runs_on[machine->slot])
                         continue;
-                vacate(unit, machine);
+                vacate(picture, unit, machine);
                 unit->runs_on[machine->slot] = false;
         }
         for (size_t i = 0; i < picture->globals.length && machine->present; i++) {
@@ -96,7 +100,7 @@ static int settle_globals(Picture *picture, PictureMachine *machine) {
                 if (unit->desired == UNIT_INACTIVE || !picture_admits(machine, &unit->requirements) ||
                     has_conflict(unit, machine))
                         continue;
-                r = occupy(unit, machine);
+                r = occupy(picture, unit, machine);
                 if (r < 0)
                         return r;
                 unit->runs_on[machine->slot] = true;
@@ -219,6 +223,7 @@ static void maybe_forget_machine(Picture *picture, PictureMachine *machine) {
         if (!machine || machine->present || machine->placed > 0)
                 return;
         assert(machine->occupants.length == 0);
+        picture_untouch_machine(picture, machine);
         (void)map_remove(&picture->machines, slice_from(machine->id));
         picture->slots[machine->slot] = NULL;
         machine_free(machine);
@@ -263,6 +268,8 @@ int picture_put_machine(Picture *picture, const char *id, const char *address, c
         free(machine->address);
         machine->address = take_ptr(address_copy);
         machine->present = true;
+        picture_index_drop(picture);
+        picture_touch_machine(picture, machine);
         return settle_globals(picture, machine);
 }
 
@@ -273,6 +280,8 @@ int picture_remove_machine(Picture *picture, const char *id) {
         if (!machine)
                 return 0;
         machine->present = false;
+        picture_index_drop(picture);
+        picture_touch_machine(picture, machine);
         r = settle_globals(picture, machine);
         if (r < 0)
                 return r;
@@ -350,14 +359,14 @@ static void unfollow_peers(Picture *picture, PictureUnit *unit) {
 static void unit_leave(Picture *picture, PictureUnit *unit) {
         for (size_t slot = 0; unit->runs_on && slot < picture->n_slots; slot++)
                 if (unit->runs_on[slot]) {
-                        vacate(unit, picture->slots[slot]);
+                        vacate(picture, unit, picture->slots[slot]);
                         unit->runs_on[slot] = false;
                 }
         if (!unit->counted)
                 return;
-        vacate(unit, unit->target);
+        vacate(picture, unit, unit->target);
         if (unit->source)
-                vacate(unit, unit->source);
+                vacate(picture, unit, unit->source);
         unit->counted = false;
 }
 
@@ -369,11 +378,11 @@ static int unit_enter(Picture *picture, PictureUnit *unit) {
                 return settle_globals_everywhere(picture);
         if (!unit->target || unit->desired == UNIT_INACTIVE)
                 return 0;
-        r = occupy(unit, unit->target);
+        r = occupy(picture, unit, unit->target);
         if (r >= 0 && unit->source) {
-                r = occupy(unit, unit->source);
+                r = occupy(picture, unit, unit->source);
                 if (r < 0)
-                        vacate(unit, unit->target);
+                        vacate(picture, unit, unit->target);
         }
         if (r < 0)
                 return r;
@@ -427,6 +436,7 @@ static void unit_drop_requirements(Picture *picture, PictureUnit *unit) {
         picture_withdraw(picture, &unit->replaces);
         picture_withdraw(picture, &unit->avoids);
         picture_leave_group(picture, unit);
+        picture_leave_class(picture, unit);
         unit_requirements_deinit(&unit->requirements);
 }
 
@@ -450,6 +460,8 @@ static int unit_take_requirements(Picture *picture, PictureUnit *unit, UnitRequi
                 r = picture_declare(picture, &unit->requirements.replaces, &unit->replaces);
         if (r >= 0)
                 r = picture_declare(picture, &unit->requirements.avoids, &unit->avoids);
+        if (r >= 0)
+                r = picture_join_class(picture, unit);
         return r < 0 ? r : picture_join_group(picture, unit);
 }
 
@@ -505,6 +517,7 @@ static int add_unit(Picture *picture, const char *name, PictureUnit **ret) {
                 return r;
         }
         unit->name = entry;
+        unit->position = picture->units.length - 1;
         entry->unit = unit;
         r = unit_match_all(picture, unit);
         if (r < 0) {
@@ -535,6 +548,7 @@ int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requi
                 return r;
         unit->desired = desired;
         unit->order = order;
+        picture_touch_unit(picture, unit);
         r = unit_enter(picture, unit);
         if (r >= 0 && was_global && !unit->requirements.global)
                 r = settle_globals_everywhere(picture);
@@ -560,7 +574,10 @@ void picture_remove_unit(Picture *picture, const char *name) {
                         left[i]->placed--;
         for (size_t i = 0; i < unit->matched.length; i++)
                 picture_units_remove(&unit->matched.items[i]->matches, unit);
-        picture_units_remove(&picture->units, unit);
+        picture_touch_unit(picture, unit); /* for its followers */
+        picture_untouch_unit(picture, unit);
+        picture->units.items[unit->position] = picture->units.items[--picture->units.length];
+        picture->units.items[unit->position]->position = unit->position;
         unit->name->unit = NULL;
         maybe_forget_name(picture, unit->name);
         unit_free(unit);
@@ -582,6 +599,7 @@ int picture_set_desired(Picture *picture, const char *name, UnitState desired) {
                 return -ENOENT;
         if (unit->desired == desired)
                 return 0;
+        picture_touch_unit(picture, unit);
         unit_leave(picture, unit);
         unit->desired = desired;
         r = unit_enter(picture, unit);
@@ -617,6 +635,7 @@ int picture_set_placement(Picture *picture, const char *name, const char *machin
         left_source = unit->source;
         if (left == machine && left_source == source)
                 return 0;
+        picture_touch_unit(picture, unit);
         if (!unit->requirements.global)
                 unit_leave(picture, unit);
         unit->target = machine;
@@ -653,6 +672,12 @@ void picture_deinit(Picture *picture) {
         map_foreach(&picture->groups, entry)
                 picture_group_free(entry->value);
         map_deinit(&picture->groups);
+        map_foreach(&picture->classes, entry)
+                picture_class_free(entry->value);
+        map_deinit(&picture->classes);
+        picture_index_drop(picture);
+        free(picture->touched.items);
+        free(picture->touched_machines);
         map_deinit(&picture->names);
         map_deinit(&picture->machines);
         map_deinit(&picture->pattern_by_text);

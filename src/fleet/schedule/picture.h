@@ -17,14 +17,15 @@
 #include "base/map.h"
 #include "fleet/unit/unit.h"
 
-#define PICTURE_MACHINES_MAX 4096
-#define PICTURE_UNITS_MAX 100000
+#define PICTURE_MACHINES_MAX 16384
+#define PICTURE_UNITS_MAX 2000000
 
 typedef struct PictureMachine PictureMachine;
 typedef struct PictureUnit PictureUnit;
 typedef struct PicturePattern PicturePattern;
 typedef struct PictureName PictureName;
 typedef struct PictureGroup PictureGroup;
+typedef struct PictureClass PictureClass;
 
 /* Growing lists of borrowed pointers. */
 typedef struct PictureUnits {
@@ -58,6 +59,8 @@ struct PictureMachine {
         uint64_t memory_used, cpu_used; /* what its occupants take */
         bool present; /* false: units are placed there, but the machine is gone */
         size_t slot;  /* its index in the patterns' counters */
+        size_t rank;  /* its place by ID, of the index */
+        bool touched; /* it is in picture->touched_machines */
         size_t placed; /* units with it as target, wanted or not */
         PictureUnits occupants; /* wanted units that are placed or, if global, run here; their number is the load */
 };
@@ -77,6 +80,9 @@ struct PictureUnit {
         PictureBan *bans;
         size_t n_bans;
         PictureGroup *group;    /* of Spread=; NULL without */
+        PictureClass *class;    /* of MachineID= and MachineMetadata= */
+        size_t position;        /* in picture->units */
+        bool touched;           /* it is in picture->touched */
         PicturePatterns conflicts, replaces, avoids; /* the unit's own */
         PicturePatterns matched;             /* those that match its name */
         bool counted;                        /* it is an occupant of its target, and of its source if it has one */
@@ -113,6 +119,29 @@ struct PicturePattern {
         PatternCount *counts; /* by slot */
 };
 
+/* Units that the same machines admit: as a set of bits by rank, for the index that it was last worked out for. */
+struct PictureClass {
+        char *text;
+        size_t users;
+        uint64_t *bits;
+        size_t count; /* of bits that are set */
+        uint64_t generation;
+};
+
+/*
+ * Machines that take units, by load and ID: for each load a set of bits by rank. With a class's bits it gives the next
+ * machine to try without looking at the others. Made when it is first asked for, made anew when a machine changes, and
+ * kept up when a unit comes or goes.
+ */
+typedef struct PictureIndex {
+        bool valid;
+        uint64_t generation;
+        PictureMachine **by_rank;
+        size_t n, words;
+        uint64_t **buckets; /* by load */
+        size_t n_buckets;
+} PictureIndex;
+
 typedef struct Picture {
         Map machines;            /* ID → PictureMachine */
         PictureMachine **slots;  /* NULL: free */
@@ -123,6 +152,13 @@ typedef struct Picture {
         Map groups;              /* → PictureGroup */
         Map pattern_by_text;
         PicturePatterns patterns; /* in no order */
+        Map classes;              /* → PictureClass */
+        PictureIndex index;
+        /* What has changed since the scheduler's last pass, and who waited then: a pass looks at no others. */
+        PictureUnits touched;
+        PictureMachine **touched_machines;
+        size_t n_touched_machines, capacity_touched_machines;
+        bool touched_all; /* there was no memory to note a change */
 } Picture;
 
 void picture_deinit(Picture *picture);

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fleet/schedule/picture-internal.h"
+#include "fleet/schedule/picture-touch.h"
 #include "fleet/schedule/schedule.h"
 
 /* Marks of a unit during a pass. */
@@ -133,11 +135,9 @@ static int leave_with_followers(Planner *planner, PictureUnit *unit) {
         r = leave_if_unable(planner, unit);
         if (r <= 0)
                 return r;
-        left.capacity = planner->picture->units.length;
-        left.items = calloc(left.capacity, sizeof(*left.items));
-        if (!left.items)
-                return -ENOMEM;
-        left.items[left.length++] = unit;
+        r = picture_units_add(&left, unit);
+        if (r < 0)
+                goto out;
         for (size_t i = 0; i < left.length; i++) {
                 const PictureUnits *followers = &left.items[i]->name->followers;
 
@@ -145,8 +145,10 @@ static int leave_with_followers(Planner *planner, PictureUnit *unit) {
                         r = leave_if_unable(planner, followers->items[j]);
                         if (r < 0)
                                 goto out;
-                        if (r > 0) /* a unit leaves once until it is placed again: there is room */
-                                left.items[left.length++] = followers->items[j];
+                        if (r > 0) /* a unit leaves once until it is placed again: this ends */
+                                r = picture_units_add(&left, followers->items[j]);
+                        if (r < 0)
+                                goto out;
                 }
         }
         for (size_t i = 0; i < left.length; i++) {
@@ -198,7 +200,7 @@ static int push_replaced(Planner *planner, const PictureUnit *unit) {
 }
 
 static int place(Planner *planner, PictureUnit *unit) {
-        Decision decision = schedule_decide(planner->picture, unit);
+        Decision decision = schedule_decide_quickly(planner->picture, unit);
         _cleanup_buffer_ Buffer reason = BUFFER_INIT;
         int r;
 
@@ -284,21 +286,30 @@ static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
         return 0;
 }
 
+/* Those that wait, or are where they have failed, are looked at again in every pass: anything may have become free. */
+static void keep_waiting(Picture *picture, PictureUnit **units, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (!units[i]->requirements.global && units[i]->desired != UNIT_INACTIVE &&
+                    (!units[i]->target || units[i]->n_bans > 0 || units[i]->source))
+                        picture_keep_touched(picture, units[i]);
+}
+
 int schedule_plan(Picture *picture, Plan *ret) {
-        size_t n = picture->units.length;
         Planner planner = {.picture = picture, .plan = ret};
         PictureUnit **units;
+        size_t n;
         int r;
 
         *ret = (Plan){0};
-        if (n == 0)
-                return 0;
-        units = calloc(n, sizeof(*units));
-        if (!units)
-                return -ENOMEM;
-        memcpy(units, picture->units.items, n * sizeof(*units));
-        qsort(units, n, sizeof(*units), compare_age);
+        r = picture_take_touched(picture, &units, &n);
+        if (r < 0)
+                return r;
+        if (n > 1)
+                qsort(units, n, sizeof(*units), compare_age);
         r = plan_all(&planner, units, n);
+        if (r < 0)
+                picture->touched_all = true;
+        keep_waiting(picture, units, n);
         free(planner.queue);
         free(units);
         return r;

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "fleet/schedule/picture-touch.h"
+
 /* Whether all units of MachineOf= occupy the machine. */
 static bool peers_are_here(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine) {
         for (size_t i = 0; i < unit->requirements.peers.length; i++) {
@@ -229,6 +231,23 @@ Decision schedule_decide(const Picture *picture, const PictureUnit *unit) {
         return decision;
 }
 
+static bool is_able(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine) {
+        return first_obstacle(picture, unit, machine, false) == OBSTACLE_KINDS;
+}
+
+Decision schedule_decide_quickly(Picture *picture, const PictureUnit *unit) {
+        Decision decision = {.quick = true};
+
+        if (picture->machines.length < SCHEDULE_QUICK_MACHINES || unit->counted || unit->group || unit->avoids.length > 0)
+                return schedule_decide(picture, unit);
+        decision.machine = picture_least_loaded(picture, unit, is_able, &decision.eligible);
+        if (!decision.machine)
+                return schedule_decide(picture, unit);
+        decision.machines = picture->machines.length;
+        decision.load = picture_machine_load(decision.machine);
+        return decision;
+}
+
 static void describe_wishes(const Decision *decision, Buffer *to) {
         if (decision->avoided > 0)
                 (void)buffer_printf(to, ", though with %zu that it avoids", decision->avoided);
@@ -256,7 +275,11 @@ int schedule_describe(const Decision *decision, Buffer *to) {
         };
         const char *separator;
 
-        if (decision->machine)
+        if (decision->quick)
+                (void)buffer_printf(to, "least loaded that may run it, of %zu machine%s that its requirements admit (%zu unit%s)",
+                                    decision->eligible, decision->eligible == 1 ? "" : "s", decision->load,
+                                    decision->load == 1 ? "" : "s");
+        else if (decision->machine)
                 (void)buffer_printf(to, "least loaded of %zu eligible machine%s (%zu unit%s)", decision->eligible,
                                     decision->eligible == 1 ? "" : "s", decision->load, decision->load == 1 ? "" : "s");
         else

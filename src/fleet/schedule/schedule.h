@@ -35,6 +35,7 @@ typedef struct Decision {
         size_t load;             /* units on the chosen machine, without this one */
         size_t avoided;          /* units there that it avoids */
         size_t spread;           /* others of its group on machines of the same value; SPREAD_NO_VALUE: it has none */
+        bool quick;              /* the others were not looked at */
         const char *spreads;     /* the key of Spread=, borrowed from the unit; NULL without */
         Refusal refusals[OBSTACLE_KINDS];
 } Decision;
@@ -45,6 +46,14 @@ typedef struct Decision {
  * has the fewest of its group, then the one with the fewest units, then with the least ID. Where the unit is now does not
  * count. For units that are not global; the desired state is not looked at. */
 Decision schedule_decide(const Picture *picture, const PictureUnit *unit);
+
+/* The same choice for one that is placed nowhere, without looking at every machine: by the picture's index. Tells of no
+ * refusals, and how many machines admit the unit as `eligible`. Falls back to schedule_decide() where it must: in small
+ * clusters, for units that wish for something, and when there is no machine. */
+Decision schedule_decide_quickly(Picture *picture, const PictureUnit *unit);
+
+/* Clusters of fewer machines are looked through whole, for the sake of better reasons. */
+#define SCHEDULE_QUICK_MACHINES 64
 
 /* Whether the unit may be on a machine, leaving itself aside. Otherwise ret_kind (may be NULL) gets the first obstacle. */
 bool schedule_is_able(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine,

@@ -441,6 +441,80 @@ static void test_plan_leaves_nothing_undone(void **state) {
         }
 }
 
+static void assert_same_places(const Picture *a, const Picture *b) {
+        for (size_t i = 0; i < a->units.length; i++) {
+                const PictureUnit *x = a->units.items[i], *y = picture_unit(b, picture_unit_name(x));
+
+                assert_non_null(y);
+                assert_string_equal(x->target ? x->target->id : "", y->target ? y->target->id : "");
+        }
+}
+
+/* A pass looks only at what has changed; a copy has no memory of that, and is looked at whole. */
+static void test_pass_over_changes_comes_to_the_same_as_one_over_all(void **state) {
+        (void)state;
+        for (uint64_t seed = 1; seed <= CLUSTERS / 5; seed++) {
+                Picture picture = {0};
+                Random random;
+
+                random_seed(&random, seed);
+                for (int i = 0; i < 40; i++)
+                        random_change(&random, &picture);
+                for (int round = 0; round < 6; round++) {
+                        _cleanup_plan_ Plan plan = {0}, whole = {0};
+                        Picture copy = {0};
+
+                        assert_int_equal(picture_copy(&picture, &copy), 0);
+                        assert_int_equal(schedule_plan(&picture, &plan), 0);
+                        assert_int_equal(schedule_plan(&copy, &whole), 0);
+                        assert_same_places(&picture, &copy);
+                        picture_deinit(&copy);
+                        for (int i = 0; i < 4; i++)
+                                random_change(&random, &picture);
+                }
+                picture_deinit(&picture);
+        }
+}
+
+static void test_quick_decision_is_the_same(void **state) {
+        size_t compared = 0;
+
+        (void)state;
+        for (uint64_t seed = 1; seed <= 40; seed++) {
+                Picture picture = {0};
+                Random random;
+
+                random_seed(&random, seed);
+                for (uint64_t i = 0; i < SCHEDULE_QUICK_MACHINES + 20; i++)
+                        put_random_machine(&random, &picture, i);
+                for (uint64_t i = 0; i < 60; i++) {
+                        char name[32], id[33];
+
+                        put_random_unit(&random, &picture, i);
+                        unit_name(i, name);
+                        machine_id(random_below(&random, SCHEDULE_QUICK_MACHINES + 20), id);
+                        if (random_chance(&random, 1, 2))
+                                assert_int_equal(picture_set_target(&picture, name, id), 0);
+                        if (random_chance(&random, 1, 10))
+                                assert_int_equal(picture_remove_machine(&picture, id), 0);
+                        for (size_t j = 0; j < picture.units.length; j++) {
+                                const PictureUnit *unit = picture.units.items[j];
+                                Decision quick, whole;
+
+                                if (unit->requirements.global || j % 5 != i % 5)
+                                        continue;
+                                quick = schedule_decide_quickly(&picture, unit);
+                                whole = schedule_decide(&picture, unit);
+                                assert_ptr_equal(quick.machine, whole.machine);
+                                assert_int_equal(quick.load, whole.load);
+                                compared += quick.quick;
+                        }
+                }
+                picture_deinit(&picture);
+        }
+        assert_true(compared > 1000);
+}
+
 static void test_same_cluster_gives_the_same_plan(void **state) {
         Buffer texts[2] = {BUFFER_INIT, BUFFER_INIT};
 
@@ -531,6 +605,8 @@ int main(void) {
                 cmocka_unit_test(test_decide_and_explain_agree_on_random_clusters),
                 cmocka_unit_test(test_removing_the_named_obstacles_makes_the_machine_eligible),
                 cmocka_unit_test(test_plan_leaves_nothing_undone),
+                cmocka_unit_test(test_pass_over_changes_comes_to_the_same_as_one_over_all),
+                cmocka_unit_test(test_quick_decision_is_the_same),
                 cmocka_unit_test(test_same_cluster_gives_the_same_plan),
                 cmocka_unit_test(test_a_large_pass_is_quick),
                 cmocka_unit_test(test_a_ring_of_replacements_ends),
