@@ -67,6 +67,7 @@ void picture_index_drop(Picture *picture) {
         for (size_t i = 0; i < index->n_buckets; i++)
                 free(index->buckets[i]);
         free(index->buckets);
+        free(index->in_bucket);
         free(index->by_rank);
         *index = (PictureIndex){.generation = index->generation};
 }
@@ -76,11 +77,17 @@ static uint64_t *bucket(PictureIndex *index, size_t load) {
         if (load >= index->n_buckets) {
                 size_t count = max_of(load + 1, index->n_buckets * 2);
                 uint64_t **larger = reallocarray(index->buckets, count, sizeof(*larger));
+                size_t *counts;
 
                 if (!larger)
                         return NULL;
-                memset(larger + index->n_buckets, 0, (count - index->n_buckets) * sizeof(*larger));
                 index->buckets = larger;
+                counts = reallocarray(index->in_bucket, count, sizeof(*counts));
+                if (!counts)
+                        return NULL;
+                index->in_bucket = counts;
+                memset(larger + index->n_buckets, 0, (count - index->n_buckets) * sizeof(*larger));
+                memset(counts + index->n_buckets, 0, (count - index->n_buckets) * sizeof(*counts));
                 index->n_buckets = count;
         }
         if (!index->buckets[load])
@@ -88,12 +95,16 @@ static uint64_t *bucket(PictureIndex *index, size_t load) {
         return index->buckets[load];
 }
 
+static bool is_indexed(const PictureIndex *index, const PictureMachine *machine) {
+        return index->valid && machine->rank < index->n && index->by_rank[machine->rank] == machine;
+}
+
 void picture_index_load(Picture *picture, const PictureMachine *machine, int by) {
         PictureIndex *index = &picture->index;
         size_t load = machine->occupants.length, before = load - (size_t)by, word = machine->rank / WORD_BITS;
         uint64_t bit = UINT64_C(1) << machine->rank % WORD_BITS, *from, *to;
 
-        if (!index->valid || machine->rank >= index->n || index->by_rank[machine->rank] != machine)
+        if (!is_indexed(index, machine))
                 return;
         from = bucket(index, before);
         to = from ? bucket(index, load) : NULL;
@@ -102,7 +113,29 @@ void picture_index_load(Picture *picture, const PictureMachine *machine, int by)
                 return;
         }
         from[word] &= ~bit;
+        index->in_bucket[before]--;
         to[word] |= bit;
+        index->in_bucket[load]++;
+}
+
+void picture_index_remove(Picture *picture, const PictureMachine *machine) {
+        PictureIndex *index = &picture->index;
+        size_t load = machine->occupants.length, word = machine->rank / WORD_BITS;
+        uint64_t bit = UINT64_C(1) << machine->rank % WORD_BITS;
+
+        if (!is_indexed(index, machine))
+                return;
+        index->by_rank[machine->rank] = NULL;
+        index->buckets[load][word] &= ~bit;
+        index->in_bucket[load]--;
+        map_foreach(&picture->classes, entry) {
+                PictureClass *class = entry->value;
+
+                if (class->generation != index->generation || !(class->bits[word] & bit))
+                        continue;
+                class->bits[word] &= ~bit;
+                class->count--;
+        }
 }
 
 static int compare_ids(const void *a, const void *b) {
@@ -130,6 +163,7 @@ static int index_make(Picture *picture) {
                         return -ENOMEM;
                 }
                 index->by_rank[rank]->rank = rank;
+                index->in_bucket[picture_machine_load(index->by_rank[rank])]++;
                 set[rank / WORD_BITS] |= UINT64_C(1) << rank % WORD_BITS;
         }
         index->generation++;
@@ -147,7 +181,7 @@ static int class_make(const PictureIndex *index, PictureClass *class, const Unit
         class->count = 0;
         class->generation = index->generation;
         for (size_t rank = 0; rank < index->n; rank++)
-                if (picture_admits(index->by_rank[rank], requirements)) {
+                if (index->by_rank[rank] && picture_admits(index->by_rank[rank], requirements)) {
                         bits[rank / WORD_BITS] |= UINT64_C(1) << rank % WORD_BITS;
                         class->count++;
                 }
@@ -165,7 +199,7 @@ PictureMachine *picture_least_loaded(Picture *picture, const PictureUnit *unit,
                 return NULL;
         *ret_count = class->count;
         for (size_t load = 0; load < index->n_buckets; load++)
-                for (size_t word = 0; index->buckets[load] && word < index->words; word++)
+                for (size_t word = 0; index->in_bucket[load] > 0 && word < index->words; word++)
                         for (uint64_t set = index->buckets[load][word] & class->bits[word]; set; set &= set - 1) {
                                 PictureMachine *machine = index->by_rank[word * WORD_BITS + (size_t)__builtin_ctzll(set)];
 

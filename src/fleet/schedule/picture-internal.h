@@ -29,6 +29,9 @@ void picture_leave_class(Picture *picture, PictureUnit *unit);
 void picture_class_free(PictureClass *class);
 void picture_index_drop(Picture *picture);
 
+/* The machine takes no units any more. */
+void picture_index_remove(Picture *picture, const PictureMachine *machine);
+
 /* A unit has come to the machine (by = 1), or has left it (by = -1). */
 void picture_index_load(Picture *picture, const PictureMachine *machine, int by);
 

@@ -84,7 +84,9 @@ int picture_set_cordon(Picture *picture, const char *id, PictureCordon cordon) {
 
         if (!machine)
                 return -ENOENT;
-        if (machine->cordon != cordon)
+        if (cordon != CORDON_NONE)
+                picture_index_remove(picture, machine);
+        else if (machine->cordon != CORDON_NONE)
                 picture_index_drop(picture);
         machine->cordon = cordon;
         picture_touch_machine(picture, machine);

@@ -280,7 +280,7 @@ int picture_remove_machine(Picture *picture, const char *id) {
         if (!machine)
                 return 0;
         machine->present = false;
-        picture_index_drop(picture);
+        picture_index_remove(picture, machine);
         picture_touch_machine(picture, machine);
         r = settle_globals(picture, machine);
         if (r < 0)

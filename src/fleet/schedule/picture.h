@@ -139,6 +139,7 @@ typedef struct PictureIndex {
         PictureMachine **by_rank;
         size_t n, words;
         uint64_t **buckets; /* by load */
+        size_t *in_bucket;  /* how many machines have that load */
         size_t n_buckets;
 } PictureIndex;
 

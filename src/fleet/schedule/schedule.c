@@ -241,10 +241,10 @@ Decision schedule_decide_quickly(Picture *picture, const PictureUnit *unit) {
         if (picture->machines.length < SCHEDULE_QUICK_MACHINES || unit->counted || unit->group || unit->avoids.length > 0)
                 return schedule_decide(picture, unit);
         decision.machine = picture_least_loaded(picture, unit, is_able, &decision.eligible);
-        if (!decision.machine)
+        if (!decision.machine && !picture->index.valid) /* there was no memory for it */
                 return schedule_decide(picture, unit);
         decision.machines = picture->machines.length;
-        decision.load = picture_machine_load(decision.machine);
+        decision.load = decision.machine ? picture_machine_load(decision.machine) : 0;
         return decision;
 }
 
@@ -275,7 +275,7 @@ int schedule_describe(const Decision *decision, Buffer *to) {
         };
         const char *separator;
 
-        if (decision->quick)
+        if (decision->quick && decision->machine)
                 (void)buffer_printf(to, "least loaded that may run it, of %zu machine%s that its requirements admit (%zu unit%s)",
                                     decision->eligible, decision->eligible == 1 ? "" : "s", decision->load,
                                     decision->load == 1 ? "" : "s");

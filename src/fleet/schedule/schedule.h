@@ -48,8 +48,8 @@ typedef struct Decision {
 Decision schedule_decide(const Picture *picture, const PictureUnit *unit);
 
 /* The same choice for one that is placed nowhere, without looking at every machine: by the picture's index. Tells of no
- * refusals, and how many machines admit the unit as `eligible`. Falls back to schedule_decide() where it must: in small
- * clusters, for units that wish for something, and when there is no machine. */
+ * refusals, and how many machines admit the unit as `eligible`. Is schedule_decide() in small clusters, and for units that
+ * wish for something. */
 Decision schedule_decide_quickly(Picture *picture, const PictureUnit *unit);
 
 /* Clusters of fewer machines are looked through whole, for the sake of better reasons. */
