@@ -81,6 +81,7 @@ static void on_lease(void *userdata, const StoreReply *reply) {
                 if (!led) {
                         engine->events->note(engine->userdata, "the engine of this machine leads now");
                         engine->dirty = engine->suspect_all = true;
+                        engine->events->wake(engine->userdata);
                 }
                 return;
         }
@@ -129,6 +130,7 @@ void engine_step_done(void *userdata, const StoreReply *reply) {
                 engine->written = max_of(engine->written, reply->node->modified);
         if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND)
                 engine->failed = true;
+        engine->events->wake(engine->userdata);
 }
 
 /* Everything that a machine left behind which is gone. */

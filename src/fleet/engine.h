@@ -21,6 +21,8 @@ typedef struct EngineConfig {
 typedef struct EngineEvents {
         /* What it did, for the program's log. */
         void (*note)(void *userdata, const char *text);
+        /* A write has ended, or the lease is ours: call engine_run() soon. */
+        void (*wake)(void *userdata);
 } EngineEvents;
 
 /* All is borrowed. -ENOMEM. */

@@ -108,7 +108,7 @@ static void on_wake(void *userdata) {
         ((FleetServer *)userdata)->awake = true;
 }
 
-static const EngineEvents engine_events = {.note = on_note};
+static const EngineEvents engine_events = {.note = on_note, .wake = on_wake};
 static bool rests(void *userdata, const RegistryUnit *unit) {
         FleetServer *server = userdata;
         const Picture *picture = server->partitioned ? cluster_picture(&server->cluster) : NULL;
@@ -155,8 +155,12 @@ static void on_timer(uv_timer_t *timer) {
         server_run(server);
 }
 
+static Usec server_next(const FleetServer *server) {
+        return min_of(engine_next(server->engine), presence_next(server->presence));
+}
+
 static void server_arm(FleetServer *server, Usec now) {
-        Usec next = min_of(engine_next(server->engine), presence_next(server->presence));
+        Usec next = server_next(server);
 
         if (next == USEC_INFINITY)
                 (void)uv_timer_stop(&server->timer);
@@ -178,6 +182,9 @@ static void server_note_partition(FleetServer *server, bool partitioned) {
 static void server_run(FleetServer *server) {
         Usec now = clock_monotonic();
 
+        /* the timer is set anew at the end of each turn, also of the one that it has ended: what is due is done here */
+        if (!server->closing && server_next(server) <= now)
+                server->awake = true;
         while (server->awake && !server->closing) {
                 server->awake = false;
                 presence_run(server->presence, now);

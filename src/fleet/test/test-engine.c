@@ -32,7 +32,12 @@ static void on_note(void *userdata, const char *text) {
 }
 
 static const RegistryEvents events = {on_changed, on_reachable};
-static const EngineEvents engine_events = {on_note};
+/* seat_run() goes on for as long as anything happens. */
+static void on_wake(void *userdata) {
+        (void)userdata;
+}
+
+static const EngineEvents engine_events = {on_note, on_wake};
 
 static void seat_init(Seat *seat) {
         static const EngineConfig config = {
