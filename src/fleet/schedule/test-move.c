@@ -68,7 +68,7 @@ static size_t gap(const Picture *picture) {
 static void test_rebalance_evens_the_load_and_breaks_nothing(void **state) {
         (void)state;
         for (uint64_t seed = 1; seed <= CLUSTERS; seed++) {
-                _cleanup_moves_ Moves moves = {0}, again = {0};
+                _cleanup_moves_ Moves moves = {0};
                 _cleanup_plan_ Plan plan = {0};
                 Picture picture = {0};
                 Random random;
