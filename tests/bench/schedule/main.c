@@ -2,7 +2,7 @@
  * How fast the pure scheduler is, alone. For clusters of growing size, 100 units to a machine: time to place all units, with
  * metadata, conflicts and resources; time to decide anew when a machine with its units is lost; memory. Prints a table.
  *
- *     build-release/bench-schedule [UNITS…]      default: 1000 10000 100000 1000000
+ *     build-release/tests/bench/schedule/bench-schedule [UNITS…]      default: 1000 10000 100000 1000000
  *
  * Not a test: it says what is so, and passes always.
  */
