@@ -121,6 +121,8 @@ static void print_state(json_t *name, json_t *unit, json_t *state, json_t *machi
         }
         printf("      why: %s\n",
                *cli_text(explanation, "reason") ? cli_text(explanation, "reason") : cli_text(explanation, "summary"));
+        if (*cli_text(explanation, "reason") && strchr(cli_text(explanation, "summary"), ',')) /* more than where it is */
+                printf("     note: %s\n", cli_text(explanation, "summary"));
 }
 
 /* Everything that is known of the unit, one object a line. */

@@ -43,7 +43,7 @@ static bool runs_no_global(void *userdata, const RegistryUnit *unit) {
 }
 
 static const RegistryEvents events = {on_changed, on_reachable};
-static const AgentEvents agent_events = {on_note, on_wake};
+static const AgentEvents agent_events = {on_note, on_wake, NULL};
 
 /* As the program's loop, in steps of a second, for as long as anything happens. */
 static void seat_run(Seat *seat) {
@@ -53,7 +53,7 @@ static void seat_run(Seat *seat) {
                 happened = seat->awake;
                 if (seat->awake) {
                         seat->awake = false;
-                        agent_run(seat->agent);
+                        agent_run(seat->agent, seat->now);
                 }
                 seat->now += USEC_PER_SEC;
                 happened |= fake_supervisor_run(seat->supervisor, seat->now);
@@ -172,7 +172,7 @@ static void test_start_that_is_cut_short_ends_nothing_else(void **state) {
         fake_supervisor_set_delay(seat.supervisor, FAKE_UNLOAD, 1000 * USEC_PER_SEC);
         place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
         set_desired(&seat, UNIT_INACTIVE);
-        agent_run(seat.agent); /* the unload is under way, and has cut the start short, which nobody has heard yet */
+        agent_run(seat.agent, seat.now); /* the unload is under way, and has cut the start short, which nobody has heard yet */
         set_desired(&seat, UNIT_LAUNCHED);
         seat_run(&seat);
         assert_int_equal(fake_supervisor_script(seat.supervisor, "a.service", FAKE_RUNS, 0), 0);
