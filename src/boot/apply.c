@@ -53,6 +53,27 @@ static int find_owners(Apply *apply) {
         return 0;
 }
 
+/* Whoever is to get SSH keys is there, or is made by the plan. */
+static int find_key_users(Apply *apply) {
+        BootAccounts *accounts = apply->machine->accounts;
+
+        for (size_t i = 0; i < apply->plan->length; i++) {
+                const Step *step = &apply->plan->steps[i];
+                int r;
+
+                if (step->kind != STEP_KEYS || plan_makes_user(apply->plan, step->user))
+                        continue;
+                r = accounts->ops->exists(accounts, step->user, apply->error);
+                if (r == 0)
+                        r = error_set(apply->error, -ENOENT,
+                                      "there is no user %s to give SSH keys to; make it with users:, or give the keys to a user who is there",
+                                      step->user);
+                if (r < 0)
+                        return error_prefix(apply->error, r, "line %u", step->line);
+        }
+        return 0;
+}
+
 /* ---- steps ---- */
 
 static int apply_user(Apply *apply, const Step *step, Buffer *result) {
@@ -153,6 +174,11 @@ static bool is_change(const Step *step, int r) {
         return r == 0 && step->kind != STEP_RELOAD && step->kind != STEP_COMMAND;
 }
 
+/* Until the machine is off: each boot makes it anew. */
+static bool is_of_one_boot(const Step *step) {
+        return step->kind == STEP_ENABLE ? step->runtime : step->path && str_starts_with(step->path, "/run/");
+}
+
 static int apply_steps(Apply *apply, ApplyCount *count) {
         for (size_t i = 0; i < apply->plan->length; i++) {
                 const Step *step = &apply->plan->steps[i];
@@ -164,7 +190,8 @@ static int apply_steps(Apply *apply, ApplyCount *count) {
                 apply->outstanding[i] = step->kind == STEP_COMMAND && step->wait && r == 0;
                 apply->events->done(apply->userdata, step, r, result_text(&result));
                 count->done = i + 1;
-                count->changed += is_change(step, r);
+                count->changed += is_change(step, r) && !is_of_one_boot(step);
+                count->remade += is_change(step, r) && is_of_one_boot(step);
         }
         return 0;
 }
@@ -199,6 +226,8 @@ int boot_apply(const BootPlan *plan, const BootMachine *machine, Usec wait, cons
         ApplyCount counted = {0};
         int r = owners && outstanding ? find_owners(&apply) : -ENOMEM;
 
+        if (r >= 0)
+                r = find_key_users(&apply);
         if (r >= 0)
                 r = apply_steps(&apply, &counted);
         if (count)

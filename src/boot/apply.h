@@ -20,7 +20,8 @@ typedef struct ApplyEvents {
 
 typedef struct ApplyCount {
         size_t done;    /* steps that were done, also on failure */
-        size_t changed; /* of them, those that changed anything: commands and reloads do not count */
+        size_t changed; /* of them, those that changed what lasts: commands and reloads do not count */
+        size_t remade;  /* of them, those that changed what is gone with the boot: below /run */
 } ApplyCount;
 
 /*

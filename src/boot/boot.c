@@ -104,6 +104,8 @@ static int apply(BootSession *session, const BootSettings *settings, Fetch *fetc
                 log_info("nothing had to be changed: the machine is so already");
         else
                 log_info("%zu things were changed", count.changed);
+        if (count.remade > 0)
+                log_info("%zu things of this boot were made, below /run", count.remade);
         return EXIT_OK;
 }
 

@@ -38,6 +38,7 @@ extern const DatasourceKind datasource_packet;
 extern const DatasourceKind datasource_openstack;
 extern const DatasourceKind datasource_guestinfo; /* location: "" */
 extern const DatasourceKind datasource_ovf;
+extern const DatasourceKind datasource_cloudsigma; /* location: the serial port */
 
 #define DATASOURCES_MAX 16
 

@@ -2,24 +2,9 @@
 
 #include <errno.h>
 
+#include "boot/config/user-data.h"
+
 enum { PAUSE_FIRST_MSEC = 100, PAUSE_MAX_MSEC = 5000 };
-
-int fetch_format_url(const char *url, Buffer *to) {
-        const char *host = strstr(url, "://");
-        size_t authority, path;
-        const char *at;
-
-        host = host ? host + 3 : url;
-        authority = strcspn(host, "/?#");
-        at = memrchr(host, '@', authority);
-        path = strcspn(host + authority, "?#");
-        (void)buffer_append(to, url, (size_t)(host - url));
-        if (at) {
-                authority -= (size_t)(at + 1 - host);
-                host = at + 1;
-        }
-        return buffer_append(to, host, authority + path);
-}
 
 int fetch_once(Fetch *fetch, const char *url, const char *header, size_t max, Buffer *to, Error *error) {
         _cleanup_buffer_ Buffer shown = BUFFER_INIT;
@@ -27,7 +12,7 @@ int fetch_once(Fetch *fetch, const char *url, const char *header, size_t max, Bu
         unsigned status = 0;
         int r;
 
-        if (fetch_format_url(url, &shown) < 0 || !buffer_string(&shown))
+        if (url_format_shown(url, &shown) < 0 || !buffer_string(&shown))
                 return -ENOMEM;
         if (!str_starts_with(url, "http://") && !str_starts_with(url, "https://"))
                 return error_set(error, -EINVAL, "\"%s\" is no URL that begins with http:// or https://",

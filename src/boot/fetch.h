@@ -35,9 +35,6 @@ int fetch_once(Fetch *fetch, const char *url, const char *header, size_t max, Bu
  * What it says of the last try is in `error`. */
 int fetch_retry(Fetch *fetch, const char *url, const char *header, size_t max, Buffer *to, Error *error);
 
-/* Appends the URL for people and logs: without user, password and query, which may be secrets. */
-int fetch_format_url(const char *url, Buffer *to);
-
 /* ---- the real one ---- */
 
 typedef struct CurlFetch CurlFetch;

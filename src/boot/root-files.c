@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -192,6 +193,23 @@ static int files_write(BootFiles *base, const char *path, Slice text, mode_t mod
         return r < 0 ? error_set_errno(error, r, "cannot write %s", path) : 0;
 }
 
+int root_files_lock(const RootFiles *files, const char *path, int *ret_fd, Error *error) {
+        _cleanup_close_ int folder = -1, fd = -1;
+        const char *name;
+        int r = open_parent(files->fd, path, &folder, &name, error);
+
+        if (r < 0)
+                return r;
+        fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return error_set_errno(error, -errno, "cannot open %s", path);
+        while (flock(fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return error_set_errno(error, -errno, "cannot lock %s", path);
+        *ret_fd = take_fd(fd);
+        return 0;
+}
+
 int root_files_link(const RootFiles *files, const char *path, const char *target, Error *error) {
         _cleanup_close_ int have = -1, folder = -1;
         const char *name;
@@ -266,9 +284,7 @@ static int files_set_hostname(BootFiles *base, const char *name, Error *error) {
                         (FileOwner){BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP}, error);
         if (r < 0 || named)
                 return r;
-        if (!files->dry && sethostname(name, strlen(name)) < 0)
-                return error_set_errno(error, -errno, "cannot set the host name");
-        return 0;
+        return files->dry ? 0 : hostname_set(name, error);
 }
 
 static int files_load_module(BootFiles *base, const char *name, const StringList *options, Error *error) {

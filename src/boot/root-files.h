@@ -23,8 +23,14 @@ void root_files_close(RootFiles *files);
 /* Appends the contents of a file below the root. -ENOENT, -EMSGSIZE: more than `max` bytes; all with `error`. */
 int root_files_read(const RootFiles *files, const char *path, size_t max, Buffer *to, Error *error);
 
+/* Names the running machine; no file is written by it where there is no systemd-hostnamed. */
+int hostname_set(const char *name, Error *error);
+
 /* Opens what is at `path` below the root. -errno. */
 int root_files_open_below(const RootFiles *files, const char *path, int flags);
+
+/* Opens the file `path`, made with what is above it, and waits until nobody else holds its lock; *ret_fd holds it. */
+int root_files_lock(const RootFiles *files, const char *path, int *ret_fd, Error *error);
 
 /* Makes `path` a symbolic link to `target`, in place of what file was there, and the folders above it. BOOT_SAME. */
 int root_files_link(const RootFiles *files, const char *path, const char *target, Error *error);

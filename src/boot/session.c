@@ -12,6 +12,7 @@
 #include "unitfile/environment-file.h"
 
 #define ENVIRONMENT_PATH "/etc/environment"
+#define UNITS_NOTED_MAX (BOOT_STATE_MAX / 2) /* what the first of them are told in; the log has all */
 
 static Slice buffer_slice(const Buffer *buffer) {
         return (Slice){buffer_length(buffer) ? buffer_data(buffer) : "", buffer_length(buffer)};
@@ -120,7 +121,7 @@ int boot_session_fetch(BootSession *session, const Datasource *source, Fetch *fe
         _cleanup_buffer_ Buffer bytes = BUFFER_INIT, shown = BUFFER_INIT;
         int r;
 
-        (void)fetch_format_url(source->location[0] ? source->location : source->kind->name, &shown);
+        (void)url_format_shown(source->location[0] ? source->location : source->kind->name, &shown);
         session->source = buffer_steal_string(&shown, NULL);
         if (!session->source)
                 return -ENOMEM;
@@ -232,7 +233,7 @@ typedef struct Outcome {
         Buffer units; /* JSON of what became of the units */
 } Outcome;
 
-static int write_state(BootSession *session, Outcome *outcome, Error *error) {
+static int write_locked_state(BootSession *session, Outcome *outcome, Error *error) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         JsonWriter json = json_writer(&text);
         time_t now = time(NULL);
@@ -250,6 +251,7 @@ static int write_state(BootSession *session, Outcome *outcome, Error *error) {
         json_field_u64(&json, "steps", session->plan.length);
         json_field_u64(&json, "done", outcome->count.done);
         json_field_u64(&json, "changed", outcome->count.changed);
+        json_field_u64(&json, "remade", outcome->count.remade);
         json_field_string(&json, "error", outcome->why);
         json_key(&json, "units");
         (void)buffer_printf(&text, "[%s]", buffer_length(&outcome->units) ? buffer_string(&outcome->units) : "");
@@ -261,6 +263,18 @@ static int write_state(BootSession *session, Outcome *outcome, Error *error) {
                 return error_set(error, -EMSGSIZE, "the note of the run has more than %zu bytes", BOOT_STATE_MAX);
         return session->files.base.ops->write(&session->files.base, BOOT_STATE_PATH, buffer_slice(&text), 0644,
                                               (FileOwner){BOOT_FILE_KEEP, (gid_t)BOOT_FILE_KEEP}, error);
+}
+
+static int write_state(BootSession *session, Outcome *outcome, Error *error) {
+        _cleanup_close_ int lock = -1;
+        int r = root_files_lock(&session->files, BOOT_LOCK_PATH, &lock, error);
+
+        return r < 0 ? r : write_locked_state(session, outcome, error);
+}
+
+static void unlock(int *lock) {
+        if (*lock >= 0)
+                (void)close(take_fd(*lock));
 }
 
 /* The reason counts more than that it could not be noted, so a failure to note it is not told. */
@@ -277,6 +291,7 @@ typedef struct Listener {
         const ApplyEvents *events;
         void *userdata;
         Buffer *units;
+        int *lock;
 } Listener;
 
 static void on_done(void *userdata, const Step *step, int r, const char *result) {
@@ -288,21 +303,28 @@ static void on_done(void *userdata, const Step *step, int r, const char *result)
 static void on_ready(void *userdata) {
         const Listener *listener = userdata;
 
+        unlock(listener->lock); /* units are waited for now, and may themselves wait for another run */
         if (listener->events->ready)
                 listener->events->ready(listener->userdata);
 }
 
-static void on_ended(void *userdata, const Step *step, int r, const char *result) {
-        const Listener *listener = userdata;
-        JsonWriter json = json_writer(listener->units);
+static void note_unit(Buffer *units, const Step *step, int r, const char *result) {
+        JsonWriter json = json_writer(units);
 
-        if (buffer_length(listener->units) > 0)
-                (void)buffer_append_byte(listener->units, ',');
+        if (buffer_length(units) > 0)
+                (void)buffer_append_byte(units, ',');
         json_begin_object(&json);
         json_field_string(&json, "unit", step->unit);
         json_field_string(&json, "action", step->action);
         json_field_string(&json, "result", r == UNIT_COMMAND_PENDING && !*result ? "goes on" : result);
         json_end_object(&json);
+}
+
+static void on_ended(void *userdata, const Step *step, int r, const char *result) {
+        const Listener *listener = userdata;
+
+        if (buffer_length(listener->units) < UNITS_NOTED_MAX)
+                note_unit(listener->units, step, r, result);
         if (listener->events->ended)
                 listener->events->ended(listener->userdata, step, r, result);
 }
@@ -315,18 +337,35 @@ static int carry_out(BootSession *session, UnitManager *manager, Listener *liste
         return boot_apply(&session->plan, &machine, BOOT_UNITS_WAIT, &events, listener, count, error);
 }
 
+/* What a run that is cut off leaves behind; and a disk that takes no more is found before the first change. The lock is held. */
+static int note_beginning(BootSession *session, const UnitManager *manager, Error *error) {
+        Outcome outcome = {.text = "unfinished", .manager = manager->ops->name, .why = ""};
+
+        return write_locked_state(session, &outcome, error);
+}
+
 int boot_session_apply(BootSession *session, const ApplyEvents *events, void *userdata, ApplyCount *count,
                        Error *error) {
         _cleanup_unit_manager_ UnitManager *manager = NULL;
+        _cleanup_close_ int lock = -1;
         Outcome outcome = {.text = "applied", .manager = "", .why = ""};
-        Listener listener = {events, userdata, &outcome.units};
+        Listener listener = {events, userdata, &outcome.units, &lock};
         int r = unit_manager_choose(&session->files, &manager, error);
 
+        *count = (ApplyCount){0};
         if (r >= 0)
-                r = carry_out(session, manager, &listener, &outcome.count, error);
-        if (manager)
-                outcome.manager = manager->ops->name;
+                r = root_files_lock(&session->files, BOOT_LOCK_PATH, &lock, error);
+        if (r >= 0)
+                r = note_beginning(session, manager, error);
+        if (r < 0) {
+                unlock(&lock);
+                boot_session_note_refusal(session, error);
+                return error_prefix(error, r, "nothing was changed");
+        }
+        r = carry_out(session, manager, &listener, &outcome.count, error);
+        outcome.manager = manager->ops->name;
         *count = outcome.count;
+        unlock(&lock);
         if (r < 0) {
                 outcome.text = "failed";
                 outcome.why = error->text;

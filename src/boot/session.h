@@ -10,6 +10,7 @@
 #include "boot/root-files.h"
 
 #define BOOT_STATE_PATH "/var/lib/faering/boot/state.json"
+#define BOOT_LOCK_PATH "/var/lib/faering/boot/lock" /* held by who changes the machine: several runs may come at once */
 #define BOOT_WORKSPACE "/var/lib/coreos-cloudinit"
 #define BOOT_STATE_MAX ((size_t)64 * 1024)
 

@@ -45,12 +45,10 @@ SOURCE(ovf)
 static int add_switches(BootSettings *settings, Error *error) {
         int r = 0;
 
-        if (settings->cloudsigma)
-                return error_set(error, -EOPNOTSUPP,
-                                 "this version does not speak with CloudSigma's serial port; put the user-data into a "
-                                 "file and give -from-file FILE");
         if (settings->metadata_service)
                 r = add_source(&settings->sources, &datasource_ec2, "http://169.254.169.254/", error);
+        if (r >= 0 && settings->cloudsigma)
+                r = add_source(&settings->sources, &datasource_cloudsigma, "/dev/ttyS1", error);
         if (r >= 0 && settings->cmdline)
                 r = add_source(&settings->sources, &datasource_cmdline, "/proc/cmdline", error);
         if (r < 0 || !settings->guestinfo)
@@ -157,7 +155,8 @@ int boot_settings_parse(BootSettings *s, const char *program, int argc, char **a
                 FROM("from-waagent", "DIR", "of what Azure's waagent left in DIR", add_waagent),
                 SWITCH("from-vmware-guestinfo", "of VMware's guest information, by open-vm-tools", &s->guestinfo),
                 FROM("from-vmware-ovf-env", "FILE", "of an OVF environment document", add_ovf),
-                SWITCH("from-cloudsigma-metadata", NULL, &s->cloudsigma),
+                SWITCH("from-cloudsigma-metadata", "of CloudSigma's hypervisor, by the serial port /dev/ttyS1",
+                       &s->cloudsigma),
                 SWITCH("from-metadata-service", NULL, &s->metadata_service),
                 TEXT("oem", "NAME", "the flags that are right for a cloud: azure, digitalocean, ec2-compat, gce, …",
                      &s->oem),

@@ -58,7 +58,6 @@ static void is_refused(const char *one, const char *two, const char *expected) {
 static void test_what_is_refused(void **state) {
         (void)state;
         is_refused("-oem", "x", "Invalid option to -oem: \"x\". Supported options: azure, ");
-        is_refused("-oem", "cloudsigma", "CloudSigma");
         is_refused("-convert-netconf=x", NULL, "Invalid option to -convert-netconf: 'x'");
         is_refused("-ssh-key-name=../x", NULL, "-ssh-key-name is \"../x\"");
         is_refused("file", NULL, "did you mean -from-file file?");

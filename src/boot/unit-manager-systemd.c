@@ -1,5 +1,6 @@
 /* Unit operations on systemd: blocking D-Bus calls. A command leaves a job, whose end systemd tells by a signal. */
 #include <errno.h>
+#include <stdio.h>
 #include <systemd/sd-bus.h>
 
 #include "boot/unit-manager.h"
@@ -9,6 +10,8 @@
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
 
 #define JOBS_MAX ((size_t)20000)
+
+enum { STATE_MAX = 32, RESTART_LOOK_USEC = 100000 };
 
 typedef struct Job {
         char *unit, *path;
@@ -141,14 +144,52 @@ static const Job *find_job(const SystemdUnitManager *manager, const char *unit) 
         return NULL;
 }
 
+/* "active", "activating" and so on; "" when systemd does not say. */
+static void get_active_state(SystemdUnitManager *manager, const char *unit, char state[static STATE_MAX]) {
+        sd_bus_message *reply = NULL;
+        const char *path;
+        char *value = NULL;
+
+        state[0] = '\0';
+        if (sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER_INTERFACE, "LoadUnit", NULL, &reply,
+                               "s", unit) >= 0 &&
+            sd_bus_message_read(reply, "o", &path) >= 0 &&
+            sd_bus_get_property_string(manager->bus, DESTINATION, path, "org.freedesktop.systemd1.Unit", "ActiveState",
+                                       NULL, &value) >= 0)
+                (void)snprintf(state, STATE_MAX, "%s", value);
+        sd_bus_message_unref(reply);
+        free(value);
+}
+
+/* A unit that Restart= starts again, until it is up or has given up: the job that has failed was only its first try. */
+static int follow_restarts(SystemdUnitManager *manager, const char *unit, Usec *left, Buffer *result) {
+        Usec begin = clock_monotonic(), spent = 0;
+        char state[STATE_MAX];
+
+        for (;;) {
+                get_active_state(manager, unit, state);
+                if (!str_equals(state, "activating") || spent >= *left)
+                        break;
+                (void)usleep(RESTART_LOOK_USEC);
+                spent = clock_monotonic() - begin;
+        }
+        *left -= min_of(*left, spent);
+        if (str_equals(state, "activating"))
+                return UNIT_COMMAND_PENDING;
+        if (!str_equals(state, "active"))
+                return UNIT_COMMAND_FAILED;
+        (void)buffer_append_string(result, "done, after it was started again");
+        return 0;
+}
+
 static int systemd_await(UnitManager *base, const char *unit, Usec *left, Buffer *result, Error *error) {
         SystemdUnitManager *manager = container_of(base, SystemdUnitManager, base);
         const Job *job = find_job(manager, unit);
         Usec begin = clock_monotonic(), spent = 0;
+        int r;
 
         while (job && !job->result && spent < *left) {
-                int r = sd_bus_process(manager->bus, NULL);
-
+                r = sd_bus_process(manager->bus, NULL);
                 if (r == 0)
                         r = sd_bus_wait(manager->bus, *left - spent);
                 if (r < 0 && r != -EINTR)
@@ -158,8 +199,14 @@ static int systemd_await(UnitManager *base, const char *unit, Usec *left, Buffer
         *left -= min_of(*left, spent);
         if (!job || !job->result)
                 return UNIT_COMMAND_PENDING;
-        (void)buffer_append_string(result, job->result);
-        return str_equals(job->result, "done") ? 0 : UNIT_COMMAND_FAILED;
+        if (str_equals(job->result, "done")) {
+                (void)buffer_append_string(result, job->result);
+                return 0;
+        }
+        r = follow_restarts(manager, unit, left, result);
+        if (r == UNIT_COMMAND_FAILED)
+                (void)buffer_append_string(result, job->result);
+        return r;
 }
 
 static void systemd_free(UnitManager *base) {

@@ -16,9 +16,20 @@ static void print_units(const json_t *units) {
         }
 }
 
+/* What each boot makes anew says nothing of whether this one found the machine as it was left. */
+static void print_changes(json_int_t changed, json_int_t remade) {
+        if (changed > 0)
+                printf("changed  %lld", (long long)changed);
+        else
+                printf("changed  nothing");
+        if (remade > 0)
+                printf("; %lld for this boot, below /run", (long long)remade);
+        printf("\n");
+}
+
 static int print_state(const BootGroup *group, json_t *state, bool json) {
         const char *when, *source, *outcome, *why, *manager;
-        json_int_t steps, done, changed = 0;
+        json_int_t steps, done, changed = 0, remade = 0;
 
         if (json_unpack(state, "{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "when", &when, "source", &source, "outcome",
                         &outcome, "error", &why, "unitManager", &manager, "steps", &steps, "done", &done) < 0) {
@@ -30,9 +41,10 @@ static int print_state(const BootGroup *group, json_t *state, bool json) {
                 printf("\n");
                 return str_equals(outcome, "applied") ? CLI_OK : CLI_FAILED;
         }
-        (void)json_unpack(state, "{s:I}", "changed", &changed);
-        printf("outcome  %s\nwhen     %s\nsource   %s\nsteps    %lld of %lld\nchanged  %lld\n", outcome, when, source,
-               (long long)done, (long long)steps, (long long)changed);
+        (void)json_unpack(state, "{s?I, s?I}", "changed", &changed, "remade", &remade);
+        printf("outcome  %s\nwhen     %s\nsource   %s\nsteps    %lld of %lld\n", outcome, when, source, (long long)done,
+               (long long)steps);
+        print_changes(changed, remade);
         if (*manager)
                 printf("units    %s\n", manager);
         print_units(json_object_get(state, "units"));

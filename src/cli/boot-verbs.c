@@ -159,6 +159,6 @@ int boot_verb_apply(void *userdata, int argc, char **argv) {
         if (boot_session_apply(&session, &events, NULL, &count, &error) < 0)
                 return boot_complain(group, &error);
         if (count.changed == 0)
-                printf("nothing had to be changed: the machine is so already\n");
+                printf("nothing %shad to be changed: the machine is so already\n", count.remade > 0 ? "else " : "");
         return CLI_OK;
 }

@@ -104,8 +104,31 @@ static void machine_metadata(json_t *entry, json_t *machines, bool full, Buffer 
                 (void)buffer_printf(text, "%s%s=%s", buffer_length(text) ? "," : "", key, json_string_value(value) ?: "");
 }
 
+/* Of our own API; put into the entries by add_states(). */
+static void machine_state(json_t *entry, json_t *machines, bool full, Buffer *text) {
+        (void)machines;
+        (void)full;
+        (void)buffer_append_string(text, cli_text(entry, "state"));
+}
+
+static int add_states(FleetGroup *group, json_t *machines) {
+        _cleanup_cli_answer_ CliAnswer answer = {0};
+        json_t *machine, *own;
+        size_t i, j;
+        int code = fleet_request(group, "GET", "/faering/v1/machines", NULL, &answer);
+
+        if (code != 0)
+                return code;
+        json_array_foreach(machines, i, machine)
+                json_array_foreach(json_object_get(answer.json, "machines"), j, own)
+                        if (str_equals(cli_text(machine, "id"), cli_text(own, "id")))
+                                (void)json_object_set(machine, "state", json_object_get(own, "state"));
+        return 0;
+}
+
 int fleet_verb_list_machines(void *userdata, int argc, char **argv) {
-        static const Field fields[] = {{"machine", machine_id}, {"ip", machine_ip}, {"metadata", machine_metadata}, {0}};
+        static const Field fields[] = {
+                {"machine", machine_id}, {"ip", machine_ip}, {"metadata", machine_metadata}, {"state", machine_state}, {0}};
         FleetGroup *group = userdata;
         ListOptions options = {.fields = strdup("machine,ip,metadata")};
         int code = parse_list(group, "list-machines", &options, argc, argv);
@@ -113,7 +136,9 @@ int fleet_verb_list_machines(void *userdata, int argc, char **argv) {
 
         if (code < 0)
                 code = fleet_list(group, "machines", "machines", &machines);
-        if (machines)
+        if (machines && strstr(options.fields, "state"))
+                code = add_states(group, machines);
+        if (machines && code == 0)
                 code = print_fields(group, fields, &options, machines, machines);
         json_decref(machines);
         free(options.fields);

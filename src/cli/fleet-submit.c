@@ -131,6 +131,17 @@ static int complain_file(const Submission *submission, const char *argument, int
         return CLI_FAILED;
 }
 
+int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found) {
+        const Submission submission = {.group = group};
+        _cleanup_free_ char *text = NULL, *source = NULL, *template = template_name(name);
+        int r = read_local(argument, name, template, &text, &source);
+
+        *ret_found = r >= 0;
+        if (r == -ENOENT || r == -EISDIR)
+                return 0;
+        return r < 0 ? complain_file(&submission, argument, r) : parse_text(&submission, text, source, file);
+}
+
 /* submit replaces what is wanted nowhere, load also what is loaded, start anything. */
 static bool may_replace(const Submission *submission, json_t *unit) {
         const char *desired = cli_text(unit, "desiredState");

@@ -20,6 +20,12 @@ const Verb fleet_verbs[] = {
         {"status", "UNIT…", "how units do, and why they are where they are", fleet_verb_status},
         {"journal", "UNIT", "what a unit wrote", fleet_verb_journal},
         {"explain", "UNIT", "for each machine, why the unit may run there or not", fleet_verb_explain},
+        {"plan", "FILE…", "what start, replace or destroy would do", fleet_verb_plan},
+        {"whatif", "node-loss MACHINE…|any-1", "which units would move, and which find no home", fleet_verb_whatif},
+        {"cordon", "MACHINE…", "place nothing new on machines", fleet_verb_cordon},
+        {"uncordon", "MACHINE…", "let machines take units again", fleet_verb_uncordon},
+        {"drain", "MACHINE…", "cordon machines, and move their units away", fleet_verb_drain},
+        {"rebalance", "", "even the load by moving units", fleet_verb_rebalance},
         {"ssh", "MACHINE|UNIT [COMMAND…]", "a shell, or a command, on a machine", fleet_verb_ssh},
         {"fd-forward", "SOCKET", "copy standard input and output to a socket (for old fleetctl's --tunnel)", fleet_verb_fd_forward},
         {"verify", "UNIT", "nothing any more", fleet_verb_verify},
@@ -28,6 +34,29 @@ const Verb fleet_verbs[] = {
 
 /* Verbs that do not talk to the API. */
 static const char *const local_verbs[] = {"fd-forward", "verify"};
+
+/* Not fleetctl's: a beginning that was clear there still is. */
+static const char *const own_verbs[] = {"cordon", "drain", "explain", "plan", "rebalance", "uncordon", "whatif"};
+
+static bool is_own(const char *name) {
+        for (size_t i = 0; i < ARRAY_SIZE(own_verbs); i++)
+                if (str_equals(name, own_verbs[i]))
+                        return true;
+        return false;
+}
+
+static const Verb *find_verb(const char *name) {
+        const Verb *exact = verb_find(fleet_verbs, name, false), *found = NULL;
+
+        for (const Verb *verb = fleet_verbs; !exact && verb->name; verb++) {
+                if (is_own(verb->name) || !str_starts_with(verb->name, name))
+                        continue;
+                if (found)
+                        return NULL;
+                found = verb;
+        }
+        return exact ?: found ?: verb_find(fleet_verbs, name, true);
+}
 
 void fleet_complain(const FleetGroup *group, const char *format, ...) {
         va_list args;
@@ -219,7 +248,7 @@ static int run_verb(FleetGroup *group, const Verb *verb, int argc, char **argv) 
 
 /* help VERB. */
 static int help_verb(FleetGroup *group, char *name) {
-        const Verb *verb = verb_find(fleet_verbs, name, true);
+        const Verb *verb = find_verb(name);
 
         if (verb)
                 return verb->run(group, 2, (char *[]){name, (char[]){"--help"}, NULL});
@@ -286,7 +315,7 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                 verb_print_group_help(fleet_verbs, group->program, "Units on all machines of the cluster.", options);
                 return CLI_OK;
         }
-        verb = verb_find(fleet_verbs, arguments.items[0], true);
+        verb = find_verb(arguments.items[0]);
         if (!verb) {
                 verb_complain(fleet_verbs, group->program, arguments.items[0]);
                 return CLI_USAGE;

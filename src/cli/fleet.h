@@ -64,6 +64,12 @@ void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *t
  * submit, load or start; `replace`: also those whose text differs. 0 or the exit code. `names` gets the units' names. */
 int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const StringList *arguments, StringList *names);
 
+/* The file, or its template's file, that an argument names. *ret_found false: there is none. 0 or the exit code. */
+int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found);
+
+/* IDs of the machines that arguments name by the beginning of the ID, or by the address. 0 or the exit code. */
+int fleet_find_machines(FleetGroup *group, const StringList *arguments, StringList *ids);
+
 /* A verb's arguments: one unit, or any number. 0, -1 after --help, or the exit code. */
 int fleet_parse_names(FleetGroup *group, const char *verb, const Option *options, int argc, char **argv, bool many,
                       StringList *arguments);
@@ -109,7 +115,9 @@ int fleet_tunnel_open(FleetGroup *group);
 void fleet_tunnel_close(FleetGroup *group);
 
 int fleet_verb_cat(void *group, int argc, char **argv);
+int fleet_verb_cordon(void *group, int argc, char **argv);
 int fleet_verb_destroy(void *group, int argc, char **argv);
+int fleet_verb_drain(void *group, int argc, char **argv);
 int fleet_verb_explain(void *group, int argc, char **argv);
 int fleet_verb_fd_forward(void *group, int argc, char **argv);
 int fleet_verb_journal(void *group, int argc, char **argv);
@@ -117,11 +125,15 @@ int fleet_verb_list_machines(void *group, int argc, char **argv);
 int fleet_verb_list_unit_files(void *group, int argc, char **argv);
 int fleet_verb_list_units(void *group, int argc, char **argv);
 int fleet_verb_load(void *group, int argc, char **argv);
+int fleet_verb_plan(void *group, int argc, char **argv);
+int fleet_verb_rebalance(void *group, int argc, char **argv);
 int fleet_verb_restart(void *group, int argc, char **argv);
 int fleet_verb_ssh(void *group, int argc, char **argv);
 int fleet_verb_start(void *group, int argc, char **argv);
 int fleet_verb_status(void *group, int argc, char **argv);
 int fleet_verb_stop(void *group, int argc, char **argv);
 int fleet_verb_submit(void *group, int argc, char **argv);
+int fleet_verb_uncordon(void *group, int argc, char **argv);
 int fleet_verb_unload(void *group, int argc, char **argv);
+int fleet_verb_whatif(void *group, int argc, char **argv);
 int fleet_verb_verify(void *group, int argc, char **argv);

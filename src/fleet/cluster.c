@@ -2,6 +2,9 @@
 
 #include <errno.h>
 
+/* Machines that are kept from one unit; of more, some are tried again. */
+enum { UNIT_BANS_MAX = 64 };
+
 void cluster_init(Cluster *cluster, Registry *registry) {
         *cluster = (Cluster){.registry = registry};
 }
@@ -33,7 +36,24 @@ static int update_machine(Cluster *cluster, const char *id) {
                 return r;
         r = picture_put_machine(&cluster->picture, id, machine->record.address, metadata, count);
         metadata_pairs_free(metadata, count);
-        return r;
+        if (r >= 0)
+                r = picture_set_capacity(&cluster->picture, id, machine->record.memory, machine->record.cpu);
+        return r < 0 ? r : picture_set_cordon(&cluster->picture, id, machine->cordon);
+}
+
+/* Those of the text that the unit has now: another one may do better. */
+static int update_bans(Cluster *cluster, const RegistryUnit *unit) {
+        PictureBan bans[UNIT_BANS_MAX];
+        size_t count = 0;
+
+        map_foreach(registry_bans(cluster->registry), entry) {
+                const RegistryBan *ban = entry->value;
+
+                if (count == ARRAY_SIZE(bans) || !unit->hash || !str_equals(ban->unit, unit->name) || !str_equals(ban->record.hash, unit->hash))
+                        continue;
+                bans[count++] = (PictureBan){ban->machine, ban->record.reason};
+        }
+        return picture_set_bans(&cluster->picture, unit->name, bans, count);
 }
 
 /* A unit whose text is not here, or cannot be read, is wanted nowhere. */
@@ -54,7 +74,9 @@ static int update_unit(Cluster *cluster, const char *name) {
                 sound = r >= 0;
         }
         r = picture_put_unit(&cluster->picture, name, &requirements, sound ? unit->desired : UNIT_INACTIVE, unit->order);
-        return r < 0 ? r : picture_set_target(&cluster->picture, name, unit->machine);
+        if (r >= 0)
+                r = picture_set_placement(&cluster->picture, name, unit->machine, unit->source);
+        return r < 0 ? r : update_bans(cluster, unit);
 }
 
 static int rebuild(Cluster *cluster) {

@@ -1,36 +1,8 @@
-#include "fleet/engine.h"
+#include "fleet/engine-internal.h"
 
 #include <errno.h>
 
-enum {
-        WRITES_AT_ONCE = 64,
-        SWEEP_SEC = 2,
-        LEASE_MARGIN_MSEC = 200, /* what may pass between a check and the store's taking of a write */
-};
-
-struct Engine {
-        EngineConfig config;
-        Registry *registry;
-        Cluster *cluster;
-        const EngineEvents *events;
-        void *userdata;
-        Usec now;
-        bool dirty;
-
-        uint64_t lease_index;  /* 0: not ours */
-        Usec lease_until;      /* ours for certain up to then */
-        Usec lease_sent;       /* when the request under way was sent */
-        Usec lease_next;       /* when to ask again */
-        bool lease_asking;
-
-        Usec sweep_next;       /* when to look for texts that no unit has */
-
-        Plan plan;
-        size_t next_step;
-        size_t writing;        /* steps under way */
-        bool failed;           /* a write of this plan: the picture is to be built anew */
-        bool closing;
-};
+enum { SWEEP_SEC = 2, WAIT_MSEC = 100 };
 
 int engine_new(const EngineConfig *config, Registry *registry, Cluster *cluster, const EngineEvents *events, void *userdata,
                Engine **ret_engine) {
@@ -48,6 +20,8 @@ Engine *engine_free(Engine *engine) {
         if (!engine)
                 return NULL;
         plan_deinit(&engine->plan);
+        string_list_deinit(&engine->suspects);
+        free(engine->moving);
         free(engine);
         return NULL;
 }
@@ -57,6 +31,8 @@ static void engine_note_step(Engine *engine, const PlanStep *step) {
 
         if (step->kind == PLAN_UNSCHEDULE)
                 text = str_printf("%s leaves machine %s: %s", step->unit, step->machine_id, step->reason ?: "");
+        else if (step->kind == PLAN_HAND_OVER)
+                text = str_printf("%s moves from machine %s to %s: %s", step->unit, step->from, step->machine_id, step->reason ?: "");
         else
                 text = str_printf("%s is placed on machine %s: %s", step->unit, step->machine_id, step->reason ?: "");
         if (text)
@@ -67,6 +43,29 @@ bool engine_leads(const Engine *engine, Usec now) {
         return engine->lease_index != 0 && now + LEASE_MARGIN_MSEC * USEC_PER_MSEC < engine->lease_until;
 }
 
+/* ---- the store was away ---- */
+
+void engine_doubt(Engine *engine, Usec now) {
+        engine->hold_until = max_of(engine->hold_until, now + engine->config.grace);
+}
+
+static void engine_note_contact(Engine *engine, bool answered) {
+        if (!answered || engine->troubled)
+                engine_doubt(engine, engine->now);
+        engine->troubled = !answered;
+}
+
+/* Machines that could not renew their keys while the store was away look like dead ones: they get time to say that they
+ * live before their units are started elsewhere, and stopped with them. */
+static bool engine_must_wait(const Engine *engine, const Picture *picture) {
+        if (engine->now >= engine->hold_until)
+                return false;
+        for (size_t slot = 0; slot < picture->n_slots; slot++)
+                if (picture->slots[slot] && !picture->slots[slot]->present && picture->slots[slot]->placed > 0)
+                        return true;
+        return false;
+}
+
 /* ---- the lease ---- */
 
 static void on_lease(void *userdata, const StoreReply *reply) {
@@ -74,13 +73,15 @@ static void on_lease(void *userdata, const StoreReply *reply) {
         bool led = engine->lease_index != 0;
 
         engine->lease_asking = false;
+        engine_note_contact(engine, reply->r >= 0 || reply->code);
         if (reply->r >= 0 && reply->node) {
                 engine->lease_index = reply->node->modified;
                 engine->lease_until = engine->lease_sent + engine->config.lease_ttl;
                 engine->lease_next = engine->lease_sent + engine->config.lease_ttl / 3;
                 if (!led) {
                         engine->events->note(engine->userdata, "the engine of this machine leads now");
-                        engine->dirty = true;
+                        engine->dirty = engine->suspect_all = true;
+                        engine->events->wake(engine->userdata);
                 }
                 return;
         }
@@ -121,12 +122,15 @@ void engine_release(Engine *engine) {
 
 /* ---- the plan ---- */
 
-static void on_step_done(void *userdata, const StoreReply *reply) {
+void engine_step_done(void *userdata, const StoreReply *reply) {
         Engine *engine = userdata;
 
         engine->writing--;
+        if (reply->r >= 0 && reply->node)
+                engine->written = max_of(engine->written, reply->node->modified);
         if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND)
                 engine->failed = true;
+        engine->events->wake(engine->userdata);
 }
 
 /* Everything that a machine left behind which is gone. */
@@ -136,14 +140,15 @@ static void engine_clear_gone(Engine *engine) {
 
                 if (machine->present || machine->states.length == 0 || engine->writing >= WRITES_AT_ONCE)
                         continue;
-                if (registry_drop_states(engine->registry, machine->id, on_step_done, engine) >= 0)
+                if (registry_drop_states(engine->registry, machine->id, engine_step_done, engine) >= 0)
                         engine->writing++;
         }
         map_foreach(registry_units(engine->registry), entry) {
                 const RegistryUnit *unit = entry->value;
 
-                for (size_t i = 0; i < unit->strays.length && engine->writing < WRITES_AT_ONCE; i++)
-                        if (registry_unplace(engine->registry, unit->name, unit->strays.items[i], on_step_done, engine) >= 0)
+                for (size_t i = 0; i < unit->n_placements && engine->writing < WRITES_AT_ONCE; i++)
+                        if (registry_placement_is_stray(unit, &unit->placements[i]) &&
+                            registry_unplace(engine->registry, unit->name, unit->placements[i].machine, engine_step_done, engine) >= 0)
                                 engine->writing++;
         }
 }
@@ -156,10 +161,13 @@ static void engine_make_plan(Engine *engine) {
         engine->plan = (Plan){0};
         engine->next_step = 0;
         engine->failed = false;
-        engine->dirty = false;
-        if (!picture)
+        if (!picture || engine_must_wait(engine, picture))
                 return;
+        engine->dirty = false;
+        engine_ban_failing(engine, picture);
         r = schedule_plan(picture, &engine->plan);
+        if (r >= 0)
+                r = engine_plan_moves(engine, picture);
         if (r < 0)
                 engine->cluster->stale = true;
         engine_clear_gone(engine);
@@ -169,9 +177,11 @@ static bool engine_carry_out(Engine *engine, const PlanStep *step) {
         int r;
 
         if (step->kind == PLAN_UNSCHEDULE)
-                r = registry_unplace(engine->registry, step->unit, step->machine_id, on_step_done, engine);
+                r = registry_unplace(engine->registry, step->unit, step->machine_id, engine_step_done, engine);
+        else if (step->kind == PLAN_HAND_OVER)
+                r = registry_hand_over(engine->registry, step->unit, step->machine_id, step->from, step->reason, engine_step_done, engine);
         else
-                r = registry_place(engine->registry, step->unit, step->machine_id, step->reason, on_step_done, engine);
+                r = registry_place(engine->registry, step->unit, step->machine_id, step->reason, engine_step_done, engine);
         if (r < 0) {
                 engine->failed = true;
                 return false;
@@ -221,6 +231,20 @@ void engine_touch(Engine *engine) {
                 engine->lease_next = 0;
 }
 
+/* A state is looked at only if something depends on it: most changes wake nobody. */
+void engine_state_changed(Engine *engine, const char *name) {
+        const Picture *picture = engine->lease_index ? cluster_picture(engine->cluster) : NULL;
+        const PictureUnit *unit = picture && name ? picture_unit(picture, name) : NULL;
+
+        if (!unit)
+                return;
+        if (unit->requirements.move_after > 0 && !string_list_contains(&engine->suspects, name) &&
+            string_list_add(&engine->suspects, name) < 0)
+                engine->suspect_all = true;
+        if (unit->requirements.move_after > 0 || unit->source || (engine->moving && str_equals(engine->moving, name)))
+                engine->dirty = true;
+}
+
 void engine_run(Engine *engine, Usec now) {
         engine->now = now;
         engine_ask_lease(engine);
@@ -231,14 +255,23 @@ void engine_run(Engine *engine, Usec now) {
                 engine->dirty = true;
                 engine->plan.length = engine->next_step = 0;
         }
-        if (engine->dirty && engine->writing == 0 && engine->next_step == engine->plan.length)
+        if (engine->moving && now >= engine->moving_until)
+                engine->dirty = true;
+        if (engine->dirty && engine->writing == 0 && registry_has_reached(engine->registry, engine->written) && engine->next_step == engine->plan.length)
                 engine_make_plan(engine);
         engine_go_on(engine);
         engine_sweep(engine);
 }
 
 Usec engine_next(const Engine *engine) {
+        Usec next;
+
         if (engine->config.disabled)
                 return USEC_INFINITY;
-        return engine->lease_asking ? USEC_INFINITY : engine->lease_next;
+        next = engine->lease_asking ? USEC_INFINITY : engine->lease_next;
+        if (engine->lease_index && engine->moving)
+                next = min_of(next, max_of(engine->moving_until, engine->now + WAIT_MSEC * USEC_PER_MSEC));
+        if (engine->lease_index && engine->dirty && engine->hold_until > engine->now)
+                next = min_of(next, engine->hold_until);
+        return next;
 }

@@ -14,12 +14,15 @@ typedef struct EngineConfig {
         const char *machine; /* this machine's ID; borrowed */
         Usec lease_ttl;
         bool disabled;       /* never take the lease */
+        Usec grace;          /* after the store was away: how long machines have to say that they live */
         Usec text_age;   /* a unit file's text that no unit has for so long is removed */
 } EngineConfig;
 
 typedef struct EngineEvents {
         /* What it did, for the program's log. */
         void (*note)(void *userdata, const char *text);
+        /* A write has ended, or the lease is ours: call engine_run() soon. */
+        void (*wake)(void *userdata);
 } EngineEvents;
 
 /* All is borrowed. -ENOMEM. */
@@ -40,3 +43,9 @@ bool engine_leads(const Engine *engine, Usec now);
 
 /* Gives the lease back at the end. */
 void engine_release(Engine *engine);
+
+/* The state of a unit on a machine has changed. */
+void engine_state_changed(Engine *engine, const char *unit);
+
+/* The store does not answer, or did not until now: what it says of dead machines is not believed for a while. */
+void engine_doubt(Engine *engine, Usec now);

@@ -2,25 +2,29 @@
 
 #include <errno.h>
 
-enum { RETRY_MSEC = 500 };
+enum { RETRY_MSEC = 500, SLOW_MSEC = 1000 };
 
 struct Presence {
         const MachineRecord *record;
         Usec ttl;
+        PartitionRule rule;
         Registry *registry;
         const PresenceEvents *events;
         void *userdata;
         Usec now, next, sent, until;
+        Usec confirmed; /* when the last request that was taken had been sent; 0: none yet */
         bool asking, registered, duplicate, leaving;
+        bool failed;    /* the last request was not answered */
+        bool behind;    /* the key had run out: what has been decided since is not known here yet */
 };
 
-int presence_new(const MachineRecord *record, Usec ttl, Registry *registry, const PresenceEvents *events, void *userdata,
+int presence_new(const MachineRecord *record, const PartitionRule *rule, Registry *registry, const PresenceEvents *events, void *userdata,
                  Presence **ret_presence) {
         Presence *presence = calloc(1, sizeof(*presence));
 
         if (!presence)
                 return -ENOMEM;
-        *presence = (Presence){.record = record, .ttl = ttl, .registry = registry, .events = events, .userdata = userdata};
+        *presence = (Presence){.record = record, .ttl = rule->ttl, .rule = *rule, .registry = registry, .events = events, .userdata = userdata};
         *ret_presence = presence;
         return 0;
 }
@@ -41,13 +45,31 @@ static void presence_succeed(Presence *presence) {
         if (!presence->registered)
                 presence_note(presence, "registered as machine", presence->record->id);
         presence->registered = true;
-        presence->duplicate = false;
+        presence->duplicate = presence->failed = false;
+        presence->confirmed = presence->sent;
         presence->until = presence->sent + presence->ttl;
         presence->next = presence->sent + presence->ttl / 2;
 }
 
 static void presence_retry(Presence *presence) {
         presence->next = presence->now + RETRY_MSEC * USEC_PER_MSEC;
+}
+
+static void on_caught_up(void *userdata, int r) {
+        Presence *presence = userdata;
+
+        if (r < 0) /* the registry ends */
+                return;
+        presence->behind = false;
+        presence->events->wake(presence->userdata);
+}
+
+/* A key made anew: before the mirror has it, it may lack that our units were given to others. */
+static void presence_catch_up(Presence *presence, const StoreReply *reply) {
+        presence->behind = presence->confirmed != 0;
+        if (presence->behind &&
+            registry_reach(presence->registry, reply->node ? reply->node->modified : 0, on_caught_up, presence) < 0)
+                presence->behind = false;
 }
 
 static void on_renewed(void *userdata, const StoreReply *reply) {
@@ -62,6 +84,7 @@ static void on_renewed(void *userdata, const StoreReply *reply) {
                 presence_note(presence, "the registration has run out: registering again, machine", presence->record->id);
                 presence->registered = false;
         }
+        presence->failed = true;
         presence_retry(presence);
 }
 
@@ -69,10 +92,13 @@ static void on_put(void *userdata, const StoreReply *reply) {
         Presence *presence = userdata;
 
         presence->asking = false;
-        if (reply->r >= 0)
+        if (reply->r >= 0) {
+                presence_catch_up(presence, reply);
                 presence_succeed(presence);
-        else
+        } else {
+                presence->failed = true;
                 presence_retry(presence);
+        }
 }
 
 /* The key that is there may be our own, from before a restart. */
@@ -86,7 +112,9 @@ static void on_created(void *userdata, const StoreReply *reply) {
         Presence *presence = userdata;
 
         presence->asking = false;
+        presence->failed = reply->r < 0 && !reply->code;
         if (reply->r >= 0) {
+                presence_catch_up(presence, reply);
                 presence_succeed(presence);
         } else if (reply->code == STORE_KEY_EXISTS && presence_is_own(presence)) {
                 presence->sent = presence->now;
@@ -125,7 +153,20 @@ void presence_run(Presence *presence, Usec now) {
 }
 
 Usec presence_next(const Presence *presence) {
-        return presence->asking || presence->leaving ? USEC_INFINITY : presence->next;
+        Usec next = presence->asking || presence->leaving ? USEC_INFINITY : presence->next;
+        Usec deadline = partition_deadline(&presence->rule, presence->confirmed);
+
+        if (presence->confirmed && presence->now < deadline)
+                next = min_of(next, deadline);
+        return next;
+}
+
+bool presence_is_partitioned(const Presence *presence, Usec now) {
+        return presence->confirmed && (presence->behind || partition_must_stop(&presence->rule, presence->confirmed, now));
+}
+
+bool presence_is_troubled(const Presence *presence, Usec now) {
+        return presence->failed || (presence->asking && now - presence->sent > SLOW_MSEC * USEC_PER_MSEC);
 }
 
 bool presence_is_registered(const Presence *presence) {

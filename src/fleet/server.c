@@ -12,6 +12,8 @@
 
 enum {
         LEASE_SEC_MAX = 10,
+        GRACE_PARTS = 6,      /* of the TTL: the longest that a renewal under way takes to fail, see registry-write.c */
+        GRACE_SEC = 2,        /* and a few tries after that */
         TEXT_AGE_TTLS = 4,
         TEXT_AGE_SEC_MIN = 10,
         LEAVE_MSEC = 60000,   /* longest wait for units to end, as fleet's */
@@ -39,6 +41,7 @@ struct FleetServer {
         uv_timer_t timer;     /* engine and presence */
         uv_timer_t leave;
         uv_check_t check;
+        bool partitioned;     /* see presence_is_partitioned() */
         bool awake;           /* something has changed in this turn */
         bool handles_open, stopping, closing;
 };
@@ -77,7 +80,9 @@ static void on_changed(void *userdata, RegistryChange change, const char *subjec
         (void)cluster_update(&server->cluster, change, subject); /* what failed is done anew by cluster_picture() */
         if (change == REGISTRY_LOADED)
                 agent_registry_loaded(server->agent);
-        if (change != REGISTRY_STATE)
+        if (change == REGISTRY_STATE)
+                engine_state_changed(server->engine, subject);
+        else
                 engine_touch(server->engine);
         server->awake = true;
 }
@@ -103,9 +108,17 @@ static void on_wake(void *userdata) {
         ((FleetServer *)userdata)->awake = true;
 }
 
-static const EngineEvents engine_events = {.note = on_note};
-static const AgentEvents agent_events = {.note = on_note, .wake = on_wake};
-static const PresenceEvents presence_events = {.note = on_note};
+static const EngineEvents engine_events = {.note = on_note, .wake = on_wake};
+static bool rests(void *userdata, const RegistryUnit *unit) {
+        FleetServer *server = userdata;
+        const Picture *picture = server->partitioned ? cluster_picture(&server->cluster) : NULL;
+        const PictureUnit *known = picture ? picture_unit(picture, unit->name) : NULL;
+
+        return known && known->requirements.stop_on_partition;
+}
+
+static const AgentEvents agent_events = {.note = on_note, .wake = on_wake, .rests = rests};
+static const PresenceEvents presence_events = {.note = on_note, .wake = on_wake};
 
 static bool runs_global(void *userdata, const RegistryUnit *unit) {
         FleetServer *server = userdata;
@@ -142,8 +155,12 @@ static void on_timer(uv_timer_t *timer) {
         server_run(server);
 }
 
+static Usec server_next(const FleetServer *server) {
+        return min_of(engine_next(server->engine), presence_next(server->presence));
+}
+
 static void server_arm(FleetServer *server, Usec now) {
-        Usec next = min_of(engine_next(server->engine), presence_next(server->presence));
+        Usec next = server_next(server);
 
         if (next == USEC_INFINITY)
                 (void)uv_timer_stop(&server->timer);
@@ -151,15 +168,31 @@ static void server_arm(FleetServer *server, Usec now) {
                 (void)uv_timer_start(&server->timer, on_timer, next > now ? (next - now) / USEC_PER_MSEC + 1 : 1, 0);
 }
 
+static void server_note_partition(FleetServer *server, bool partitioned) {
+        if (partitioned == server->partitioned)
+                return;
+        server->partitioned = partitioned;
+        if (partitioned)
+                log_warning("the store has not been reached for too long: units with OnPartition=stop end before others start them");
+        else
+                log_info("what has become of this machine's units is known again");
+}
+
 /* All that has changed in this turn is looked at once. */
 static void server_run(FleetServer *server) {
         Usec now = clock_monotonic();
 
+        /* the timer is set anew at the end of each turn, also of the one that it has ended: what is due is done here */
+        if (!server->closing && server_next(server) <= now)
+                server->awake = true;
         while (server->awake && !server->closing) {
                 server->awake = false;
                 presence_run(server->presence, now);
+                server_note_partition(server, presence_is_partitioned(server->presence, now));
+                if (presence_is_troubled(server->presence, now))
+                        engine_doubt(server->engine, now);
                 engine_run(server->engine, now);
-                agent_run(server->agent);
+                agent_run(server->agent, now);
         }
         if (!server->closing)
                 server_arm(server, now);
@@ -221,7 +254,13 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
                 .machine = settings->machine.id,
                 .lease_ttl = min_of(settings->agent_ttl, LEASE_SEC_MAX * USEC_PER_SEC),
                 .text_age = max_of(TEXT_AGE_TTLS * settings->agent_ttl, TEXT_AGE_SEC_MIN * USEC_PER_SEC),
+                .grace = settings->agent_ttl / GRACE_PARTS + GRACE_SEC * USEC_PER_SEC,
                 .disabled = settings->disable_engine,
+        };
+        const PartitionRule partition = {
+                .ttl = settings->agent_ttl,
+                .drift = (unsigned)settings->clock_drift,
+                .margin = settings->partition_margin,
         };
         int r;
 
@@ -245,7 +284,7 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         if (r >= 0)
                 r = agent_new(settings->machine.id, server->registry, &agent_events, runs_global, server, &server->agent);
         if (r >= 0)
-                r = presence_new(&settings->machine, settings->agent_ttl, server->registry, &presence_events, server,
+                r = presence_new(&settings->machine, &partition, server->registry, &presence_events, server,
                                  &server->presence);
         return r < 0 ? error_set_errno(error, r, "cannot begin") : 0;
 }

@@ -5,15 +5,17 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/encode.h"
 #include "base/random.h"
+#include "fleet/unit/resources.h"
 #include "host/file.h"
 #include "net/address.h"
 
 #define CONFIG_DEFAULT "/etc/fleet/fleet.conf"
 
-enum { OPTIONS_COUNT = 40, CONFIG_LINE_MAX = 4096, AGENT_TTL_SEC_MIN = 2, LOGS_PORT_DEFAULT = 49154 };
+enum { OPTIONS_COUNT = 48, CONFIG_LINE_MAX = 4096, AGENT_TTL_SEC_MIN = 2, LOGS_PORT_DEFAULT = 49154, CLOCK_DRIFT_MAX = 50 };
 
 static const Option *fleet_options(FleetSettings *s) {
         static Option options[OPTIONS_COUNT];
@@ -46,6 +48,12 @@ static const Option *fleet_options(FleetSettings *s) {
                 {"metadata", 0, OPTION_STRING, "K=V,…", "FLEET_METADATA", "what this machine is, for MachineMetadata=", &s->metadata, NULL},
                 {"agent_ttl", 0, OPTION_DURATION, "TIME", "FLEET_AGENT_TTL",
                  "silence after which a machine counts as gone (default: 30s)", &s->agent_ttl, NULL},
+                {"reserve", 0, OPTION_STRING, "MEMORY[,CPUS]", "FLEET_RESERVE",
+                 "what of this machine units are not promised, such as 512M,0.5 (default: nothing)", &s->reserve, NULL},
+                {"partition_margin", 0, OPTION_DURATION, "TIME", "FLEET_PARTITION_MARGIN",
+                 "what units with OnPartition=stop may take to end (default: a quarter of agent_ttl)", &s->partition_margin, NULL},
+                {"clock_drift", 0, OPTION_U64, "N", "FLEET_CLOCK_DRIFT",
+                 "thousandths by which clocks of machines may differ in their pace (default: 10)", &s->clock_drift, NULL},
                 {"disable_engine", 0, OPTION_SWITCH, NULL, "FLEET_DISABLE_ENGINE", "never decide where units run", &s->disable_engine, NULL},
                 {"verbosity", 0, OPTION_U64, "N", "FLEET_VERBOSITY", "above 0: log more", &s->verbosity, NULL},
                 {"machine-id", 0, OPTION_STRING, "ID", "FLEET_MACHINE_ID", "instead of the one in /etc/machine-id", &s->machine_id, NULL},
@@ -82,7 +90,7 @@ int fleet_settings_format_help(Buffer *buffer) {
 void fleet_settings_deinit(FleetSettings *s) {
         char *strings[] = {s->config, s->state_dir, s->listen, s->serve_logs, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
                            s->metadata, s->machine_id, s->units_directory, s->unused, s->etcd_cafile, s->etcd_certfile, s->etcd_keyfile,
-                           s->cert_file, s->key_file, s->ca_file};
+                           s->cert_file, s->key_file, s->ca_file, s->reserve};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
@@ -223,6 +231,29 @@ static int read_instance(const char *state_dir, char **ret_instance, Error *erro
         return *ret_instance ? 0 : -ENOMEM;
 }
 
+/* What this machine has for units: all that is not reserved. */
+static int settle_capacity(FleetSettings *s, Error *error) {
+        uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+        uint64_t cpu = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000;
+        size_t comma = strcspn(s->reserve, ",");
+        _cleanup_free_ char *first = slice_dup((Slice){s->reserve, comma});
+        UnitResources reserved = {0};
+        uint64_t reserved_cpu = 0;
+
+        if (!first)
+                return -ENOMEM;
+        if ((*first && unit_parse_memory(first, &reserved) < 0) ||
+            (s->reserve[comma] && unit_parse_cpu(s->reserve + comma + 1, &reserved_cpu) < 0))
+                return error_set(error, -EINVAL, "reserve is \"%s\": it must be memory, and perhaps CPUs, such as 512M or 10%%,0.5", s->reserve);
+        reserved.memory = unit_resources_memory(&reserved, memory);
+        if (reserved.memory >= memory || reserved_cpu >= cpu)
+                return error_set(error, -EINVAL, "reserve is \"%s\": that is all that this machine has (%llu bytes, %llu CPUs)", s->reserve,
+                                 (unsigned long long)memory, (unsigned long long)(cpu / 1000));
+        s->machine.memory = memory - reserved.memory;
+        s->machine.cpu = cpu - reserved_cpu;
+        return 0;
+}
+
 static int settle_machine(FleetSettings *s, Error *error) {
         MachineRecord *machine = &s->machine;
         int r;
@@ -239,6 +270,8 @@ static int settle_machine(FleetSettings *s, Error *error) {
         r = machine->version && machine->id && machine->address ? 0 : -ENOMEM;
         if (r >= 0)
                 r = parse_metadata(s->metadata, machine, error);
+        if (r >= 0)
+                r = settle_capacity(s, error);
         if (r >= 0)
                 r = file_make_folder(s->state_dir, 0755, error);
         if (r >= 0)
@@ -302,6 +335,21 @@ static int settle_logs(FleetSettings *s, Error *error) {
         return s->machine.logs ? 0 : -ENOMEM;
 }
 
+/* A stop that had to begin before the next renewal is due would come in every idle hour. */
+static int settle_partition(FleetSettings *s, Error *error) {
+        if (s->partition_margin == USEC_INFINITY)
+                s->partition_margin = s->agent_ttl / 4;
+        if (s->clock_drift > CLOCK_DRIFT_MAX)
+                return error_set(error, -EINVAL, "clock_drift is %llu: it must be at most %d thousandths", (unsigned long long)s->clock_drift,
+                                 CLOCK_DRIFT_MAX);
+        if (s->partition_margin > s->agent_ttl * 2 / 5)
+                return error_set(error, -EINVAL,
+                                 "partition_margin is longer than two fifths of agent_ttl (%llu s): the machine tells at half of that time that "
+                                 "it lives, and would stop its units before; make agent_ttl longer",
+                                 (unsigned long long)(s->agent_ttl / USEC_PER_SEC));
+        return 0;
+}
+
 static int settle(FleetSettings *s, Error *error) {
         int r;
 
@@ -325,6 +373,10 @@ static int settle(FleetSettings *s, Error *error) {
         if (r >= 0)
                 r = option_default(&s->machine_id, "");
         if (r >= 0)
+                r = option_default(&s->reserve, "");
+        if (r >= 0)
+                r = settle_partition(s, error);
+        if (r >= 0)
                 r = url_parse_list(s->etcd_servers, 2379, &s->servers, &s->server_count, error);
         if (r >= 0)
                 r = url_parse(s->listen, 49153, &s->listen_url, error);
@@ -337,7 +389,8 @@ static int settle(FleetSettings *s, Error *error) {
 
 /* The file first, then the environment and the command line over it. */
 int fleet_settings_parse(int argc, char *const *argv, FleetSettings *ret_settings, Error *error) {
-        _cleanup_(fleet_settings_deinit) FleetSettings probe = {0}, settings = {.agent_ttl = 30 * USEC_PER_SEC};
+        _cleanup_(fleet_settings_deinit) FleetSettings probe = {0}, settings = {
+                .agent_ttl = 30 * USEC_PER_SEC, .partition_margin = USEC_INFINITY, .clock_drift = 10};
         _cleanup_string_list_ StringList ignored = {0}, arguments = {0};
         int r;
 

@@ -18,6 +18,9 @@ typedef struct FleetSettings {
         char *metadata;         /* "k=v,k=v" */
         char *machine_id;       /* for tests; "": /etc/machine-id */
         Usec agent_ttl;
+        Usec partition_margin;  /* USEC_INFINITY: a quarter of agent_ttl */
+        uint64_t clock_drift;   /* thousandths */
+        char *reserve;          /* "MEMORY[,CPUS]" that units do not get */
         uint64_t verbosity;
         char *units_directory;  /* of unit files for systemd; NULL: /run/fleet/units */
         bool systemd_user;      /* the user's systemd */

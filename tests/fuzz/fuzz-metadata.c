@@ -13,9 +13,21 @@ static void check_vmware(Slice text) {
                 (void)metadata_read_vmware(ovf_read, &properties, &metadata, NULL);
 }
 
+static int find_address(Slice mac, Buffer *to) {
+        return mac.length > 0 ? buffer_append_string(to, "10.0.0.1") : 0;
+}
+
+static int check_cloudsigma(Slice context, Metadata *metadata, Error *error) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        (void)cloudsigma_user_data(context, &text, NULL);
+        return metadata_parse_cloudsigma(context, find_address, metadata, error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
-        static int (*const parsers[])(Slice, Metadata *, Error *) = {
-                metadata_parse_openstack, metadata_parse_digitalocean, metadata_parse_packet, metadata_parse_waagent};
+        static int (*const parsers[])(Slice, Metadata *, Error *) = {metadata_parse_openstack,
+                                                                     metadata_parse_digitalocean, metadata_parse_packet,
+                                                                     metadata_parse_waagent, check_cloudsigma};
         _cleanup_metadata_ Metadata metadata = {0};
         Error error = ERROR_NONE;
         Slice text;

@@ -89,6 +89,14 @@ def test_unit_that_waits_for_the_boot_does_not_hold_it_up() -> None:
         {"unit": "slow.service", "action": "start", "result": "done"}, {"unit": "b.service", "action": "start", "result": "done"}]
 
 
+def test_note_of_many_units_is_cut() -> None:
+    units = "".join(f"    - {{name: {'u' * 200}{n}.service, command: start}}\n" for n in range(400))
+    machine = run_inside(f"#cloud-config\ncoreos:\n  units:\n{units}", show=["/var/lib/faering/boot/state.json"])
+    assert machine.code == 0, machine.output[-500:]
+    state = json.loads(machine.files["/var/lib/faering/boot/state.json"])
+    assert state["outcome"] == "applied" and state["done"] == state["steps"] > 400 and 100 < len(state["units"]) < 400
+
+
 def test_host_name_and_script() -> None:
     machine = run_inside("#cloud-config\nhostname: elsewhere\nmanage_etc_hosts: localhost\n", show=["/etc/hosts", "/etc/hostname"])
     assert machine.hostname == "elsewhere"
@@ -171,8 +179,6 @@ def test_flags(tmp_path: Path) -> None:
 
     assert boot().returncode == 2
     assert "did you mean -validate?" in boot("-valdate").stderr
-    refused = boot("-from-cloudsigma-metadata")
-    assert refused.returncode == 2 and "-from-file FILE" in refused.stderr
     assert boot("-oem", "none-such").returncode == 2
     assert "debian, packet, vmware" in boot("-convert-netconf", "other", "-from-file", "x").stderr
     missing = boot("-from-file", str(tmp_path / "none"), "-root", str(tmp_path))

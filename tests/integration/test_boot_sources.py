@@ -1,8 +1,10 @@
 """faering-boot's datasources over a real network: small servers on loopback that answer as the documented services do, and
 slow, failing and wrong ones. Everything is written below a folder of the test's own, so no root is needed."""
+import base64
 import gzip
 import json
 import os
+import ssl
 import subprocess
 import threading
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+from certificates import Authority, Pair
 from stores import BUILD
 
 BOOT = BUILD / "src/boot/faering-boot"
@@ -21,7 +24,7 @@ class Cloud:
     """A server, its pages (path to body, to (status, body), or to a callable that writes the answer itself), and what was
     asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, pair: Pair | None = None) -> None:
         self.pages: dict[str, object] = {}
         self.requests: list[str] = []
         self.needs_header: tuple[str, str] | None = None
@@ -38,9 +41,13 @@ class Cloud:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if pair:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair.cert, pair.key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        self.url = f"{'https' if pair else 'http'}://127.0.0.1:{self.server.server_port}/"
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         page = self.pages.get(handler.path, (404, "not here"))
@@ -261,3 +268,84 @@ def test_keys_behind_an_url(cloud: Cloud, root: Path, tmp_path: Path) -> None:
     done = boot(root, "-from-file", str(tmp_path / "user-data"))
     assert done.returncode == 1 and "line 3: SSH keys of the user core: what came is no JSON list of keys" in done.stderr
     assert not (root / "etc/hostname").exists()
+
+
+# ---- https ----
+
+def boot_trusting(authority: Authority, root: Path, *command: str) -> subprocess.CompletedProcess:
+    """In a mount namespace in which the system trusts nobody else."""
+    inside = "mount --bind $0 /etc/ssl/certs/ca-certificates.crt && exec \"$@\""
+    env = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy") and not key.startswith("COREOS_")}
+    return subprocess.run(["unshare", "--mount", "sh", "-c", inside, str(authority.cert), *command, "-root", str(root)], env=env,
+                          capture_output=True, text=True, timeout=WAIT_SECONDS)
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root: what the system trusts is another in a mount namespace")
+
+
+@needs_root
+def test_https(root: Path, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    cloud = Cloud(authority.issue("server"))
+    try:
+        cloud.pages = {"/2009-04-04/": "", "/2009-04-04/user-data": ADDRESSES, "/2009-04-04/meta-data/local-ipv4": "10.0.0.3"}
+        done = boot_trusting(authority, root, str(BOOT), "-from-ec2-metadata", cloud.url)
+        assert done.returncode == 0, done.stderr
+        assert text(root, "etc/a") == "10.0.0.3"
+    finally:
+        cloud.close()
+
+
+@needs_root
+@pytest.mark.parametrize("why", ["another authority", "another host"])
+def test_https_of_a_server_that_is_not_trusted(root: Path, tmp_path: Path, why: str) -> None:
+    """Asked by -strict, which asks once: a source that cannot be reached is asked again until it is given up."""
+    authority, other = Authority(tmp_path / "ca"), Authority(tmp_path / "other", "other")
+    cloud = Cloud(other.issue("server") if why == "another authority" else authority.issue("server", hosts="DNS:elsewhere"))
+    try:
+        cloud.pages["/token"] = "{}"
+        user_data = tmp_path / "user-data"
+        user_data.write_text(f"#cloud-config\ncoreos: {{etcd2: {{discovery: '{cloud.url}token'}}}}\n")
+        done = boot_trusting(authority, root, str(BOOT), "-strict", "-from-file", str(user_data))
+        assert done.returncode == 1 and "the discovery URL does not answer" in done.stderr, done.stderr
+        assert ("certificate" in done.stderr if why == "another authority" else "127.0.0.1" in done.stderr.split("does not answer")[1]), done.stderr
+        assert cloud.requests == [] and not (root / "run").exists()
+    finally:
+        cloud.close()
+
+
+# ---- CloudSigma ----
+
+@needs_root
+def test_cloudsigma(root: Path) -> None:
+    """The hypervisor is this test, at the other end of a terminal that stands in for the serial port."""
+    context = json.dumps({"name": "sigma", "uuid": "u", "meta": {"ssh_public_key": "ssh-rsa K me", "base64_fields": "cloudinit-user-data",
+                                                                "cloudinit-user-data": base64.b64encode(ADDRESSES.encode()).decode()},
+                          "nics": [{"mac": "22:00:00:00:00:01", "ip_v4_conf": {"ip": {"uuid": "31.1.1.1"}}, "vlan": None}]})
+    ours, theirs = os.openpty()
+    questions: list[bytes] = []
+
+    def hypervisor() -> None:
+        asked = b""
+        while len(questions) < 2:
+            asked += os.read(ours, 100)
+            if asked.endswith(b">"):
+                questions.append(asked)
+                asked = b""
+                os.write(ours, context.encode() + b"\x04")
+
+    thread = threading.Thread(target=hypervisor, daemon=True)
+    thread.start()
+    inside = ("mount -t tmpfs none /sys/class && mkdir -p /sys/class/dmi/id && echo CloudSigma >/sys/class/dmi/id/product_name && "
+              "mount --bind $0 /mnt && touch /mnt/ttyS1 && mount --bind $1 /mnt/ttyS1 && mount --rbind /mnt /dev && shift && exec \"$@\"")
+    folder = root.parent / "dev"
+    folder.mkdir()
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", inside, str(folder), os.ttyname(theirs), str(BOOT), "-oem", "cloudsigma", "-root",
+                           str(root)], capture_output=True, text=True, timeout=WAIT_SECONDS)
+    thread.join(1)
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == 0, done.stderr
+    assert questions == [b"<\n\n>"] * 2
+    assert text(root, "etc/a") == "31.1.1.1" and text(root, "etc/hostname") == "sigma\n"
+    assert text(root, "home/core/.ssh/authorized_keys") == "ssh-rsa K me\n"

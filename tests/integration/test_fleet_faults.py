@@ -64,7 +64,7 @@ def test_texts_that_no_unit_has_are_removed(tmp_path):
 
 
 def test_a_machine_that_comes_back_takes_nothing_by_surprise(tmp_path):
-    """6 is half done: nothing moves by itself; there is no `rebalance` yet."""
+    """6: nothing moves by itself; test_fleet_orders.py has `rebalance`."""
     with Fleet(tmp_path, count=2, supervisor="fake") as fleet:
         one, two = fleet.machines
         names = [f"r{number}.service" for number in range(6)]

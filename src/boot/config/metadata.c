@@ -44,7 +44,7 @@ int metadata_set_hostname(Metadata *metadata, Slice value) {
         if (blank)
                 value.length = (size_t)(blank - value.data);
         value = slice_trim(value);
-        if (value.length == 0)
+        if (value.length == 0 || memchr(value.data, '\0', value.length))
                 return 0;
         copy = slice_dup(value);
         if (!copy)

@@ -28,13 +28,22 @@ int metadata_parse_packet(Slice text, Metadata *metadata, Error *error);
 /* Azure's SharedConfig.xml. */
 int metadata_parse_waagent(Slice text, Metadata *metadata, Error *error);
 
+#define CLOUDSIGMA_CONTEXT_MAX ((size_t)4 * 1024 * 1024)
+
+/* Appends the address of the network card with that hardware address; nothing when it has none. */
+typedef int (*AddressOfCard)(Slice mac, Buffer *to);
+
+/* CloudSigma's server context; the second appends the user-data that is in it. */
+int metadata_parse_cloudsigma(Slice context, AddressOfCard find, Metadata *metadata, Error *error);
+int cloudsigma_user_data(Slice context, Buffer *to, Error *error);
+
 /* Sets an address. One that is none is -EINVAL. */
 int metadata_set_address(Metadata *metadata, Address address, Slice value, Error *error);
 
 /* The same, but one that is none is as if it were not there. -ENOMEM. */
 int metadata_take_address(Metadata *metadata, Address address, Slice value);
 
-/* A host name; a blank and what is behind it do not count. */
+/* A host name; a blank and what is behind it do not count. One with a NUL is as if it were not there. */
 int metadata_set_hostname(Metadata *metadata, Slice value);
 
 /* -EMSGSIZE: too many. */

@@ -234,6 +234,13 @@ int boot_plan_make(const BootFacts *facts, Slice user_data, BootPlan *plan, Erro
 
 /* ---- for people and programs ---- */
 
+static int format_keys(const Step *step, Buffer *to) {
+        (void)buffer_printf(to, "authorize SSH keys %s for the user %s", step->key_name, step->user);
+        if (step->url)
+                (void)buffer_append_string(to, " from ");
+        return step->url ? url_format_shown(step->url, to) : buffer_failed(to);
+}
+
 int boot_plan_format_step(const Step *step, Buffer *to) {
         switch (step->kind) {
         case STEP_HOSTNAME:
@@ -241,9 +248,7 @@ int boot_plan_format_step(const Step *step, Buffer *to) {
         case STEP_USER:
                 return buffer_printf(to, "have the user %s%s", step->user, step->text ? ", with a password" : "");
         case STEP_KEYS:
-                return buffer_printf(to, "authorize SSH keys %s for the user %s%s%.*s", step->key_name, step->user,
-                                     step->url ? " from " : "", step->url ? (int)strcspn(step->url, "?") : 0,
-                                     step->url ?: "");
+                return format_keys(step, to);
         case STEP_FILE:
                 return buffer_printf(to, "write %s (%zu bytes, mode %04o%s%s)", step->path, step->text_length,
                                      step->mode, step->owner ? ", owner " : "", step->owner ?: "");
@@ -270,6 +275,13 @@ static void write_user(JsonWriter *json, const Step *step) {
         json_field_strings(json, "options", &step->options);
 }
 
+static void write_url(JsonWriter *json, const char *url) {
+        _cleanup_buffer_ Buffer shown = BUFFER_INIT;
+
+        (void)url_format_shown(url, &shown);
+        json_field_string(json, "url", buffer_string(&shown) ?: "");
+}
+
 static void write_step(JsonWriter *json, const Step *step, const bool *same) {
         static const char *const names[] = {
                 [STEP_HOSTNAME] = "hostname", [STEP_USER] = "user",     [STEP_KEYS] = "keys",
@@ -293,7 +305,7 @@ static void write_step(JsonWriter *json, const Step *step, const bool *same) {
         if (step->key_name)
                 json_field_string(json, "keyName", step->key_name);
         if (step->url)
-                json_field_string(json, "url", step->url);
+                write_url(json, step->url);
         if (step->text && step->kind != STEP_USER)
                 json_field_slice(json, "content", (Slice){step->text, step->text_length});
         if (step->kind == STEP_FILE)

@@ -108,6 +108,14 @@ int report_refuse(const Report *report, Error *error) {
         return error_set(error, -EINVAL, "%s", buffer_string(&text) ?: "");
 }
 
+/* What an alias leads to is looked at wherever it stands, and said once. */
+static bool is_said_before(const Report *report, size_t at) {
+        const ReportEntry *one = &report->entries[at], *before = at > 0 ? one - 1 : NULL;
+
+        return before && before->line == one->line && before->column == one->column && before->who == one->who &&
+               str_equals(before->text, one->text);
+}
+
 int report_format(const Report *report, ReportWho who, Buffer *to, size_t *ret_lines) {
         size_t lines = 0;
 
@@ -115,6 +123,8 @@ int report_format(const Report *report, ReportWho who, Buffer *to, size_t *ret_l
                 const ReportEntry *entry = &report->entries[i];
 
                 if (entry->who != REPORT_BOTH && entry->who != who)
+                        continue;
+                if (who == REPORT_OURS && is_said_before(report, i))
                         continue;
                 if (who == REPORT_OURS)
                         format_ours(entry, to);

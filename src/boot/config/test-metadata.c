@@ -40,6 +40,15 @@ static void test_openstack(void **state) {
         is_refused(metadata_parse_openstack, "", "no JSON");
 }
 
+static void test_host_name_with_a_nul_is_none(void **state) {
+        _cleanup_metadata_ Metadata metadata = {0};
+
+        (void)state;
+        assert_int_equal(metadata_set_hostname(&metadata, (Slice){"\0a", 2}), 0);
+        assert_int_equal(metadata_set_hostname(&metadata, (Slice){"web\0a", 5}), 0);
+        assert_null(metadata.hostname);
+}
+
 static void test_digitalocean(void **state) {
         _cleanup_metadata_ Metadata metadata = {0};
 
@@ -152,12 +161,51 @@ static void test_value_with_a_line_end_is_refused(void **state) {
         assert_non_null(strstr(error.text, "guestinfo.dns.server.0"));
 }
 
+static int card_address(Slice mac, Buffer *to) {
+        return slice_equals(mac, slice_from("22:00:00:00:00:02")) ? buffer_append_string(to, "10.1.0.2") : 0;
+}
+
+static int parse_cloudsigma(Slice text, Metadata *metadata, Error *error) {
+        return metadata_parse_cloudsigma(text, card_address, metadata, error);
+}
+
+static void test_cloudsigma(void **state) {
+        static const char context[] =
+                "{\"name\":\"\",\"uuid\":\"u-1\",\"meta\":{\"ssh_public_key\":\"ssh-rsa A me\","
+                "\"base64_fields\":\"x,cloudinit-user-data\",\"cloudinit-user-data\":\"IyEvYmluL3NoCg==\"},"
+                "\"nics\":[{\"mac\":\"22:00:00:00:00:01\",\"ip_v4_conf\":{\"ip\":{\"uuid\":\"31.1.1.1\"}},\"vlan\":"
+                "null},"
+                "{\"mac\":\"22:00:00:00:00:02\",\"ip_v4_conf\":null,\"vlan\":{\"uuid\":\"v\"}}]}";
+        _cleanup_metadata_ Metadata metadata = {0};
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        Error error = ERROR_NONE;
+
+        (void)state;
+        assert_int_equal(parse_cloudsigma(slice_from(context), &metadata, NULL), 0);
+        assert_string_equal(metadata.hostname, "u-1");
+        assert_string_equal(metadata.keys.items[0], "ssh-rsa A me");
+        assert_string_equal(address(&metadata, ADDRESS_PUBLIC_IPV4), "31.1.1.1");
+        assert_string_equal(address(&metadata, ADDRESS_PRIVATE_IPV4), "10.1.0.2");
+        assert_int_equal(cloudsigma_user_data(slice_from(context), &text, NULL), 0);
+        assert_string_equal(buffer_string(&text), "#!/bin/sh\n");
+        assert_int_equal(cloudsigma_user_data(slice_from("{\"meta\":{\"base64_fields\":\"cloudinit-user-data\","
+                                                         "\"cloudinit-user-data\":\"@\"}}"),
+                                              &text, &error),
+                         -EINVAL);
+        assert_non_null(strstr(error.text, "is not base64"));
+        is_refused(parse_cloudsigma, "{", "no JSON: line 1");
+        is_refused(parse_cloudsigma, "[]", "no JSON object");
+        is_refused(parse_cloudsigma, "{\"nics\":[{\"ip_v4_conf\":{\"ip\":{\"uuid\":\"x\"}}}]}", "which is no address");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_openstack),       cmocka_unit_test(test_digitalocean),
                 cmocka_unit_test(test_packet),          cmocka_unit_test(test_address_that_is_none_does_not_count),
                 cmocka_unit_test(test_waagent),         cmocka_unit_test(test_last_url_of_the_command_line_counts),
                 cmocka_unit_test(test_ovf_environment), cmocka_unit_test(test_value_with_a_line_end_is_refused),
+                cmocka_unit_test(test_host_name_with_a_nul_is_none),
+                cmocka_unit_test(test_cloudsigma),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,11 @@ static void test_an_error_anywhere_leaves_no_plan(void **state) {
                 "\"a/b\" cannot be the name of a drop-in");
         refused("#cloud-config\ncoreos: {units: [{name: x.service, command: go}]}\n",
                 "command \"go\" of x.service is unknown");
+        refused("#cloud-config\ncoreos:\n  units:\n    - {name: web, command: start}\n",
+                "line 4: cannot start \"web\": a unit's name is such as web.service");
+        refused("#cloud-config\ncoreos: {units: [{name: web@.service, command: start}]}\n",
+                "line 2: cannot start \"web@.service\": a unit's name is such as web@1.service");
+        refused("#cloud-config\ncoreos: {units: [{name: web.conf, enable: true}]}\n", "cannot enable \"web.conf\"");
 }
 
 static void test_what_is_left_out_is_told(void **state) {

@@ -7,6 +7,7 @@
 #include "boot/config/content.h"
 #include "boot/config/keys.h"
 #include "boot/config/plan.h"
+#include "unitfile/name.h"
 
 #define DROP_IN_NAME "20-cloudinit.conf"
 #define NETWORK_SERVICE "systemd-networkd.service"
@@ -76,6 +77,15 @@ static int add_text(Planner *planner, unsigned line, char *path, Slice text) {
         return planner_add(planner, step, step.path && step.text);
 }
 
+/* systemd would refuse it, when the rest is done already. */
+static int check_startable(Planner *planner, unsigned line, const char *what, const char *name) {
+        if (unit_name_is_valid(slice_from(name)) &&
+            (str_equals(what, "enable") || unit_name_split(slice_from(name)).kind != UNIT_NAME_TEMPLATE))
+                return 0;
+        return error_set(planner->error, -EINVAL, "line %u: cannot %s \"%s\": a unit's name is such as %s", line, what,
+                         name, strchr(name, '@') ? "web@1.service" : "web.service");
+}
+
 /* ---- files ---- */
 
 static int plan_drop_ins(Planner *planner, const ConfigNode *unit, const char *name, bool runtime) {
@@ -124,6 +134,9 @@ static int plan_unit_files(Planner *planner, const ConfigNode *unit, const char 
                 r = plan_mask(planner, unit->line, name, config_bool(unit, "mask"), runtime);
         if (r < 0 || network || !config_bool(unit, "enable"))
                 return r;
+        r = check_startable(planner, unit->line, "enable", name);
+        if (r < 0)
+                return r;
         enable.unit = strdup(name);
         return planner_add(planner, enable, enable.unit);
 }
@@ -157,6 +170,7 @@ int plan_command(Planner *planner, unsigned line, const char *unit, const char *
 
 static int plan_unit_command(Planner *planner, const ConfigNode *unit, const char *name) {
         Slice command = config_string(unit, "command");
+        int r;
 
         if (command.length == 0 || is_network_name(name))
                 return 0;
@@ -165,7 +179,8 @@ static int plan_unit_command(Planner *planner, const ConfigNode *unit, const cha
                                  "line %u: command \"%s\" of %s is unknown: start, stop, restart, reload, "
                                  "try-restart, reload-or-restart and reload-or-try-restart are known",
                                  unit->line, command.data, name);
-        return plan_command(planner, unit->line, name, command.data, true);
+        r = check_startable(planner, unit->line, command.data, name);
+        return r < 0 ? r : plan_command(planner, unit->line, name, command.data, true);
 }
 
 /* Of the unit files, and of the network's by its daemon. */

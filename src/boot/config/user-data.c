@@ -195,3 +195,22 @@ int addresses_substitute(const Addresses *addresses, Slice text, Buffer *to, uns
                 *ret_missing = missing;
         return 0;
 }
+
+/* ---- URLs ---- */
+
+int url_format_shown(const char *url, Buffer *to) {
+        const char *host = strstr(url, "://");
+        size_t authority, path;
+        const char *at;
+
+        host = host ? host + 3 : url;
+        authority = strcspn(host, "/?#");
+        at = memrchr(host, '@', authority);
+        path = strcspn(host + authority, "?#");
+        (void)buffer_append(to, url, (size_t)(host - url));
+        if (at) {
+                authority -= (size_t)(at + 1 - host);
+                host = at + 1;
+        }
+        return buffer_append(to, host, authority + path);
+}

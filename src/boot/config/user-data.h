@@ -47,3 +47,6 @@ int addresses_set(Addresses *addresses, Address address, Slice value, Error *err
  * name does not matter: "$public_ipv44" is the address and a 4. -EMSGSIZE: above CONFIG_TEXT_MAX.
  */
 int addresses_substitute(const Addresses *addresses, Slice text, Buffer *to, unsigned *ret_missing);
+
+/* Appends the URL for people and logs: without user, password and query, which may be secrets. */
+int url_format_shown(const char *url, Buffer *to);

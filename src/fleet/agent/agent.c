@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "fleet/agent/failures.h"
 
 typedef struct AgentUnit {
         Agent *agent;
@@ -11,12 +12,14 @@ typedef struct AgentUnit {
         bool loaded;          /* the supervisor has it */
         bool start_asked;
         TaskKind in_flight;
+        unsigned cut_short;   /* starts that a stop or an unload came after, and whose ends are not heard yet */
         SupervisorState state;
         bool state_dirty;     /* to be written */
         bool state_writing;
         bool state_written;   /* the registry has one of ours */
         char *told;           /* what was written last */
         char *failure;        /* text of the last task that failed, or NULL */
+        Failures failures;    /* since it was loaded */
 } AgentUnit;
 
 struct Agent {
@@ -29,6 +32,7 @@ struct Agent {
         Map units; /* name → AgentUnit */
         bool listed;
         bool leaving;
+        Usec now; /* of the last run */
         void (*left)(void *userdata);
         size_t tasks; /* under way */
 };
@@ -62,6 +66,7 @@ static void agent_unit_free(AgentUnit *unit) {
         free(unit->name);
         free(unit->told);
         free(unit->failure);
+        failures_deinit(&unit->failures);
         free(unit);
 }
 
@@ -120,6 +125,7 @@ static StateRecord unit_record(const AgentUnit *unit, char hash[UNIT_HASH_HEX_SI
                 .hash = hash,
                 .text = (char *)(uintptr_t)unit_text(unit),
                 .launched = unit->start_asked,
+                .failures = unit->failures.length,
         };
 }
 
@@ -156,12 +162,34 @@ static void agent_touch_state(AgentUnit *unit) {
         agent_write_state(unit);
 }
 
+/* The unit's text is read only now: failures are rare. */
+static bool unit_failures_within(const AgentUnit *unit, Usec *ret) {
+        const RegistryUnit *known = registry_unit(unit->agent->registry, unit->name);
+        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
+        _cleanup_unitfile_ UnitFile file = {0};
+
+        if (!known || !registry_unit_is_complete(known) || unitfile_parse(&file, slice_from(known->text), NULL, NULL) < 0 ||
+            unit_requirements_read(&file, unit->name, &requirements) < 0 || requirements.move_after == 0)
+                return false;
+        *ret = requirements.failures_within;
+        return true;
+}
+
+static void agent_count_failure(AgentUnit *unit) {
+        Usec within;
+
+        if (unit_failures_within(unit, &within))
+                failures_add(&unit->failures, unit->agent->now, within);
+}
+
 static void on_changed(void *userdata, const char *name, const SupervisorState *state) {
         Agent *agent = userdata;
         AgentUnit *unit = agent_unit(agent, name);
 
         if (!unit)
                 return;
+        if (failures_are_more(&unit->state, state))
+                agent_count_failure(unit);
         unit->state = *state;
         if (str_equals(state->load, "not-found"))
                 return;
@@ -179,13 +207,31 @@ const SupervisorEvents agent_supervisor_events = {.changed = on_changed, .lost =
 
 /* ---- tasks ---- */
 
+/* A timer, socket or path that could not start without its service is tried again now that the service is here. */
+static void agent_retry_companions(Agent *agent, const char *service) {
+        map_foreach(&agent->units, entry) {
+                AgentUnit *unit = entry->value;
+
+                bool refused = unit->failure && str_equals(unit->state.active, "inactive");
+
+                if (unit->in_flight == TASK_NONE && unit->start_asked &&
+                    (refused || str_equals(unit->state.active, "failed")) &&
+                    reconcile_is_started_by(unit->name, service))
+                        unit->start_asked = false;
+        }
+}
+
 static void on_task_done(void *userdata, int r, const Error *error) {
         AgentUnit *unit = userdata;
         Agent *agent = unit->agent;
         TaskKind kind = unit->in_flight;
 
-        unit->in_flight = TASK_NONE;
         agent->tasks--;
+        if (unit->cut_short > 0) { /* the supervisor ends it before what has cut it short, and that tells the outcome */
+                unit->cut_short--;
+                return;
+        }
+        unit->in_flight = TASK_NONE;
         free(unit->failure);
         unit->failure = NULL;
         if (r < 0) {
@@ -199,7 +245,9 @@ static void on_task_done(void *userdata, int r, const Error *error) {
                 supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
                 unit->start_asked = true;
         }
-        if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT))
+        if (kind == TASK_LOAD && r >= 0)
+                agent_retry_companions(agent, unit->name);
+        if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT || agent->leaving)) /* who leaves does not try for ever */
                 unit->loaded = unit->start_asked = false;
         if (kind == TASK_STOP && r >= 0)
                 unit->start_asked = false;
@@ -221,6 +269,7 @@ static void agent_load(Agent *agent, AgentUnit *unit, const RegistryUnit *wanted
                 return;
         unit->loaded = true;
         unit->start_asked = false;
+        failures_deinit(&unit->failures);
         unit->in_flight = TASK_LOAD;
         agent->tasks++;
         supervisor_load(agent->supervisor, unit->name, slice_from(wanted->text), wanted->hash, on_task_done, unit);
@@ -245,11 +294,13 @@ static void agent_do(Agent *agent, const ReconcileTask *task) {
                         agent_load(agent, unit, wanted);
                 return;
         case TASK_UNLOAD:
+                unit->cut_short += unit->in_flight == TASK_START;
                 unit->in_flight = TASK_UNLOAD;
                 agent->tasks++;
                 supervisor_unload(agent->supervisor, unit->name, on_task_done, unit);
                 return;
         case TASK_STOP:
+                unit->cut_short += unit->in_flight == TASK_START;
                 unit->in_flight = TASK_STOP;
                 agent->tasks++;
                 supervisor_stop(agent->supervisor, unit->name, on_task_done, unit);
@@ -270,7 +321,8 @@ static void agent_do(Agent *agent, const ReconcileTask *task) {
 static bool agent_wants(Agent *agent, const RegistryUnit *unit) {
         if (agent->leaving || !registry_unit_is_complete(unit) || unit->desired == UNIT_INACTIVE)
                 return false;
-        return (unit->machine && str_equals(unit->machine, agent->machine)) || agent->runs_global(agent->userdata, unit);
+        return (unit->machine && str_equals(unit->machine, agent->machine)) ||
+               (unit->source && str_equals(unit->source, agent->machine)) || agent->runs_global(agent->userdata, unit);
 }
 
 static ActiveState active_state(const char *word) {
@@ -296,6 +348,8 @@ static size_t collect_desired(Agent *agent, ReconcileDesired *desired) {
                         continue;
                 one->name = unit->name;
                 one->state = unit->desired;
+                if (one->state == UNIT_LAUNCHED && agent->events->rests && agent->events->rests(agent->userdata, unit))
+                        one->state = UNIT_LOADED;
                 count++;
         }
         return count;
@@ -349,7 +403,19 @@ static void agent_settle_leave(Agent *agent) {
         left(agent->userdata);
 }
 
-void agent_run(Agent *agent) {
+/* Old failures are forgotten when there is something to do anyway. */
+static void agent_forget_failures(Agent *agent) {
+        map_foreach(&agent->units, entry) {
+                AgentUnit *unit = entry->value;
+
+                if (failures_forget(&unit->failures, agent->now))
+                        agent_touch_state(unit);
+        }
+}
+
+void agent_run(Agent *agent, Usec now) {
+        agent->now = now;
+        agent_forget_failures(agent);
         if (!agent->listed || !registry_is_loaded(agent->registry))
                 return;
         agent_reconcile(agent);
@@ -359,7 +425,7 @@ void agent_run(Agent *agent) {
 void agent_leave(Agent *agent, void (*left)(void *userdata)) {
         agent->leaving = true;
         agent->left = left;
-        agent_run(agent);
+        agent_run(agent, agent->now);
 }
 
 /* ---- the beginning ---- */

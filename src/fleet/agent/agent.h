@@ -16,7 +16,13 @@ typedef struct AgentEvents {
         void (*note)(void *userdata, const char *text);
         /* Something has changed: call agent_run() soon. */
         void (*wake)(void *userdata);
+        /* May be NULL. Whether a unit that is to run here must rest now, as this machine has lost the store and the unit does
+         * not want to run on two machines (OnPartition=stop). */
+        bool (*rests)(void *userdata, const RegistryUnit *unit);
 } AgentEvents;
+
+/* Failures of one unit that are remembered; MoveAfterFailures= counts no further. */
+#define AGENT_FAILURES_MAX 32
 
 /* Whether a global unit runs on this machine: the program asks its picture. */
 typedef bool (*AgentRunsGlobal)(void *userdata, const RegistryUnit *unit);
@@ -32,7 +38,7 @@ extern const SupervisorEvents agent_supervisor_events;
 void agent_start(Agent *agent, Supervisor *supervisor);
 
 /* Compares and acts. Does nothing until the registry is loaded. */
-void agent_run(Agent *agent);
+void agent_run(Agent *agent, Usec now);
 
 /* The registry was loaded anew: the states it has of this machine may not be ours. */
 void agent_registry_loaded(Agent *agent);

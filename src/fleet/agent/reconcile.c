@@ -1,6 +1,7 @@
 #include "fleet/agent/reconcile.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -33,6 +34,41 @@ static int add_task(ReconcilePlan *plan, TaskKind kind, const char *unit, const 
 static bool is_started(const ReconcileCurrent *current) {
         return current->start_asked || current->active == ACTIVE_ACTIVE || current->active == ACTIVE_ACTIVATING ||
                current->active == ACTIVE_RELOADING;
+}
+
+static bool is_starter(const char *name) {
+        return str_ends_with(name, ".timer") || str_ends_with(name, ".socket") || str_ends_with(name, ".path");
+}
+
+bool reconcile_is_started_by(const char *starter, const char *service) {
+        size_t stem = strlen(service) - min_of(strlen(service), strlen(".service"));
+
+        return is_starter(starter) && str_ends_with(service, ".service") && strncmp(starter, service, stem) == 0 &&
+               starter + stem == strrchr(starter, '.');
+}
+
+/* Whether the service that the unit starts is to be here and is not yet: the end of its load brings the next reconcile. */
+static bool lacks_service(const char *name, const Map *wanted, const Map *loaded) {
+        char service[UNIT_NAME_MAX + sizeof(".service")];
+        const ReconcileCurrent *current;
+
+        if (!is_starter(name) || strlen(name) > UNIT_NAME_MAX)
+                return false;
+        (void)snprintf(service, sizeof(service), "%.*s.service", (int)(strrchr(name, '.') - name), name);
+        if (!map_get(wanted, slice_from(service)))
+                return false;
+        current = map_get(loaded, slice_from(service));
+        return !current || current->in_flight == TASK_LOAD || current->in_flight == TASK_UNLOAD;
+}
+
+/* Takes out starts whose time has not come. */
+static void put_off_starts(ReconcilePlan *plan, const Map *wanted, const Map *loaded) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < plan->length; i++)
+                if (plan->tasks[i].kind != TASK_START || !lacks_service(plan->tasks[i].unit, wanted, loaded))
+                        plan->tasks[kept++] = plan->tasks[i];
+        plan->length = kept;
 }
 
 static int load(const ReconcileDesired *desired, const char *reason, ReconcilePlan *plan) {
@@ -70,6 +106,8 @@ static int compare_tasks(const void *a, const void *b) {
 
         if (x->kind != y->kind)
                 return x->kind < y->kind ? -1 : 1;
+        if (x->kind == TASK_START && is_starter(x->unit) != is_starter(y->unit))
+                return is_starter(x->unit) ? 1 : -1;
         return x->unit && y->unit ? strcmp(x->unit, y->unit) : 0;
 }
 
@@ -137,6 +175,7 @@ int reconcile(const ReconcileDesired *desired, size_t n_desired, const Reconcile
                 if (r < 0)
                         return r;
         }
+        put_off_starts(&plan, &wanted, &loaded);
         r = finish(&plan);
         if (r < 0)
                 return r;

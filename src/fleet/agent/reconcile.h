@@ -74,4 +74,10 @@ void reconcile_plan_deinit(ReconcilePlan *plan);
 int reconcile(const ReconcileDesired *desired, size_t n_desired, const ReconcileCurrent *current, size_t n_current,
               ReconcilePlan *ret);
 
+/*
+ * A timer, socket or path unit is started only after its service is loaded, if that one is to be here; services are started
+ * before all else. Whether `starter` ("x.timer") starts `service` ("x.service"): by their names.
+ */
+bool reconcile_is_started_by(const char *starter, const char *service);
+
 const char *task_kind_to_string(TaskKind kind);

@@ -93,6 +93,28 @@ static void test_kinds_in_order_and_units_by_name(void **state) {
                      "start start");
 }
 
+/* Old fleet started a timer before its service was linked: it stayed dead. */
+static void test_a_timer_waits_for_its_service(void **state) {
+        const ReconcileDesired both[] = {{"x.timer", old_text, UNIT_LAUNCHED}, {"x.service", old_text, UNIT_LOADED}};
+        const ReconcileDesired launched[] = {{"a.timer", old_text, UNIT_LAUNCHED}, {"b.service", old_text, UNIT_LAUNCHED}};
+        const ReconcileCurrent loading[] = {{"x.timer", old_text, ACTIVE_INACTIVE, false, TASK_NONE},
+                                            {"x.service", old_text, ACTIVE_INACTIVE, false, TASK_LOAD}};
+        const ReconcileCurrent loaded[] = {{"x.timer", old_text, ACTIVE_INACTIVE, false, TASK_NONE},
+                                           {"x.service", old_text, ACTIVE_INACTIVE, false, TASK_NONE}};
+
+        (void)state;
+        assert_tasks(both, 2, NULL, 0, "load x.service, load x.timer, reload");
+        assert_tasks(both, 2, loading, 1, "load x.service, reload");
+        assert_tasks(both, 2, loading, 2, "");
+        assert_tasks(both, 2, loaded, 2, "start x.timer");
+        assert_tasks(both, 1, NULL, 0, "load x.timer, reload, start x.timer after 0"); /* its service is nobody's here */
+        assert_tasks(launched, 2, NULL, 0, "load a.timer, load b.service, reload, start b.service after 1, start a.timer after 0");
+        assert_true(reconcile_is_started_by("x.timer", "x.service"));
+        assert_false(reconcile_is_started_by("xy.timer", "x.service"));
+        assert_false(reconcile_is_started_by("x.service", "x.service"));
+        assert_false(reconcile_is_started_by("x.timer", "x.mount"));
+}
+
 /* A model of the supervisor in which any task may fail: a unit's failure holds up no other, and once nothing fails one
  * more pass brings everything to where it should be. */
 static void test_failures_hold_up_no_other_unit(void **state) {
@@ -157,6 +179,7 @@ int main(void) {
                 cmocka_unit_test(test_tasks_in_flight_are_not_given_twice),
                 cmocka_unit_test(test_changed_text_is_unloaded_and_loaded),
                 cmocka_unit_test(test_kinds_in_order_and_units_by_name),
+                cmocka_unit_test(test_a_timer_waits_for_its_service),
                 cmocka_unit_test(test_failures_hold_up_no_other_unit),
         };
 

@@ -177,6 +177,11 @@ static const Route routes[] = {
         {"/v1-alpha", "state", fleet_states_handle, false},
         {"/v1-alpha", "discovery", fleet_discovery_handle, false},
         {"/faering/v1", "explain", fleet_explain_handle, false},
+        {"/faering/v1", "machines", fleet_own_machines_handle, false},
+        {"/faering/v1", "moves", fleet_moves_handle, false},
+        {"/faering/v1", "plan", fleet_plan_handle, false},
+        {"/faering/v1", "rebalance", fleet_rebalance_handle, false},
+        {"/faering/v1", "whatif", fleet_whatif_handle, false},
         {"/faering/v1", "logs", fleet_logs_handle, true},
         {"/faering/v1", "status", fleet_status_handle, false},
 };

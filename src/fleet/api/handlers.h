@@ -1,7 +1,10 @@
 #pragma once
 /* What the handlers of the API share. */
+#include <jansson.h>
+
 #include "base/json-write.h"
 #include "fleet/api/api.h"
+#include "fleet/unit/validate.h"
 
 /* {"error":{"code":N,"message":…}} */
 void fleet_fail(HttpRequest *request, unsigned status, const char *message);
@@ -30,6 +33,9 @@ void fleet_write_next_page(JsonWriter *json, size_t first, size_t total);
 const RegistryUnit **fleet_sorted_units(const Registry *registry, size_t *ret_count);
 const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *ret_count);
 
+/* The API's list of options as a unit file. -EINVAL with the reason. */
+int fleet_parse_options(json_t *options, UnitFile *file, Error *error);
+
 /* `path`: what stands behind the resource's name, without slash; "" for the collection. */
 void fleet_units_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_machines_handle(FleetApi *api, HttpRequest *request, const char *path);
@@ -37,4 +43,9 @@ void fleet_states_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_discovery_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_explain_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_own_machines_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_rebalance_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_moves_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_whatif_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_plan_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_status_handle(FleetApi *api, HttpRequest *request, const char *path);

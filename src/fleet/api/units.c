@@ -226,7 +226,7 @@ static void on_text_put(void *userdata, const StoreReply *reply) {
                 write_fail_memory(write);
 }
 
-static int read_options(json_t *options, UnitFile *file, Error *error) {
+int fleet_parse_options(json_t *options, UnitFile *file, Error *error) {
         json_t *option;
         size_t i;
 
@@ -255,7 +255,7 @@ static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
 
         r = unit_validate_name(write->name, error);
         if (r >= 0)
-                r = read_options(options, &file, error);
+                r = fleet_parse_options(options, &file, error);
         if (r >= 0)
                 r = unit_validate_options(&file, error);
         if (r >= 0)
@@ -318,7 +318,7 @@ static bool text_differs(const RegistryUnit *unit, json_t *options) {
         char hex[UNIT_HASH_HEX_SIZE];
         UnitHash hash;
 
-        if (read_options(options, &file, NULL) < 0 || unit_hash(&file, &hash) < 0)
+        if (fleet_parse_options(options, &file, NULL) < 0 || unit_hash(&file, &hash) < 0)
                 return true;
         unit_hash_to_hex(&hash, hex);
         return !str_equals(hex, unit->hash);

@@ -12,6 +12,8 @@ struct Registry {
         void *userdata;
         Map machines;
         Map units;
+        Map bans;  /* "NAME/ID" → RegistryBan */
+        Map moves; /* name → RegistryMove */
         Map texts; /* hash → char *: key and value are one allocation each, see RegistryText */
         char *leader;
         StoreCall *call;     /* load or watch under way */
@@ -34,3 +36,16 @@ typedef struct RegistryText {
 int mirror_node(Registry *registry, const char *key, const char *value, uint64_t created, bool quiet);
 void mirror_gone(Registry *registry, const char *key, bool quiet);
 void mirror_clear(Registry *registry);
+
+/* mirror-orders.c: what people and the engine have said beside placements. */
+int mirror_ban(Registry *registry, const char *unit, const char *machine, const char *value);
+int mirror_move(Registry *registry, const char *unit, const char *value);
+/* `machine` NULL: all of the unit's. */
+void mirror_ban_gone(Registry *registry, const char *unit, const char *machine);
+void mirror_move_gone(Registry *registry, const char *unit);
+void mirror_clear_orders(Registry *registry);
+
+/* mirror-placement.c: a unit's placements. */
+int mirror_add_placement(RegistryUnit *unit, const char *machine, const char *value, uint64_t created);
+void mirror_remove_placement(RegistryUnit *unit, const char *machine);
+void mirror_clear_placements(RegistryUnit *unit);

@@ -123,6 +123,26 @@ static int mirror_metadata(Registry *registry, const char *id, const char *key, 
         return 0;
 }
 
+static int mirror_cordon(Registry *registry, const char *id, const char *value, bool quiet) {
+        RegistryMachine *machine = machine_get(registry, id);
+
+        if (!machine)
+                return -ENOMEM;
+        if (cordon_read(value, &machine->cordon) < 0)
+                machine->cordon = CORDON_CLOSED; /* a mark of a later version: to keep off is the safe side */
+        tell(registry, quiet, REGISTRY_MACHINE, id);
+        return 0;
+}
+
+static void cordon_gone(Registry *registry, const char *id, bool quiet) {
+        RegistryMachine *machine = registry_machine(registry, id);
+
+        if (!machine)
+                return;
+        machine->cordon = CORDON_NONE;
+        tell(registry, quiet, REGISTRY_MACHINE, id);
+}
+
 static int mirror_state(Registry *registry, const char *id, const char *unit, const char *value, bool quiet) {
         RegistryMachine *machine = machine_get(registry, id);
         RegistryState *state;
@@ -158,9 +178,7 @@ static void unit_free(RegistryUnit *unit) {
         free(unit->name);
         free(unit->hash);
         free(unit->text);
-        free(unit->machine);
-        free(unit->reason);
-        string_list_deinit(&unit->strays);
+        mirror_clear_placements(unit);
         free(unit);
 }
 
@@ -256,32 +274,14 @@ static int mirror_unit(Registry *registry, const char *name, const char *what, c
         return r;
 }
 
-static int mirror_placement(Registry *registry, const char *machine, const char *name, const char *value, bool quiet) {
+static int mirror_placement(Registry *registry, const char *machine, const char *name, const char *value, uint64_t created,
+                            bool quiet) {
         RegistryUnit *unit = unit_get(registry, name);
-        char *reason, *copy;
+        int r = unit ? mirror_add_placement(unit, machine, value, created) : -ENOMEM;
 
-        if (!unit)
-                return -ENOMEM;
-        if (placement_read(value, &reason) < 0)
-                reason = strdup("");
-        copy = strdup(machine);
-        if (!reason || !copy) {
-                free(reason);
-                free(copy);
-                return -ENOMEM;
-        }
-        if (unit->machine && !str_equals(unit->machine, machine) && !string_list_contains(&unit->strays, unit->machine) &&
-            string_list_add(&unit->strays, unit->machine) < 0) {
-                free(reason);
-                free(copy);
-                return -ENOMEM;
-        }
-        free(unit->machine);
-        free(unit->reason);
-        unit->machine = copy;
-        unit->reason = reason;
-        tell(registry, quiet, REGISTRY_PLACEMENT, name);
-        return 0;
+        if (r >= 0)
+                tell(registry, quiet, REGISTRY_PLACEMENT, name);
+        return r;
 }
 
 static void placement_gone(Registry *registry, const char *machine, const char *name, bool quiet) {
@@ -289,19 +289,8 @@ static void placement_gone(Registry *registry, const char *machine, const char *
 
         if (!unit)
                 return;
-        for (size_t i = 0; i < unit->strays.length; i++)
-                if (str_equals(unit->strays.items[i], machine)) {
-                        free(unit->strays.items[i]);
-                        unit->strays.items[i] = unit->strays.items[--unit->strays.length];
-                        unit->strays.items[unit->strays.length] = NULL;
-                        break;
-                }
-        if (unit->machine && str_equals(unit->machine, machine)) {
-                free(unit->machine);
-                free(unit->reason);
-                unit->machine = unit->reason = NULL;
-        }
-        if (!unit->hash && !unit->machine && unit->strays.length == 0) { /* it was destroyed before */
+        mirror_remove_placement(unit, machine);
+        if (!unit->hash && unit->n_placements == 0) { /* it was destroyed before */
                 (void)map_remove(&registry->units, slice_from(name));
                 unit_free(unit);
         }
@@ -321,7 +310,7 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
                 return;
         }
         kept = strdup(name);
-        if (unit->machine || unit->strays.length > 0) {
+        if (unit->n_placements > 0) {
                 free(unit->hash);
                 free(unit->text);
                 unit->hash = unit->text = NULL;
@@ -362,9 +351,18 @@ int mirror_node(Registry *registry, const char *text, const char *value, uint64_
         if (str_equals(part[0], "job") && key.length == 3)
                 return mirror_unit(registry, part[1], part[2], value, created, quiet);
         if (str_equals(part[0], "schedule") && key.length == 3)
-                return mirror_placement(registry, part[1], part[2], value, quiet);
+                return mirror_placement(registry, part[1], part[2], value, created, quiet);
         if (str_equals(part[0], "states") && key.length == 3)
                 return mirror_state(registry, part[1], part[2], value, quiet);
+        if (str_equals(part[0], "cordon") && key.length == 2)
+                return mirror_cordon(registry, part[1], value, quiet);
+        if ((str_equals(part[0], "ban") && key.length == 3) || (str_equals(part[0], "move") && key.length == 2)) {
+                int r = key.length == 3 ? mirror_ban(registry, part[1], part[2], value) : mirror_move(registry, part[1], value);
+
+                if (r >= 0)
+                        tell(registry, quiet, REGISTRY_UNIT, part[1]);
+                return r;
+        }
         if (str_equals(part[0], "lease") && str_equals(part[1], "engine-leader"))
                 return mirror_lease(registry, value, quiet);
         return 0;
@@ -423,7 +421,15 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
                 unit_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
         else if (str_equals(part[0], "schedule") && key.length == 3)
                 placement_gone(registry, part[1], part[2], quiet);
-        else if (str_equals(part[0], "states"))
+        else if (str_equals(part[0], "cordon"))
+                cordon_gone(registry, part[1], quiet);
+        else if (str_equals(part[0], "ban") || str_equals(part[0], "move")) {
+                if (str_equals(part[0], "ban"))
+                        mirror_ban_gone(registry, part[1], key.length > 2 ? part[2] : NULL);
+                else
+                        mirror_move_gone(registry, part[1]);
+                tell(registry, quiet, REGISTRY_UNIT, part[1]);
+        } else if (str_equals(part[0], "states"))
                 states_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
         else if (str_equals(part[0], "lease")) {
                 free(registry->leader);
@@ -433,6 +439,7 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
 }
 
 void mirror_clear(Registry *registry) {
+        mirror_clear_orders(registry);
         map_foreach(&registry->machines, entry)
                 machine_free(entry->value);
         map_deinit(&registry->machines);

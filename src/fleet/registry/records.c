@@ -44,6 +44,10 @@ int machine_record_write(const MachineRecord *record, Buffer *to) {
         json_field_string(&json, "Instance", record->instance);
         if (record->logs && *record->logs) /* a field of our own: other readers pass over it */
                 json_field_string(&json, "LogsURL", record->logs);
+        if (record->memory > 0)
+                json_field_u64(&json, "Memory", record->memory);
+        if (record->cpu > 0)
+                json_field_u64(&json, "MilliCPU", record->cpu);
         json_end_object(&json);
         return buffer_failed(to);
 }
@@ -59,15 +63,64 @@ int state_record_write(const StateRecord *record, Buffer *to) {
         json_field_bool(&json, "launched", record->launched);
         if (record->text && *record->text)
                 json_field_string(&json, "text", record->text);
+        if (record->failures > 0)
+                json_field_u64(&json, "failures", record->failures);
         json_end_object(&json);
         return buffer_failed(to);
 }
 
-int placement_write(const char *reason, Buffer *to) {
+int placement_write(const PlacementRecord *record, Buffer *to) {
         JsonWriter json = json_writer(to);
 
         json_begin_object(&json);
-        json_field_string(&json, "reason", reason);
+        json_field_string(&json, "reason", record->reason);
+        if (record->from)
+                json_field_string(&json, "from", record->from);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+int ban_write(const BanRecord *record, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "reason", record->reason);
+        json_field_string(&json, "unitHash", record->hash);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+int move_write(const MoveRecord *record, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "from", record->from);
+        json_field_string(&json, "to", record->to);
+        json_field_string(&json, "reason", record->reason);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+static const char *const cordon_names[] = {[CORDON_NONE] = "active", [CORDON_CLOSED] = "cordoned", [CORDON_DRAINING] = "draining"};
+
+const char *cordon_to_string(PictureCordon cordon) {
+        return cordon_names[cordon];
+}
+
+int cordon_from_string(const char *text, PictureCordon *ret) {
+        for (size_t i = 0; i < ARRAY_SIZE(cordon_names); i++)
+                if (str_equals(text, cordon_names[i])) {
+                        *ret = (PictureCordon)i;
+                        return 0;
+                }
+        return -EBADMSG;
+}
+
+int cordon_write(PictureCordon cordon, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "state", cordon_to_string(cordon));
         json_end_object(&json);
         return buffer_failed(to);
 }
@@ -111,6 +164,13 @@ static int read_metadata(json_t *object, MachineRecord *record) {
         return 0;
 }
 
+/* 0 when it is absent or below. */
+static uint64_t read_amount(json_t *object, const char *key) {
+        json_int_t value = json_integer_value(json_object_get(object, key));
+
+        return value > 0 ? (uint64_t)value : 0;
+}
+
 int machine_record_read(const char *text, MachineRecord *ret) {
         json_t *object = json_loads(text, 0, NULL);
         MachineRecord record = {0};
@@ -128,6 +188,8 @@ int machine_record_read(const char *text, MachineRecord *ret) {
                 r = copy_string(object, "LogsURL", &record.logs);
         if (r >= 0)
                 r = read_metadata(object, &record);
+        record.memory = read_amount(object, "Memory");
+        record.cpu = read_amount(object, "MilliCPU");
         json_decref(object);
         if (r >= 0 && !*record.id)
                 r = -EBADMSG;
@@ -154,6 +216,7 @@ int state_record_read(const char *text, StateRecord *ret) {
                 r = copy_string(object, "unitHash", &record.hash);
         if (r >= 0)
                 r = copy_string(object, "text", &record.text);
+        record.failures = read_amount(object, "failures");
         record.launched = json_is_true(json_object_get(object, "launched"));
         json_decref(object);
         if (r < 0) {
@@ -172,8 +235,80 @@ static int read_one(const char *text, const char *key, char **ret) {
         return r;
 }
 
-int placement_read(const char *json, char **ret_reason) {
-        return read_one(json, "reason", ret_reason);
+void placement_record_deinit(PlacementRecord *record) {
+        free(record->reason);
+        free(record->from);
+        *record = (PlacementRecord){0};
+}
+
+void ban_record_deinit(BanRecord *record) {
+        free(record->reason);
+        free(record->hash);
+        *record = (BanRecord){0};
+}
+
+void move_record_deinit(MoveRecord *record) {
+        free(record->from);
+        free(record->to);
+        free(record->reason);
+        *record = (MoveRecord){0};
+}
+
+int placement_read(const char *text, PlacementRecord *ret) {
+        json_t *object = json_loads(text, 0, NULL);
+        PlacementRecord record = {0};
+        int r = json_is_string(json_object_get(object, "reason")) ? copy_string(object, "reason", &record.reason) : -EBADMSG;
+
+        if (r >= 0 && json_is_string(json_object_get(object, "from")))
+                r = copy_string(object, "from", &record.from);
+        json_decref(object);
+        if (r < 0) {
+                placement_record_deinit(&record);
+                return r;
+        }
+        *ret = record;
+        return 0;
+}
+
+int ban_read(const char *text, BanRecord *ret) {
+        json_t *object = json_loads(text, 0, NULL);
+        BanRecord record = {0};
+        int r = json_is_object(object) ? copy_string(object, "reason", &record.reason) : -EBADMSG;
+
+        if (r >= 0)
+                r = copy_string(object, "unitHash", &record.hash);
+        json_decref(object);
+        if (r < 0) {
+                ban_record_deinit(&record);
+                return r;
+        }
+        *ret = record;
+        return 0;
+}
+
+int move_read(const char *text, MoveRecord *ret) {
+        json_t *object = json_loads(text, 0, NULL);
+        MoveRecord record = {0};
+        int r = json_is_object(object) ? copy_string(object, "from", &record.from) : -EBADMSG;
+
+        if (r >= 0)
+                r = copy_string(object, "to", &record.to);
+        if (r >= 0)
+                r = copy_string(object, "reason", &record.reason);
+        json_decref(object);
+        if (r < 0) {
+                move_record_deinit(&record);
+                return r;
+        }
+        *ret = record;
+        return 0;
+}
+
+int cordon_read(const char *text, PictureCordon *ret) {
+        _cleanup_free_ char *state = NULL;
+        int r = read_one(text, "state", &state);
+
+        return r < 0 ? r : cordon_from_string(state, ret);
 }
 
 int unit_text_read(const char *json, char **ret_text) {

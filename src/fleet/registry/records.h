@@ -12,6 +12,7 @@ typedef struct MachineRecord {
         char *version;
         char *instance; /* of the daemon's state directory: tells a restart from a second machine with the same ID */
         char *logs;     /* URL where other daemons read its units' logs and states ("LogsURL"); "" or NULL: nowhere */
+        uint64_t memory, cpu; /* for units: bytes, thousandths of a CPU; 0: not told */
         MetadataPair *metadata;
         size_t n_metadata;
 } MachineRecord;
@@ -22,25 +23,52 @@ typedef struct StateRecord {
         char *hash;     /* hexadecimal */
         char *text;     /* why it failed, or what it says of itself; may be "" */
         bool launched;  /* fleet has started it there */
+        uint64_t failures; /* within the unit's FailuresWithin=; told only of units with MoveAfterFailures= */
 } StateRecord;
 
 /* Where a unit is placed, and why there. */
 typedef struct PlacementRecord {
         char *reason;
+        char *from; /* it is handed over from that machine; NULL: it is not */
 } PlacementRecord;
+
+/* A machine where a unit with this text has failed. */
+typedef struct BanRecord {
+        char *reason;
+        char *hash;
+} BanRecord;
+
+/* A move that people asked for. */
+typedef struct MoveRecord {
+        char *from, *to, *reason;
+} MoveRecord;
 
 void machine_record_deinit(MachineRecord *record);
 void state_record_deinit(StateRecord *record);
 
 int machine_record_write(const MachineRecord *record, Buffer *to);
 int state_record_write(const StateRecord *record, Buffer *to);
-int placement_write(const char *reason, Buffer *to);
+int placement_write(const PlacementRecord *record, Buffer *to);
+int ban_write(const BanRecord *record, Buffer *to);
+int move_write(const MoveRecord *record, Buffer *to);
+int cordon_write(PictureCordon cordon, Buffer *to);
 int unit_text_write(const char *text, Buffer *to);
 
 /* -EBADMSG, -ENOMEM. */
 int machine_record_read(const char *json, MachineRecord *ret);
 int state_record_read(const char *json, StateRecord *ret);
 
-/* A heap string each. */
-int placement_read(const char *json, char **ret_reason);
+int placement_read(const char *json, PlacementRecord *ret);
+int ban_read(const char *json, BanRecord *ret);
+int move_read(const char *json, MoveRecord *ret);
+int cordon_read(const char *json, PictureCordon *ret);
+void placement_record_deinit(PlacementRecord *record);
+void ban_record_deinit(BanRecord *record);
+void move_record_deinit(MoveRecord *record);
+
+/* "active", "cordoned", "draining". */
+const char *cordon_to_string(PictureCordon cordon);
+int cordon_from_string(const char *text, PictureCordon *ret);
+
+/* A heap string. */
 int unit_text_read(const char *json, char **ret_text);

@@ -63,14 +63,63 @@ int registry_destroy_unit(Registry *registry, const char *name, RegistryDone don
                          (StoreRequest){.verb = STORE_DELETE, .recursive = true, .dir = true}, done, userdata);
 }
 
-int registry_place(Registry *registry, const char *name, const char *machine, const char *reason, RegistryDone done,
-                   void *userdata) {
+static int write_placement(Registry *registry, const char *name, const char *machine, const PlacementRecord *record,
+                           RegistryDone done, void *userdata) {
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
 
-        if (placement_write(reason, &value) < 0 || !buffer_string(&value))
+        if (placement_write(record, &value) < 0 || !buffer_string(&value))
                 return -ENOMEM;
         return write_key(registry, key_of(registry, "schedule", machine, name),
                          (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value)}, done, userdata);
+}
+
+int registry_place(Registry *registry, const char *name, const char *machine, const char *reason, RegistryDone done,
+                   void *userdata) {
+        const PlacementRecord record = {.reason = (char *)(uintptr_t)reason};
+
+        return write_placement(registry, name, machine, &record, done, userdata);
+}
+
+int registry_hand_over(Registry *registry, const char *name, const char *machine, const char *from, const char *reason,
+                       RegistryDone done, void *userdata) {
+        const PlacementRecord record = {.reason = (char *)(uintptr_t)reason, .from = (char *)(uintptr_t)from};
+
+        return write_placement(registry, name, machine, &record, done, userdata);
+}
+
+int registry_set_cordon(Registry *registry, const char *machine, PictureCordon cordon, RegistryDone done, void *userdata) {
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
+
+        if (cordon == CORDON_NONE)
+                return write_key(registry, key_of(registry, "cordon", machine, NULL), (StoreRequest){.verb = STORE_DELETE}, done, userdata);
+        if (cordon_write(cordon, &value) < 0 || !buffer_string(&value))
+                return -ENOMEM;
+        return write_key(registry, key_of(registry, "cordon", machine, NULL),
+                         (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value)}, done, userdata);
+}
+
+int registry_put_ban(Registry *registry, const char *unit, const char *machine, const BanRecord *record, Usec ttl, RegistryDone done,
+                     void *userdata) {
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
+
+        if (ban_write(record, &value) < 0 || !buffer_string(&value))
+                return -ENOMEM;
+        return write_key(registry, key_of(registry, "ban", unit, machine),
+                         (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value), .has_ttl = true, .ttl = ttl_seconds(ttl)},
+                         done, userdata);
+}
+
+int registry_put_move(Registry *registry, const char *unit, const MoveRecord *record, RegistryDone done, void *userdata) {
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
+
+        if (move_write(record, &value) < 0 || !buffer_string(&value))
+                return -ENOMEM;
+        return write_key(registry, key_of(registry, "move", unit, NULL),
+                         (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value)}, done, userdata);
+}
+
+int registry_drop_move(Registry *registry, const char *unit, RegistryDone done, void *userdata) {
+        return write_key(registry, key_of(registry, "move", unit, NULL), (StoreRequest){.verb = STORE_DELETE}, done, userdata);
 }
 
 int registry_unplace(Registry *registry, const char *name, const char *machine, RegistryDone done, void *userdata) {

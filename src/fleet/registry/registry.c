@@ -53,10 +53,14 @@ static void registry_settle_reaches(Registry *registry, uint64_t index, int r) {
         }
 }
 
+bool registry_has_reached(const Registry *registry, uint64_t index) {
+        return registry->loaded && index < registry->next_index;
+}
+
 int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, void *userdata) {
         RegistryReach *reach;
 
-        if (registry->loaded && index < registry->next_index) {
+        if (registry_has_reached(registry, index)) {
                 reached(userdata, 0);
                 return 0;
         }
@@ -250,6 +254,18 @@ const RegistryState *registry_state(const Registry *registry, const char *machin
 
 const char *registry_leader(const Registry *registry) {
         return registry->leader;
+}
+
+const Map *registry_bans(const Registry *registry) {
+        return &registry->bans;
+}
+
+const Map *registry_moves(const Registry *registry) {
+        return &registry->moves;
+}
+
+bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement) {
+        return placement->machine != unit->machine && placement->machine != unit->source;
 }
 
 void metadata_pairs_free(MetadataPair *pairs, size_t count) {

@@ -9,6 +9,9 @@
  *     job/NAME/object              the hash of the unit's text                     by the API
  *     job/NAME/target-state        what is wanted of it                            by the API
  *     schedule/ID/NAME             that it is placed there, and why                by the engine
+ *     cordon/ID                    that people keep units off the machine          by the API
+ *     ban/NAME/ID                  that the unit has failed there, with a TTL      by the engine
+ *     move/NAME                    a move that people asked for                    by the API, taken away by the engine
  *     states/ID/NAME               how it does there                               by the machine's agent, when it changes
  *     lease/engine-leader          whose engine decides, with a TTL                by the engine
  *
@@ -28,6 +31,7 @@ typedef struct RegistryMachine {
         MachineRecord record;    /* as it said itself */
         MetadataPair *changed;   /* by people; an empty value hides the key */
         size_t n_changed;
+        PictureCordon cordon;
         Map states;              /* unit name → RegistryState */
 } RegistryMachine;
 
@@ -36,15 +40,35 @@ typedef struct RegistryState {
         StateRecord record;
 } RegistryState;
 
+/* One of schedule/ID/NAME. The newest of a unit counts; another may be the one that it is handed over from. */
+typedef struct RegistryPlacement {
+        char *machine;
+        PlacementRecord record;
+        uint64_t created; /* index */
+} RegistryPlacement;
+
+typedef struct RegistryBan {
+        char *key; /* "NAME/ID" */
+        char *unit, *machine;
+        BanRecord record;
+} RegistryBan;
+
+typedef struct RegistryMove {
+        char *unit;
+        MoveRecord record;
+} RegistryMove;
+
 typedef struct RegistryUnit {
         char *name;
         char *hash;     /* hexadecimal; NULL: not complete yet */
         char *text;     /* NULL: not complete yet */
         UnitState desired;
         uint64_t order; /* index at which it was first submitted */
-        char *machine;  /* where it is placed, or NULL */
-        char *reason;   /* why there */
-        StringList strays; /* machines where a placement is left over */
+        RegistryPlacement *placements;
+        size_t n_placements;
+        const char *machine; /* where it is placed, or NULL; these are borrowed from the placements */
+        const char *reason;  /* why there */
+        const char *source;  /* where it still runs while it is handed over, or NULL */
 } RegistryUnit;
 
 typedef enum RegistryChange {
@@ -86,12 +110,20 @@ RegistryMachine *registry_machine(const Registry *registry, const char *id);
 RegistryUnit *registry_unit(const Registry *registry, const char *name);
 const RegistryState *registry_state(const Registry *registry, const char *machine, const char *unit);
 const char *registry_leader(const Registry *registry); /* machine ID or NULL */
+const Map *registry_bans(const Registry *registry);  /* "NAME/ID" → RegistryBan */
+const Map *registry_moves(const Registry *registry); /* name → RegistryMove */
+
+/* Whether a placement is a left-over: neither where the unit is placed, nor where it is handed over from. */
+bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement);
 
 /* Calls `reached` once the mirror has the write of that index (a reply's node->modified; 0: at once): who asks next finds what
  * was written. May call it within. `reached` comes exactly once: at the latest, with r == -ECANCELED, when the registry is
  * freed. -ENOMEM. */
 typedef void (*RegistryReached)(void *userdata, int r);
 int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, void *userdata);
+
+/* Whether the mirror has the write of that index. */
+bool registry_has_reached(const Registry *registry, uint64_t index);
 
 /* A unit that can be worked with: its text is known. */
 static inline bool registry_unit_is_complete(const RegistryUnit *unit) {
@@ -121,7 +153,16 @@ int registry_replace_unit(Registry *registry, const char *name, const char *hash
 int registry_set_desired(Registry *registry, const char *name, UnitState desired, RegistryDone done, void *userdata);
 int registry_destroy_unit(Registry *registry, const char *name, RegistryDone done, void *userdata);
 int registry_place(Registry *registry, const char *name, const char *machine, const char *reason, RegistryDone done, void *userdata);
+/* Placed on the machine, while it still runs on `from`: that placement stays until registry_unplace(). */
+int registry_hand_over(Registry *registry, const char *name, const char *machine, const char *from, const char *reason,
+                       RegistryDone done, void *userdata);
 int registry_unplace(Registry *registry, const char *name, const char *machine, RegistryDone done, void *userdata);
+/* CORDON_NONE removes the mark. */
+int registry_set_cordon(Registry *registry, const char *machine, PictureCordon cordon, RegistryDone done, void *userdata);
+int registry_put_ban(Registry *registry, const char *unit, const char *machine, const BanRecord *record, Usec ttl, RegistryDone done,
+                     void *userdata);
+int registry_put_move(Registry *registry, const char *unit, const MoveRecord *record, RegistryDone done, void *userdata);
+int registry_drop_move(Registry *registry, const char *unit, RegistryDone done, void *userdata);
 int registry_put_state(Registry *registry, const char *machine, const char *unit, const StateRecord *record, RegistryDone done,
                        void *userdata);
 int registry_drop_state(Registry *registry, const char *machine, const char *unit, RegistryDone done, void *userdata);

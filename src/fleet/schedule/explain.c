@@ -4,6 +4,7 @@
 
 #include "fleet/schedule/schedule.h"
 #include "fleet/unit/glob.h"
+#include "fleet/unit/resources.h"
 
 static void obstacle_deinit(Obstacle *obstacle) {
         free(obstacle->subject);
@@ -148,6 +149,68 @@ static int explain_machine(const PictureUnit *unit, MachineVerdict *verdict) {
         return 0;
 }
 
+static int explain_cordon(MachineVerdict *verdict) {
+        const PictureMachine *machine = verdict->machine;
+
+        if (machine->cordon == CORDON_NONE)
+                return 0;
+        return add(verdict, OBSTACLE_CORDONED, "",
+                   strdup(machine->cordon == CORDON_DRAINING ? "it is being drained" : "it is cordoned: nothing new is placed there"),
+                   str_printf("uncordon %s", machine->id));
+}
+
+static int explain_ban(const PictureUnit *unit, MachineVerdict *verdict) {
+        const PictureBan *ban = picture_ban(unit, verdict->machine);
+
+        if (!ban)
+                return 0;
+        return add(verdict, OBSTACLE_FAILED, "", str_printf("it has failed there lately: %s", ban->reason),
+                   strdup("wait until that is forgotten, or put a better text in the unit's place"));
+}
+
+static char *amount(void (*format)(uint64_t value, Buffer *to), uint64_t value) {
+        Buffer text = BUFFER_INIT;
+
+        format(value, &text);
+        return buffer_steal_string(&text, NULL);
+}
+
+static int explain_amount(MachineVerdict *verdict, ObstacleKind kind, const char *what, uint64_t wanted, uint64_t left, uint64_t all,
+                          void (*format)(uint64_t value, Buffer *to)) {
+        _cleanup_free_ char *wanted_text = amount(format, wanted), *left_text = amount(format, left), *all_text = amount(format, all);
+        _cleanup_free_ char *missing = amount(format, wanted - left);
+
+        if (!wanted_text || !left_text || !all_text || !missing)
+                return -ENOMEM;
+        return add(verdict, kind, "", str_printf("it takes %s of %s, and %s of %s are left", wanted_text, what, left_text, all_text),
+                   wanted > all ? str_printf("let it ask for at most %s", all_text)
+                                : str_printf("move or stop units that take %s, or let it ask for less", missing));
+}
+
+/* Reckons up the occupants, whatever the picture's sums say. */
+static int explain_resources(const PictureUnit *unit, MachineVerdict *verdict) {
+        const PictureMachine *machine = verdict->machine;
+        const UnitResources *wanted = &unit->requirements.resources;
+        uint64_t memory = unit_resources_memory(wanted, machine->memory), memory_used = 0, cpu_used = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < machine->occupants.length; i++) {
+                const PictureUnit *other = machine->occupants.items[i];
+
+                if (other == unit)
+                        continue;
+                memory_used += unit_resources_memory(&other->requirements.resources, machine->memory);
+                cpu_used += other->requirements.resources.cpu;
+        }
+        if (memory > 0 && machine->memory > 0 && memory_used + memory > machine->memory)
+                r = explain_amount(verdict, OBSTACLE_MEMORY, "memory", memory,
+                                   machine->memory - min_of(machine->memory, memory_used), machine->memory, unit_format_memory);
+        if (r >= 0 && wanted->cpu > 0 && machine->cpu > 0 && cpu_used + wanted->cpu > machine->cpu)
+                r = explain_amount(verdict, OBSTACLE_CPU, "CPUs", wanted->cpu, machine->cpu - min_of(machine->cpu, cpu_used),
+                                   machine->cpu, unit_format_cpu);
+        return r;
+}
+
 static int explain_occupants(const PictureUnit *unit, MachineVerdict *verdict) {
         const PictureUnits *occupants = &verdict->machine->occupants;
 
@@ -185,10 +248,16 @@ static int explain(const Picture *picture, const PictureUnit *unit, MachineVerdi
         int r;
 
         r = explain_machine(unit, verdict);
+        if (r >= 0)
+                r = explain_cordon(verdict);
+        if (r >= 0)
+                r = explain_ban(unit, verdict);
         for (size_t i = 0; r >= 0 && i < unit->requirements.peers.length; i++)
                 r = explain_peer(picture, unit->requirements.peers.items[i], verdict);
         if (r >= 0)
                 r = explain_occupants(unit, verdict);
+        if (r >= 0)
+                r = explain_resources(unit, verdict);
         if (r < 0)
                 return r;
         sort_obstacles(verdict);
@@ -213,6 +282,25 @@ int schedule_explain_global(const PictureUnit *unit, const PictureMachine *machi
         return 0;
 }
 
+/* One that should leave and cannot says so. */
+static void summarize_placed(const Picture *picture, const PictureUnit *unit, Buffer *text) {
+        const PictureBan *ban = picture_ban(unit, unit->target);
+        bool leaves = ban || unit->target->cordon == CORDON_DRAINING;
+        Decision decision;
+
+        (void)buffer_printf(text, "it is on %s", unit->target->id);
+        if (unit->source)
+                (void)buffer_printf(text, ", and still runs on %s until it does there", unit->source->id);
+        if (!leaves)
+                return;
+        decision = schedule_decide(picture, unit);
+        (void)buffer_printf(text, ", which %s%s", ban ? "it is to leave as it has failed there: " : "is being drained", ban ? ban->reason : "");
+        if (decision.machine)
+                return;
+        (void)buffer_append_string(text, "; it stays: ");
+        (void)schedule_describe(&decision, text);
+}
+
 static char *summarize(const Picture *picture, const PictureUnit *unit) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
         Decision decision;
@@ -222,7 +310,7 @@ static char *summarize(const Picture *picture, const PictureUnit *unit) {
         else if (unit->requirements.global)
                 (void)buffer_append_string(&text, "it is global: it runs on every machine that has nothing against it");
         else if (unit->target)
-                (void)buffer_printf(&text, "it is on %s", unit->target->id);
+                summarize_placed(picture, unit, &text);
         else {
                 decision = schedule_decide(picture, unit);
                 (void)schedule_describe(&decision, &text);

@@ -1,65 +1,9 @@
-#include "fleet/schedule/picture.h"
+#include "fleet/schedule/picture-internal.h"
 
 #include <assert.h>
 #include <errno.h>
 
 #include "fleet/unit/glob.h"
-
-/* Both lists of pointers grow alike. */
-static int reserve(void **items, size_t *capacity, size_t length, size_t size) {
-        size_t wanted = *capacity ? *capacity * 2 : 4;
-        void *larger;
-
-        if (length < *capacity)
-                return 0;
-        larger = reallocarray(*items, wanted, size);
-        if (!larger)
-                return -ENOMEM;
-        *items = larger;
-        *capacity = wanted;
-        return 0;
-}
-
-static int units_add(PictureUnits *list, PictureUnit *unit) {
-        int r = reserve((void **)&list->items, &list->capacity, list->length, sizeof(PictureUnit *));
-
-        if (r < 0)
-                return r;
-        list->items[list->length++] = unit;
-        return 0;
-}
-
-static void units_remove(PictureUnits *list, const PictureUnit *unit) {
-        for (size_t i = 0; i < list->length; i++)
-                if (list->items[i] == unit) {
-                        list->items[i] = list->items[--list->length];
-                        return;
-                }
-}
-
-static int patterns_add(PicturePatterns *list, PicturePattern *pattern) {
-        int r = reserve((void **)&list->items, &list->capacity, list->length, sizeof(PicturePattern *));
-
-        if (r < 0)
-                return r;
-        list->items[list->length++] = pattern;
-        return 0;
-}
-
-static bool patterns_contain(const PicturePatterns *list, const PicturePattern *pattern) {
-        for (size_t i = 0; i < list->length; i++)
-                if (list->items[i] == pattern)
-                        return true;
-        return false;
-}
-
-static void patterns_remove(PicturePatterns *list, const PicturePattern *pattern) {
-        for (size_t i = 0; i < list->length; i++)
-                if (list->items[i] == pattern) {
-                        list->items[i] = list->items[--list->length];
-                        return;
-                }
-}
 
 PictureMachine *picture_machine(const Picture *picture, const char *id) {
         return map_get(&picture->machines, slice_from(id));
@@ -79,7 +23,9 @@ const char *picture_machine_metadata(const PictureMachine *machine, const char *
 }
 
 bool picture_occupies(const PictureUnit *unit, const PictureMachine *machine) {
-        return unit->runs_on ? unit->runs_on[machine->slot] : unit->counted && unit->target == machine;
+        if (unit->runs_on)
+                return unit->runs_on[machine->slot];
+        return unit->counted && (unit->target == machine || unit->source == machine);
 }
 
 bool picture_admits(const PictureMachine *machine, const UnitRequirements *requirements) {
@@ -104,18 +50,26 @@ static void count(const PictureUnit *unit, const PictureMachine *machine, int by
                 unit->replaces.items[i]->counts[machine->slot].replacing += (uint32_t)by;
 }
 
-static int occupy(PictureUnit *unit, PictureMachine *machine) {
-        int r = units_add(&machine->occupants, unit);
+static int occupy(Picture *picture, PictureUnit *unit, PictureMachine *machine) {
+        int r = picture_units_add(&machine->occupants, unit);
 
         if (r < 0)
                 return r;
         count(unit, machine, 1);
+        picture_index_load(picture, machine, 1);
+        picture_touch_machine(picture, machine);
+        machine->memory_used += unit_resources_memory(&unit->requirements.resources, machine->memory);
+        machine->cpu_used += unit->requirements.resources.cpu;
         return 0;
 }
 
-static void vacate(PictureUnit *unit, PictureMachine *machine) {
-        units_remove(&machine->occupants, unit);
+static void vacate(Picture *picture, PictureUnit *unit, PictureMachine *machine) {
+        picture_units_remove(&machine->occupants, unit);
         count(unit, machine, -1);
+        picture_index_load(picture, machine, -1);
+        picture_touch_machine(picture, machine);
+        machine->memory_used -= unit_resources_memory(&unit->requirements.resources, machine->memory);
+        machine->cpu_used -= unit->requirements.resources.cpu;
 }
 
 /* For a unit that is not on the machine. */
@@ -136,7 +90,7 @@ static int settle_globals(Picture *picture, PictureMachine *machine) {
 
                 if (!unit->runs_on[machine->slot])
                         continue;
-                vacate(unit, machine);
+                vacate(picture, unit, machine);
                 unit->runs_on[machine->slot] = false;
         }
         for (size_t i = 0; i < picture->globals.length && machine->present; i++) {
@@ -146,7 +100,7 @@ static int settle_globals(Picture *picture, PictureMachine *machine) {
                 if (unit->desired == UNIT_INACTIVE || !picture_admits(machine, &unit->requirements) ||
                     has_conflict(unit, machine))
                         continue;
-                r = occupy(unit, machine);
+                r = occupy(picture, unit, machine);
                 if (r < 0)
                         return r;
                 unit->runs_on[machine->slot] = true;
@@ -269,6 +223,7 @@ static void maybe_forget_machine(Picture *picture, PictureMachine *machine) {
         if (!machine || machine->present || machine->placed > 0)
                 return;
         assert(machine->occupants.length == 0);
+        picture_untouch_machine(picture, machine);
         (void)map_remove(&picture->machines, slice_from(machine->id));
         picture->slots[machine->slot] = NULL;
         machine_free(machine);
@@ -313,6 +268,8 @@ int picture_put_machine(Picture *picture, const char *id, const char *address, c
         free(machine->address);
         machine->address = take_ptr(address_copy);
         machine->present = true;
+        picture_index_drop(picture);
+        picture_touch_machine(picture, machine);
         return settle_globals(picture, machine);
 }
 
@@ -323,132 +280,13 @@ int picture_remove_machine(Picture *picture, const char *id) {
         if (!machine)
                 return 0;
         machine->present = false;
+        picture_index_remove(picture, machine);
+        picture_touch_machine(picture, machine);
         r = settle_globals(picture, machine);
         if (r < 0)
                 return r;
         maybe_forget_machine(picture, machine);
         return 0;
-}
-
-/* Patterns */
-
-static void pattern_free(PicturePattern *pattern) {
-        free(pattern->text);
-        free(pattern->matches.items);
-        free(pattern->counts);
-        free(pattern);
-}
-
-static int match_unit(PicturePattern *pattern, PictureUnit *unit) {
-        int r = units_add(&pattern->matches, unit);
-
-        if (r < 0)
-                return r;
-        r = patterns_add(&unit->matched, pattern);
-        if (r < 0)
-                pattern->matches.length--;
-        return r;
-}
-
-/* A new pattern finds the units that it matches and where they are. */
-static int pattern_match_all(Picture *picture, PicturePattern *pattern) {
-        PictureUnit *only = pattern->literal ? picture_unit(picture, pattern->text) : NULL;
-        Slice text = slice_from(pattern->text);
-        int r;
-
-        if (pattern->literal)
-                return only ? match_unit(pattern, only) : 0;
-        if (!glob_is_valid(text))
-                return 0;
-        for (size_t i = 0; i < picture->units.length; i++) {
-                PictureUnit *unit = picture->units.items[i];
-
-                if (!glob_matches(text, slice_from(unit->name->text)))
-                        continue;
-                r = match_unit(pattern, unit);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static void pattern_count_all(Picture *picture, PicturePattern *pattern) {
-        for (size_t i = 0; i < pattern->matches.length; i++)
-                for (size_t slot = 0; slot < picture->n_slots; slot++)
-                        if (picture->slots[slot] && picture_occupies(pattern->matches.items[i], picture->slots[slot]))
-                                pattern->counts[slot].matching++;
-}
-
-static void forget_pattern(Picture *picture, PicturePattern *pattern) {
-        PicturePattern *last = picture->patterns.items[picture->patterns.length - 1];
-
-        for (size_t i = 0; i < pattern->matches.length; i++)
-                patterns_remove(&pattern->matches.items[i]->matched, pattern);
-        (void)map_remove(&picture->pattern_by_text, slice_from(pattern->text));
-        picture->patterns.items[pattern->index] = last;
-        last->index = pattern->index;
-        picture->patterns.length--;
-        pattern_free(pattern);
-}
-
-static int intern_pattern(Picture *picture, const char *text, PicturePattern **ret) {
-        PicturePattern *pattern = map_get(&picture->pattern_by_text, slice_from(text));
-        int r;
-
-        if (pattern) {
-                *ret = pattern;
-                return 0;
-        }
-        pattern = calloc(1, sizeof(*pattern));
-        if (!pattern)
-                return -ENOMEM;
-        pattern->text = strdup(text);
-        pattern->literal = glob_is_literal(slice_from(text));
-        pattern->counts = calloc(picture->capacity_slots ? picture->capacity_slots : 1, sizeof(*pattern->counts));
-        pattern->index = picture->patterns.length;
-        r = pattern->text && pattern->counts ? patterns_add(&picture->patterns, pattern) : -ENOMEM;
-        if (r < 0) {
-                pattern_free(pattern);
-                return r;
-        }
-        r = map_put(&picture->pattern_by_text, slice_from(pattern->text), pattern, NULL);
-        if (r >= 0)
-                r = pattern_match_all(picture, pattern);
-        if (r < 0) {
-                forget_pattern(picture, pattern);
-                return r;
-        }
-        pattern_count_all(picture, pattern);
-        *ret = pattern;
-        return 0;
-}
-
-/* The unit declares these; it occupies no machine meanwhile. A pattern that is named twice counts once. */
-static int declare(Picture *picture, const StringList *globs, PicturePatterns *list) {
-        for (size_t i = 0; i < globs->length; i++) {
-                PicturePattern *pattern;
-                int r = intern_pattern(picture, globs->items[i], &pattern);
-
-                if (r < 0)
-                        return r;
-                if (patterns_contain(list, pattern))
-                        continue;
-                r = patterns_add(list, pattern);
-                if (r < 0) {
-                        if (pattern->users == 0)
-                                forget_pattern(picture, pattern);
-                        return r;
-                }
-                pattern->users++;
-        }
-        return 0;
-}
-
-static void withdraw(Picture *picture, PicturePatterns *list) {
-        for (size_t i = 0; i < list->length; i++)
-                if (--list->items[i]->users == 0)
-                        forget_pattern(picture, list->items[i]);
-        list->length = 0;
 }
 
 /* Names */
@@ -495,7 +333,7 @@ static int follow_peers(Picture *picture, PictureUnit *unit) {
 
                 if (r < 0)
                         return r;
-                r = units_add(&name->followers, unit);
+                r = picture_units_add(&name->followers, unit);
                 if (r < 0) {
                         maybe_forget_name(picture, name);
                         return r;
@@ -510,7 +348,7 @@ static void unfollow_peers(Picture *picture, PictureUnit *unit) {
 
                 if (!name)
                         continue;
-                units_remove(&name->followers, unit);
+                picture_units_remove(&name->followers, unit);
                 maybe_forget_name(picture, name);
         }
 }
@@ -521,12 +359,14 @@ static void unfollow_peers(Picture *picture, PictureUnit *unit) {
 static void unit_leave(Picture *picture, PictureUnit *unit) {
         for (size_t slot = 0; unit->runs_on && slot < picture->n_slots; slot++)
                 if (unit->runs_on[slot]) {
-                        vacate(unit, picture->slots[slot]);
+                        vacate(picture, unit, picture->slots[slot]);
                         unit->runs_on[slot] = false;
                 }
         if (!unit->counted)
                 return;
-        vacate(unit, unit->target);
+        vacate(picture, unit, unit->target);
+        if (unit->source)
+                vacate(picture, unit, unit->source);
         unit->counted = false;
 }
 
@@ -538,11 +378,17 @@ static int unit_enter(Picture *picture, PictureUnit *unit) {
                 return settle_globals_everywhere(picture);
         if (!unit->target || unit->desired == UNIT_INACTIVE)
                 return 0;
-        r = occupy(unit, unit->target);
+        r = occupy(picture, unit, unit->target);
+        if (r >= 0 && unit->source) {
+                r = occupy(picture, unit, unit->source);
+                if (r < 0)
+                        vacate(picture, unit, unit->target);
+        }
         if (r < 0)
                 return r;
         unit->counted = true;
-        return settle_globals(picture, unit->target);
+        r = settle_globals(picture, unit->target);
+        return r < 0 || !unit->source ? r : settle_globals(picture, unit->source);
 }
 
 static int globals_insert(Picture *picture, PictureUnit *unit) {
@@ -553,7 +399,7 @@ static int globals_insert(Picture *picture, PictureUnit *unit) {
         unit->runs_on = calloc(picture->capacity_slots ? picture->capacity_slots : 1, sizeof(*unit->runs_on));
         if (!unit->runs_on)
                 return -ENOMEM;
-        r = units_add(globals, unit);
+        r = picture_units_add(globals, unit);
         if (r < 0) {
                 free(unit->runs_on);
                 unit->runs_on = NULL;
@@ -586,8 +432,11 @@ static void unit_drop_requirements(Picture *picture, PictureUnit *unit) {
         if (unit->runs_on)
                 globals_remove(picture, unit);
         unfollow_peers(picture, unit);
-        withdraw(picture, &unit->conflicts);
-        withdraw(picture, &unit->replaces);
+        picture_withdraw(picture, &unit->conflicts);
+        picture_withdraw(picture, &unit->replaces);
+        picture_withdraw(picture, &unit->avoids);
+        picture_leave_group(picture, unit);
+        picture_leave_class(picture, unit);
         unit_requirements_deinit(&unit->requirements);
 }
 
@@ -606,14 +455,20 @@ static int unit_take_requirements(Picture *picture, PictureUnit *unit, UnitRequi
         r = follow_peers(picture, unit);
         if (r < 0)
                 return r;
-        r = declare(picture, &unit->requirements.conflicts, &unit->conflicts);
-        if (r < 0)
-                return r;
-        return declare(picture, &unit->requirements.replaces, &unit->replaces);
+        r = picture_declare(picture, &unit->requirements.conflicts, &unit->conflicts);
+        if (r >= 0)
+                r = picture_declare(picture, &unit->requirements.replaces, &unit->replaces);
+        if (r >= 0)
+                r = picture_declare(picture, &unit->requirements.avoids, &unit->avoids);
+        if (r >= 0)
+                r = picture_join_class(picture, unit);
+        return r < 0 ? r : picture_join_group(picture, unit);
 }
 
 static void unit_free(PictureUnit *unit) {
         unit_requirements_deinit(&unit->requirements);
+        picture_bans_free(unit->bans, unit->n_bans);
+        free(unit->avoids.items);
         free(unit->conflicts.items);
         free(unit->replaces.items);
         free(unit->matched.items);
@@ -628,7 +483,7 @@ static int unit_match_all(Picture *picture, PictureUnit *unit) {
         int r;
 
         if (same && same->literal) {
-                r = match_unit(same, unit);
+                r = picture_match_unit(same, unit);
                 if (r < 0)
                         return r;
         }
@@ -637,7 +492,7 @@ static int unit_match_all(Picture *picture, PictureUnit *unit) {
 
                 if (pattern->literal || !glob_matches(slice_from(pattern->text), name))
                         continue;
-                r = match_unit(pattern, unit);
+                r = picture_match_unit(pattern, unit);
                 if (r < 0)
                         return r;
         }
@@ -655,13 +510,14 @@ static int add_unit(Picture *picture, const char *name, PictureUnit **ret) {
         if (r < 0)
                 return r;
         unit = calloc(1, sizeof(*unit));
-        r = unit ? units_add(&picture->units, unit) : -ENOMEM;
+        r = unit ? picture_units_add(&picture->units, unit) : -ENOMEM;
         if (r < 0) {
                 free(unit);
                 maybe_forget_name(picture, entry);
                 return r;
         }
         unit->name = entry;
+        unit->position = picture->units.length - 1;
         entry->unit = unit;
         r = unit_match_all(picture, unit);
         if (r < 0) {
@@ -676,7 +532,7 @@ int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requi
                      uint64_t order) {
         PictureUnit *unit = picture_unit(picture, name);
         bool was_global = unit && unit->requirements.global;
-        PictureMachine *left = unit ? unit->target : NULL;
+        PictureMachine *left[] = {unit ? unit->target : NULL, unit ? unit->source : NULL};
         int r = 0;
 
         if (!unit)
@@ -692,38 +548,47 @@ int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requi
                 return r;
         unit->desired = desired;
         unit->order = order;
+        picture_touch_unit(picture, unit);
         r = unit_enter(picture, unit);
         if (r >= 0 && was_global && !unit->requirements.global)
                 r = settle_globals_everywhere(picture);
-        else if (r >= 0 && left)
-                r = settle_globals(picture, left);
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(left); i++)
+                if (left[i])
+                        r = settle_globals(picture, left[i]);
         return r;
 }
 
 void picture_remove_unit(Picture *picture, const char *name) {
         PictureUnit *unit = picture_unit(picture, name);
-        PictureMachine *left;
+        PictureMachine *left[2];
         bool was_global;
 
         if (!unit)
                 return;
-        left = unit->target;
+        left[0] = unit->target;
+        left[1] = unit->source;
         was_global = unit->requirements.global;
         unit_drop_requirements(picture, unit);
-        if (left)
-                left->placed--;
+        for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+                if (left[i])
+                        left[i]->placed--;
         for (size_t i = 0; i < unit->matched.length; i++)
-                units_remove(&unit->matched.items[i]->matches, unit);
-        units_remove(&picture->units, unit);
+                picture_units_remove(&unit->matched.items[i]->matches, unit);
+        picture_touch_unit(picture, unit); /* for its followers */
+        picture_untouch_unit(picture, unit);
+        picture->units.items[unit->position] = picture->units.items[--picture->units.length];
+        picture->units.items[unit->position]->position = unit->position;
         unit->name->unit = NULL;
         maybe_forget_name(picture, unit->name);
         unit_free(unit);
         /* globals that had given way may come; a machine that has no memory for that stays as it is */
         if (was_global)
                 (void)settle_globals_everywhere(picture);
-        else if (left)
-                (void)settle_globals(picture, left);
-        maybe_forget_machine(picture, left);
+        for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+                if (left[i] && !was_global)
+                        (void)settle_globals(picture, left[i]);
+                maybe_forget_machine(picture, left[i]);
+        }
 }
 
 int picture_set_desired(Picture *picture, const char *name, UnitState desired) {
@@ -734,6 +599,7 @@ int picture_set_desired(Picture *picture, const char *name, UnitState desired) {
                 return -ENOENT;
         if (unit->desired == desired)
                 return 0;
+        picture_touch_unit(picture, unit);
         unit_leave(picture, unit);
         unit->desired = desired;
         r = unit_enter(picture, unit);
@@ -742,33 +608,56 @@ int picture_set_desired(Picture *picture, const char *name, UnitState desired) {
         return r;
 }
 
-int picture_set_target(Picture *picture, const char *name, const char *machine_id) {
+/* What a unit no longer runs on may be free for a global, or for nobody. */
+static int settle_left(Picture *picture, PictureMachine *machine) {
+        int r = machine ? settle_globals(picture, machine) : 0;
+
+        maybe_forget_machine(picture, machine);
+        return r;
+}
+
+int picture_set_placement(Picture *picture, const char *name, const char *machine_id, const char *source_id) {
         PictureUnit *unit = picture_unit(picture, name);
-        PictureMachine *machine = NULL, *left;
-        int r;
+        PictureMachine *machine = NULL, *source = NULL, *left, *left_source;
+        int r = 0;
 
         if (!unit)
                 return -ENOENT;
-        if (machine_id) {
+        if (machine_id)
                 r = intern_machine(picture, machine_id, &machine);
-                if (r < 0)
-                        return r;
-        }
+        if (r >= 0 && machine_id && source_id && !unit->requirements.global)
+                r = intern_machine(picture, source_id, &source);
+        if (r < 0)
+                return r;
+        if (source == machine)
+                source = NULL;
         left = unit->target;
-        if (left == machine)
+        left_source = unit->source;
+        if (left == machine && left_source == source)
                 return 0;
+        picture_touch_unit(picture, unit);
         if (!unit->requirements.global)
                 unit_leave(picture, unit);
-        if (left)
-                left->placed--;
         unit->target = machine;
+        unit->source = source;
         if (machine)
                 machine->placed++;
+        if (source)
+                source->placed++;
+        if (left)
+                left->placed--;
+        if (left_source)
+                left_source->placed--;
         r = unit->requirements.global ? 0 : unit_enter(picture, unit);
-        if (r >= 0 && left)
-                r = settle_globals(picture, left);
-        maybe_forget_machine(picture, left);
-        return r;
+        if (left_source == left)
+                left_source = NULL;
+        if (r >= 0)
+                r = settle_left(picture, left);
+        return r < 0 ? r : settle_left(picture, left_source);
+}
+
+int picture_set_target(Picture *picture, const char *name, const char *machine_id) {
+        return picture_set_placement(picture, name, machine_id, NULL);
 }
 
 void picture_deinit(Picture *picture) {
@@ -779,7 +668,16 @@ void picture_deinit(Picture *picture) {
         for (size_t i = 0; i < picture->units.length; i++)
                 unit_free(picture->units.items[i]);
         for (size_t i = 0; i < picture->patterns.length; i++)
-                pattern_free(picture->patterns.items[i]);
+                picture_pattern_free(picture->patterns.items[i]);
+        map_foreach(&picture->groups, entry)
+                picture_group_free(entry->value);
+        map_deinit(&picture->groups);
+        map_foreach(&picture->classes, entry)
+                picture_class_free(entry->value);
+        map_deinit(&picture->classes);
+        picture_index_drop(picture);
+        free(picture->touched.items);
+        free(picture->touched_machines);
         map_deinit(&picture->names);
         map_deinit(&picture->machines);
         map_deinit(&picture->pattern_by_text);

@@ -17,13 +17,15 @@
 #include "base/map.h"
 #include "fleet/unit/unit.h"
 
-#define PICTURE_MACHINES_MAX 4096
-#define PICTURE_UNITS_MAX 100000
+#define PICTURE_MACHINES_MAX 16384
+#define PICTURE_UNITS_MAX 2000000
 
 typedef struct PictureMachine PictureMachine;
 typedef struct PictureUnit PictureUnit;
 typedef struct PicturePattern PicturePattern;
 typedef struct PictureName PictureName;
+typedef struct PictureGroup PictureGroup;
+typedef struct PictureClass PictureClass;
 
 /* Growing lists of borrowed pointers. */
 typedef struct PictureUnits {
@@ -40,26 +42,50 @@ typedef struct MetadataPair {
         char *key, *value;
 } MetadataPair;
 
+/* What people have said of a machine. */
+typedef enum PictureCordon {
+        CORDON_NONE,
+        CORDON_CLOSED,   /* nothing new is placed there */
+        CORDON_DRAINING, /* and what is there moves away */
+} PictureCordon;
+
 struct PictureMachine {
         char *id;
         char *address;
         MetadataPair *metadata;
         size_t n_metadata;
+        PictureCordon cordon;
+        uint64_t memory, cpu;           /* for units: bytes, thousandths of a CPU; 0: not told */
+        uint64_t memory_used, cpu_used; /* what its occupants take */
         bool present; /* false: units are placed there, but the machine is gone */
         size_t slot;  /* its index in the patterns' counters */
+        size_t rank;  /* its place by ID, of the index */
+        bool touched; /* it is in picture->touched_machines */
         size_t placed; /* units with it as target, wanted or not */
         PictureUnits occupants; /* wanted units that are placed or, if global, run here; their number is the load */
 };
+
+/* A machine where the unit has failed, and where it is not placed for a while. */
+typedef struct PictureBan {
+        char *machine_id, *reason;
+} PictureBan;
 
 struct PictureUnit {
         PictureName *name;
         UnitRequirements requirements;
         UnitState desired;
         PictureMachine *target; /* NULL: not placed */
+        PictureMachine *source; /* while it moves: where it still runs until it does at the target; else NULL */
         uint64_t order;         /* placed in this order, the oldest first */
-        PicturePatterns conflicts, replaces; /* the unit's own */
+        PictureBan *bans;
+        size_t n_bans;
+        PictureGroup *group;    /* of Spread=; NULL without */
+        PictureClass *class;    /* of MachineID= and MachineMetadata= */
+        size_t position;        /* in picture->units */
+        bool touched;           /* it is in picture->touched */
+        PicturePatterns conflicts, replaces, avoids; /* the unit's own */
         PicturePatterns matched;             /* those that match its name */
-        bool counted;                        /* it is an occupant of its target */
+        bool counted;                        /* it is an occupant of its target, and of its source if it has one */
         bool *runs_on;                       /* global units: by slot, whether it is an occupant */
         size_t planned;                      /* marks of the planner */
 };
@@ -69,6 +95,12 @@ struct PictureName {
         char *text;
         PictureUnit *unit;      /* NULL: only mentioned */
         PictureUnits followers; /* units that name it in MachineOf= */
+};
+
+/* Units that share out the values of one metadata key. */
+struct PictureGroup {
+        char *text; /* "KEY GROUP" */
+        PictureUnits members;
 };
 
 /* Counters of a pattern on one machine. */
@@ -87,6 +119,30 @@ struct PicturePattern {
         PatternCount *counts; /* by slot */
 };
 
+/* Units that the same machines admit: as a set of bits by rank, for the index that it was last worked out for. */
+struct PictureClass {
+        char *text;
+        size_t users;
+        uint64_t *bits;
+        size_t count; /* of bits that are set */
+        uint64_t generation;
+};
+
+/*
+ * Machines that take units, by load and ID: for each load a set of bits by rank. With a class's bits it gives the next
+ * machine to try without looking at the others. Made when it is first asked for, made anew when a machine changes, and
+ * kept up when a unit comes or goes.
+ */
+typedef struct PictureIndex {
+        bool valid;
+        uint64_t generation;
+        PictureMachine **by_rank;
+        size_t n, words;
+        uint64_t **buckets; /* by load */
+        size_t *in_bucket;  /* how many machines have that load */
+        size_t n_buckets;
+} PictureIndex;
+
 typedef struct Picture {
         Map machines;            /* ID → PictureMachine */
         PictureMachine **slots;  /* NULL: free */
@@ -94,8 +150,16 @@ typedef struct Picture {
         Map names;               /* → PictureName */
         PictureUnits units;      /* all, in no order */
         PictureUnits globals;    /* by name */
+        Map groups;              /* → PictureGroup */
         Map pattern_by_text;
         PicturePatterns patterns; /* in no order */
+        Map classes;              /* → PictureClass */
+        PictureIndex index;
+        /* What has changed since the scheduler's last pass, and who waited then: a pass looks at no others. */
+        PictureUnits touched;
+        PictureMachine **touched_machines;
+        size_t n_touched_machines, capacity_touched_machines;
+        bool touched_all; /* there was no memory to note a change */
 } Picture;
 
 void picture_deinit(Picture *picture);
@@ -131,6 +195,10 @@ bool picture_admits(const PictureMachine *machine, const UnitRequirements *requi
 int picture_put_machine(Picture *picture, const char *id, const char *address, const MetadataPair *metadata,
                         size_t n_metadata);
 
+/* What the machine has for units (0: not told), and what people said of it. -ENOENT: no such machine. */
+int picture_set_capacity(Picture *picture, const char *id, uint64_t memory, uint64_t cpu);
+int picture_set_cordon(Picture *picture, const char *id, PictureCordon cordon);
+
 /* The machine is gone. Units stay placed on it until the scheduler moves them. */
 int picture_remove_machine(Picture *picture, const char *id);
 
@@ -145,3 +213,18 @@ int picture_set_desired(Picture *picture, const char *name, UnitState desired);
 
 /* Where the unit is placed; machine_id may be one that was never seen, or NULL for nowhere. -ENOENT: no such unit. */
 int picture_set_target(Picture *picture, const char *name, const char *machine_id);
+
+/* The same for a unit that moves: it is placed on the machine, and still runs on `source_id` (NULL: it does not move). */
+int picture_set_placement(Picture *picture, const char *name, const char *machine_id, const char *source_id);
+
+/* Machines where the unit is not placed, in place of those before. Copies all. -ENOENT: no such unit. */
+int picture_set_bans(Picture *picture, const char *name, const PictureBan *bans, size_t count);
+
+/* One more. */
+int picture_add_ban(Picture *picture, const char *name, const char *machine_id, const char *reason);
+
+/* NULL: the unit is not banned from the machine. */
+const PictureBan *picture_ban(const PictureUnit *unit, const PictureMachine *machine);
+
+/* A picture of its own with the same content, for questions of what would be. */
+int picture_copy(const Picture *picture, Picture *ret);

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fleet/schedule/picture-internal.h"
+#include "fleet/schedule/picture-touch.h"
 #include "fleet/schedule/schedule.h"
 
 /* Marks of a unit during a pass. */
@@ -22,15 +24,15 @@ void plan_deinit(Plan *plan) {
                 free(plan->steps[i].unit);
                 free(plan->steps[i].machine_id);
                 free(plan->steps[i].reason);
+                free(plan->steps[i].from);
         }
         free(plan->steps);
         string_list_deinit(&plan->waiting);
         *plan = (Plan){0};
 }
 
-/* Takes the reason, which may be NULL for want of memory. */
-static int add_step(Plan *plan, PlanKind kind, const PictureUnit *unit, const PictureMachine *machine, char *reason) {
-        PlanStep step = {kind, strdup(picture_unit_name(unit)), strdup(machine->id), reason};
+int plan_add_step(Plan *plan, PlanKind kind, const PictureUnit *unit, const PictureMachine *machine, char *reason) {
+        PlanStep step = {.kind = kind, .unit = strdup(picture_unit_name(unit)), .machine_id = strdup(machine->id), .reason = reason};
 
         if (plan->length == plan->capacity) {
                 size_t capacity = plan->capacity ? plan->capacity * 2 : 16;
@@ -76,9 +78,13 @@ static char *why_unable(const PictureUnit *unit, ObstacleKind kind) {
                 [OBSTACLE_GONE] = "has left the cluster",
                 [OBSTACLE_MACHINE] = "is not the one of its MachineID",
                 [OBSTACLE_METADATA] = "no longer has the metadata it needs",
+                [OBSTACLE_CORDONED] = "is cordoned",
+                [OBSTACLE_FAILED] = "is one that it has failed on",
                 [OBSTACLE_PEER] = "no longer has a unit that it must join",
                 [OBSTACLE_CONFLICT] = "has a unit in conflict with it",
                 [OBSTACLE_REPLACED] = "has a unit that replaces it",
+                [OBSTACLE_MEMORY] = "has too little memory left",
+                [OBSTACLE_CPU] = "has too little CPU left",
         };
 
         return str_printf("machine %s %s", unit->target->id, words[kind]);
@@ -96,15 +102,29 @@ static int leave_if_unable(Planner *planner, PictureUnit *unit) {
                 reason = strdup("it is global now: every machine decides for itself");
         else if (unit->desired == UNIT_INACTIVE)
                 reason = strdup("its desired state is inactive");
-        else if (!schedule_is_able(planner->picture, unit, unit->target, &kind))
+        else if (!schedule_may_stay(planner->picture, unit, unit->target, &kind))
                 reason = why_unable(unit, kind);
         else
                 return 0;
-        r = add_step(planner->plan, PLAN_UNSCHEDULE, unit, unit->target, reason);
+        r = plan_add_step(planner->plan, PLAN_UNSCHEDULE, unit, unit->target, reason);
         if (r < 0)
                 return r;
+        if (unit->source) { /* it goes on where it still runs, and is looked at there */
+                r = picture_set_target(planner->picture, picture_unit_name(unit), unit->source->id);
+                return r < 0 ? r : leave_if_unable(planner, unit);
+        }
         r = picture_set_target(planner->picture, picture_unit_name(unit), NULL);
         return r < 0 ? r : 1;
+}
+
+/* A move whose machine of origin is gone has nothing to hand over any more. */
+static int leave_source_if_gone(Planner *planner, PictureUnit *unit) {
+        int r;
+
+        if (!unit->source || unit->source->present)
+                return 0;
+        r = plan_add_step(planner->plan, PLAN_UNSCHEDULE, unit, unit->source, str_printf("machine %s has left the cluster", unit->source->id));
+        return r < 0 ? r : picture_set_target(planner->picture, picture_unit_name(unit), unit->target->id);
 }
 
 /* A unit left: so must those that have to be where it is, and those that have to be where they are. */
@@ -115,11 +135,9 @@ static int leave_with_followers(Planner *planner, PictureUnit *unit) {
         r = leave_if_unable(planner, unit);
         if (r <= 0)
                 return r;
-        left.capacity = planner->picture->units.length;
-        left.items = calloc(left.capacity, sizeof(*left.items));
-        if (!left.items)
-                return -ENOMEM;
-        left.items[left.length++] = unit;
+        r = picture_units_add(&left, unit);
+        if (r < 0)
+                goto out;
         for (size_t i = 0; i < left.length; i++) {
                 const PictureUnits *followers = &left.items[i]->name->followers;
 
@@ -127,8 +145,10 @@ static int leave_with_followers(Planner *planner, PictureUnit *unit) {
                         r = leave_if_unable(planner, followers->items[j]);
                         if (r < 0)
                                 goto out;
-                        if (r > 0) /* a unit leaves once until it is placed again: there is room */
-                                left.items[left.length++] = followers->items[j];
+                        if (r > 0) /* a unit leaves once until it is placed again: this ends */
+                                r = picture_units_add(&left, followers->items[j]);
+                        if (r < 0)
+                                goto out;
                 }
         }
         for (size_t i = 0; i < left.length; i++) {
@@ -166,7 +186,7 @@ static int push_replaced(Planner *planner, const PictureUnit *unit) {
                 ObstacleKind kind;
 
                 if (other->requirements.global || other->planned & MARK_REPLACED ||
-                    schedule_is_able(planner->picture, other, machine, &kind))
+                    schedule_may_stay(planner->picture, other, machine, &kind))
                         continue;
                 victims.items[victims.length++] = other;
         }
@@ -180,7 +200,7 @@ static int push_replaced(Planner *planner, const PictureUnit *unit) {
 }
 
 static int place(Planner *planner, PictureUnit *unit) {
-        Decision decision = schedule_decide(planner->picture, unit);
+        Decision decision = schedule_decide_quickly(planner->picture, unit);
         _cleanup_buffer_ Buffer reason = BUFFER_INIT;
         int r;
 
@@ -189,7 +209,7 @@ static int place(Planner *planner, PictureUnit *unit) {
         r = schedule_describe(&decision, &reason);
         if (r < 0)
                 return r;
-        r = add_step(planner->plan, PLAN_SCHEDULE, unit, decision.machine, buffer_steal_string(&reason, NULL));
+        r = plan_add_step(planner->plan, PLAN_SCHEDULE, unit, decision.machine, buffer_steal_string(&reason, NULL));
         if (r < 0)
                 return r;
         r = picture_set_target(planner->picture, picture_unit_name(unit), decision.machine->id);
@@ -201,6 +221,34 @@ static int place(Planner *planner, PictureUnit *unit) {
         return r;
 }
 
+/* A unit that has failed where it is goes elsewhere if there is anywhere; what must be where it is goes along. */
+static int move_if_failed(Planner *planner, PictureUnit *unit) {
+        const PictureBan *ban = unit->target && !unit->source && !unit->requirements.global ? picture_ban(unit, unit->target) : NULL;
+        int r;
+
+        if (!ban || !schedule_decide(planner->picture, unit).machine)
+                return 0;
+        r = plan_add_step(planner->plan, PLAN_UNSCHEDULE, unit, unit->target, str_printf("it has failed there: %s", ban->reason));
+        if (r >= 0)
+                r = picture_set_target(planner->picture, picture_unit_name(unit), NULL);
+        for (size_t i = 0; r >= 0 && i < unit->name->followers.length; i++)
+                r = leave_with_followers(planner, unit->name->followers.items[i]);
+        return r < 0 ? r : enqueue(planner, unit);
+}
+
+static int place_queued(Planner *planner) {
+        while (planner->first < planner->length) {
+                PictureUnit *unit = planner->queue[planner->first++];
+                int r;
+
+                unit->planned &= ~(size_t)MARK_QUEUED;
+                r = place(planner, unit);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
         int r;
 
@@ -208,6 +256,8 @@ static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
                 units[i]->planned = 0;
         for (size_t i = n; i > 0; i--) {
                 r = leave_with_followers(planner, units[i - 1]);
+                if (r >= 0)
+                        r = leave_source_if_gone(planner, units[i - 1]);
                 if (r < 0)
                         return r;
         }
@@ -219,14 +269,13 @@ static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
                 if (r < 0)
                         return r;
         }
-        while (planner->first < planner->length) {
-                PictureUnit *unit = planner->queue[planner->first++];
-
-                unit->planned &= ~(size_t)MARK_QUEUED;
-                r = place(planner, unit);
-                if (r < 0)
-                        return r;
-        }
+        r = place_queued(planner);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = move_if_failed(planner, units[i]);
+        if (r >= 0)
+                r = place_queued(planner);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < n; i++) {
                 if (units[i]->target || units[i]->desired == UNIT_INACTIVE || units[i]->requirements.global)
                         continue;
@@ -237,21 +286,30 @@ static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
         return 0;
 }
 
+/* Those that wait, or are where they have failed, are looked at again in every pass: anything may have become free. */
+static void keep_waiting(Picture *picture, PictureUnit **units, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (!units[i]->requirements.global && units[i]->desired != UNIT_INACTIVE &&
+                    (!units[i]->target || units[i]->n_bans > 0 || units[i]->source))
+                        picture_keep_touched(picture, units[i]);
+}
+
 int schedule_plan(Picture *picture, Plan *ret) {
-        size_t n = picture->units.length;
         Planner planner = {.picture = picture, .plan = ret};
         PictureUnit **units;
+        size_t n;
         int r;
 
         *ret = (Plan){0};
-        if (n == 0)
-                return 0;
-        units = calloc(n, sizeof(*units));
-        if (!units)
-                return -ENOMEM;
-        memcpy(units, picture->units.items, n * sizeof(*units));
-        qsort(units, n, sizeof(*units), compare_age);
+        r = picture_take_touched(picture, &units, &n);
+        if (r < 0)
+                return r;
+        if (n > 1)
+                qsort(units, n, sizeof(*units), compare_age);
         r = plan_all(&planner, units, n);
+        if (r < 0)
+                picture->touched_all = true;
+        keep_waiting(picture, units, n);
         free(planner.queue);
         free(units);
         return r;

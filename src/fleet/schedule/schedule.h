@@ -12,9 +12,13 @@ typedef enum ObstacleKind {
         OBSTACLE_GONE,     /* the machine is not in the cluster */
         OBSTACLE_MACHINE,  /* MachineID= names another one */
         OBSTACLE_METADATA, /* MachineMetadata= does not admit it */
+        OBSTACLE_CORDONED, /* people keep new units off it */
+        OBSTACLE_FAILED,   /* the unit has failed there lately */
         OBSTACLE_PEER,     /* a unit of MachineOf= is not there */
         OBSTACLE_CONFLICT, /* a unit there conflicts, either way */
         OBSTACLE_REPLACED, /* a unit there replaces this one */
+        OBSTACLE_MEMORY,   /* too little is left there */
+        OBSTACLE_CPU,
         OBSTACLE_KINDS,
 } ObstacleKind;
 
@@ -29,16 +33,43 @@ typedef struct Decision {
         size_t machines;         /* how many there are */
         size_t eligible;         /* how many may run it */
         size_t load;             /* units on the chosen machine, without this one */
+        size_t avoided;          /* units there that it avoids */
+        size_t spread;           /* others of its group on machines of the same value; SPREAD_NO_VALUE: it has none */
+        bool quick;              /* the others were not looked at */
+        const char *spreads;     /* the key of Spread=, borrowed from the unit; NULL without */
         Refusal refusals[OBSTACLE_KINDS];
 } Decision;
 
-/* The present machine with the fewest units, and of these the least ID, that may run the unit. Where the unit is now does
- * not count. For units that are not global; the desired state is not looked at. */
+#define SPREAD_NO_VALUE SIZE_MAX
+
+/* Of the machines that may run the unit: those with the fewest units that it avoids, of these those whose value of Spread=
+ * has the fewest of its group, then the one with the fewest units, then with the least ID. Where the unit is now does not
+ * count. For units that are not global; the desired state is not looked at. */
 Decision schedule_decide(const Picture *picture, const PictureUnit *unit);
+
+/* The same choice for one that is placed nowhere, without looking at every machine: by the picture's index. Tells of no
+ * refusals, and how many machines admit the unit as `eligible`. Is schedule_decide() in small clusters, and for units that
+ * wish for something. */
+Decision schedule_decide_quickly(Picture *picture, const PictureUnit *unit);
+
+/* Clusters of fewer machines are looked through whole, for the sake of better reasons. */
+#define SCHEDULE_QUICK_MACHINES 64
 
 /* Whether the unit may be on a machine, leaving itself aside. Otherwise ret_kind (may be NULL) gets the first obstacle. */
 bool schedule_is_able(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine,
                       ObstacleKind *ret_kind);
+
+/* Whether the unit may stay where it is: a cordon, its own failures, and too much that was promised of the machine's
+ * memory or CPUs keep others out, but drive nobody away. */
+bool schedule_may_stay(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine,
+                       ObstacleKind *ret_kind);
+
+/* Whether the wishes of the unit, Avoids= and Spread=, are met on a machine at least as well as on another. */
+bool schedule_is_no_worse(const PictureUnit *unit, const PictureMachine *here, const PictureMachine *there);
+
+/* What is left of a machine's memory and CPUs for the unit, leaving itself aside. */
+uint64_t schedule_memory_left(const PictureUnit *unit, const PictureMachine *machine);
+uint64_t schedule_cpu_left(const PictureUnit *unit, const PictureMachine *machine);
 
 /* A decision in one line, such as "least loaded of 3 machines (2 units)" or "no machine may run it: 2 conflict (m1)". */
 int schedule_describe(const Decision *decision, Buffer *to);
@@ -79,6 +110,7 @@ void machine_verdict_deinit(MachineVerdict *verdict);
 typedef enum PlanKind {
         PLAN_UNSCHEDULE,
         PLAN_SCHEDULE,
+        PLAN_HAND_OVER, /* placed on machine_id, and still running on `from` until that is taken away */
 } PlanKind;
 
 typedef struct PlanStep {
@@ -86,6 +118,7 @@ typedef struct PlanStep {
         char *unit;
         char *machine_id;
         char *reason;
+        char *from; /* of PLAN_HAND_OVER; else NULL */
 } PlanStep;
 
 typedef struct Plan {
@@ -97,10 +130,17 @@ typedef struct Plan {
 void plan_deinit(Plan *plan);
 #define _cleanup_plan_ _cleanup_(plan_deinit)
 
+/* Takes the reason, which may be NULL for want of memory. -ENOMEM. */
+int plan_add_step(Plan *plan, PlanKind kind, const PictureUnit *unit, const PictureMachine *machine, char *reason);
+
 /*
  * Takes away what is not wanted, what is on a machine that is gone, and what may not be where it is (the youngest first,
  * so that of two that conflict the older stays); then places, the oldest first. A unit that follows another by MachineOf=
- * is looked at again when that one moves. A unit that another one replaces leaves the machine when that one comes.
+ * is looked at again when that one moves. A unit that another one replaces leaves the machine when that one comes. At last
+ * units leave machines that they have failed on (picture_set_bans()), if there is another for them.
+ *
+ * Of a unit that moves, the machine that it comes from is taken away here only when it is gone, and the one it goes to when
+ * that one cannot have it: the unit stays then where it was.
  *
  * The picture is changed as if all steps had succeeded: when one cannot be carried out, the caller puts the target back
  * with picture_set_target(). -ENOMEM: the plan holds the steps that the picture has seen so far.

@@ -9,7 +9,7 @@
 #include "fleet/schedule/schedule.h"
 #include "fleet/unit/glob.h"
 
-enum { CLUSTERS = 300 };
+enum { CLUSTERS = 1000 };
 
 static void add_unit(Picture *picture, const char *name, const char *section, UnitState desired, uint64_t order) {
         _cleanup_unitfile_ UnitFile file = {0};
@@ -36,6 +36,18 @@ static void put_random_machine(Random *random, Picture *picture, uint64_t number
 
         machine_id(number, id);
         assert_int_equal(picture_put_machine(picture, id, "10.0.0.1", pairs, random_below(random, 3)), 0);
+        if (random_chance(random, 1, 2))
+                assert_int_equal(picture_set_capacity(picture, id, random_below(random, 4) * 400, random_below(random, 4) * 400), 0);
+        if (random_chance(random, 1, 4))
+                assert_int_equal(picture_set_cordon(picture, id, (PictureCordon)random_below(random, 3)), 0);
+}
+
+static void ban_somewhere(Random *random, Picture *picture, const char *name) {
+        char id[33], reason[] = "it failed";
+        PictureBan ban = {id, reason};
+
+        machine_id(random_below(random, 7), id);
+        assert_int_equal(picture_set_bans(picture, name, &ban, random_below(random, 2)), 0);
 }
 
 /* Requirements of every kind, also such as the API would refuse. */
@@ -61,6 +73,14 @@ static void random_section(Random *random, Buffer *text) {
                                             globs[random_below(random, ARRAY_SIZE(globs))]);
         if (random_chance(random, 1, 8))
                 (void)buffer_append_string(text, "Global=true\n");
+        if (random_chance(random, 1, 3))
+                (void)buffer_printf(text, "Memory=%s\n", (const char *const[]){"400", "900", "30%", "60%"}[random_below(random, 4)]);
+        if (random_chance(random, 1, 3))
+                (void)buffer_printf(text, "CPU=%s\n", (const char *const[]){"0.4", "90%"}[random_below(random, 2)]);
+        if (random_chance(random, 1, 8))
+                (void)buffer_printf(text, "Spread=%s\n", random_chance(random, 1, 2) ? "region" : "disk all");
+        if (random_chance(random, 1, 8))
+                (void)buffer_printf(text, "Avoids=%s\n", globs[random_below(random, ARRAY_SIZE(globs))]);
 }
 
 static void put_random_unit(Random *random, Picture *picture, uint64_t number) {
@@ -79,7 +99,7 @@ static void random_change(Random *random, Picture *picture) {
 
         machine_id(random_below(random, 7), id);
         unit_name(random_below(random, 24), name);
-        switch (random_below(random, 8)) {
+        switch (random_below(random, 10)) {
         case 0:
                 put_random_machine(random, picture, random_below(random, 7));
                 break;
@@ -99,6 +119,18 @@ static void random_change(Random *random, Picture *picture) {
                         assert_int_equal(
                                 picture_set_target(picture, name, random_chance(random, 1, 4) ? NULL : id), 0);
                 break;
+        case 6:
+                if (picture_unit(picture, name))
+                        ban_somewhere(random, picture, name);
+                break;
+        case 7: {
+                char other[33];
+
+                machine_id(random_below(random, 7), other);
+                if (picture_unit(picture, name))
+                        assert_int_equal(picture_set_placement(picture, name, id, random_chance(random, 1, 2) ? other : NULL), 0);
+                break;
+        }
         default:
                 put_random_unit(random, picture, random_below(random, 24));
                 break;
@@ -110,12 +142,13 @@ static void assert_counters_are_right(const Picture *picture) {
         for (size_t slot = 0; slot < picture->n_slots; slot++) {
                 const PictureMachine *machine = picture->slots[slot];
                 size_t placed = 0, occupants = 0;
+                uint64_t memory = 0, cpu = 0;
 
                 if (!machine)
                         continue;
                 for (size_t i = 0; i < picture->units.length; i++) {
                         const PictureUnit *unit = picture->units.items[i];
-                        bool here = unit->target == machine;
+                        bool here = unit->target == machine || unit->source == machine;
 
                         placed += here;
                         occupants += picture_occupies(unit, machine);
@@ -124,6 +157,14 @@ static void assert_counters_are_right(const Picture *picture) {
                                                  here && unit->desired != UNIT_INACTIVE);
                 }
                 assert_int_equal(machine->placed, placed);
+                for (size_t j = 0; j < machine->occupants.length; j++) {
+                        const UnitResources *resources = &machine->occupants.items[j]->requirements.resources;
+
+                        memory += unit_resources_memory(resources, machine->memory);
+                        cpu += resources->cpu;
+                }
+                assert_int_equal(machine->memory_used, memory);
+                assert_int_equal(machine->cpu_used, cpu);
                 assert_int_equal(machine->occupants.length, occupants);
                 assert_true(machine->present || placed > 0);
                 for (size_t i = 0; i < picture->patterns.length; i++) {
@@ -173,7 +214,7 @@ static void assert_unit_agrees(const Picture *picture, const PictureUnit *unit) 
                         refused[verdict->obstacles[0].kind]++;
                 if (verdict->machine == decision.machine)
                         assert_int_equal(verdict->n_obstacles, 0);
-                if (verdict->n_obstacles == 0)
+                if (verdict->n_obstacles == 0 && !unit->group && unit->avoids.length == 0)
                         assert_true(decision.load <= verdict->machine->occupants.length);
         }
         assert_int_equal(eligible, decision.eligible);
@@ -209,6 +250,22 @@ static void test_decide_and_explain_agree_on_random_clusters(void **state) {
                 assert_all_agree(&picture);
                 picture_deinit(&picture);
         }
+}
+
+/* "let it ask for less": as much as there is. */
+static void make_room(Picture *picture, const char *name, const char *id, ObstacleKind kind) {
+        const PictureUnit *unit = picture_unit(picture, name);
+        const PictureMachine *machine = picture_machine(picture, id);
+        UnitRequirements changed;
+
+        assert_int_equal(unit_requirements_copy(&unit->requirements, &changed), 0);
+        if (kind == OBSTACLE_CPU) {
+                changed.resources.cpu = schedule_cpu_left(unit, machine);
+        } else {
+                changed.resources.memory_percent = 0;
+                changed.resources.memory = schedule_memory_left(unit, machine);
+        }
+        assert_int_equal(picture_put_unit(picture, name, &changed, unit->desired, unit->order), 0);
 }
 
 /* Does what the remedy of an obstacle says. False: this kind of obstacle has a remedy of several steps. */
@@ -249,15 +306,60 @@ static bool remove_obstacle(Picture *picture, const char *unit_name_, const char
                         return false;
                 assert_int_equal(picture_set_target(picture, obstacle->subject, id), 0);
                 return true;
-        case OBSTACLE_MACHINE:
+        case OBSTACLE_CORDONED:
+                assert_int_equal(picture_set_cordon(picture, id, CORDON_NONE), 0);
+                return true;
+        case OBSTACLE_FAILED:
+                assert_int_equal(picture_set_bans(picture, unit_name_, NULL, 0), 0);
+                return true;
+        case OBSTACLE_MEMORY:
+        case OBSTACLE_CPU:
+                make_room(picture, unit_name_, id, obstacle->kind);
+                return true;
+        case OBSTACLE_MACHINE: {
+                UnitRequirements changed;
+
+                assert_int_equal(unit_requirements_copy(&unit->requirements, &changed), 0);
+                free(changed.machine_id);
+                changed.machine_id = strdup(id);
+                assert_int_equal(picture_put_unit(picture, unit_name_, &changed, unit->desired, unit->order), 0);
+                return true;
+        }
         case OBSTACLE_KINDS:
                 break;
         }
         return false;
 }
 
-/* Globals move into what becomes free and could conflict in turn: without them the cause is the only one. */
-static void test_removing_the_only_obstacle_makes_the_machine_eligible(void **state) {
+/* Removes on a copy all that stands against the unit on one machine. False: something has no remedy of one step. */
+static bool remove_all_obstacles(Picture *copy, const char *name, const char *id, bool *ret_peer, size_t removed[OBSTACLE_KINDS]) {
+        _cleanup_explanation_ Explanation explanation = {0};
+
+        *ret_peer = false;
+        assert_int_equal(schedule_explain(copy, picture_unit(copy, name), &explanation), 0);
+        for (size_t i = 0; i < explanation.n_machines; i++) {
+                const MachineVerdict *verdict = &explanation.machines[i];
+
+                if (!str_equals(verdict->machine->id, id))
+                        continue;
+                for (size_t j = 0; j < verdict->n_obstacles; j++) {
+                        ObstacleKind kind = verdict->obstacles[j].kind;
+
+                        *ret_peer = *ret_peer || kind == OBSTACLE_PEER;
+                        /* one that is against it in two ways is gone already */
+                        if ((kind == OBSTACLE_CONFLICT || kind == OBSTACLE_REPLACED) && !picture_unit(copy, verdict->obstacles[j].subject))
+                                continue;
+                        if (!remove_obstacle(copy, name, id, &verdict->obstacles[j]))
+                                return false;
+                        removed[kind]++;
+                }
+                break; /* other machines may be forgotten by now */
+        }
+        return true;
+}
+
+/* Globals move into what becomes free and could conflict in turn: without them the named causes are the only ones. */
+static void test_removing_the_named_obstacles_makes_the_machine_eligible(void **state) {
         size_t removed[OBSTACLE_KINDS] = {0};
 
         (void)state;
@@ -273,38 +375,39 @@ static void test_removing_the_only_obstacle_makes_the_machine_eligible(void **st
 
                         picture_remove_unit(&picture, name);
                 }
-                for (uint64_t number = 0; number < 24; number++) {
-                        _cleanup_explanation_ Explanation explanation = {0};
-                        char name[32];
-                        size_t at = SIZE_MAX;
+                for (int tries = 0; tries < 24; tries++) {
+                        Picture copy = {0};
+                        char name[32], id[33];
+                        ObstacleKind left;
+                        bool peer;
 
-                        unit_name(number, name);
-                        if (!picture_unit(&picture, name))
+                        unit_name(random_below(&random, 24), name);
+                        machine_id(random_below(&random, 7), id);
+                        if (!picture_unit(&picture, name) || !picture_machine(&picture, id))
                                 continue;
-                        assert_int_equal(schedule_explain(&picture, picture_unit(&picture, name), &explanation), 0);
-                        for (size_t i = 0; i < explanation.n_machines; i++)
-                                if (explanation.machines[i].n_obstacles == 1)
-                                        at = i;
-                        if (at != SIZE_MAX) {
-                                const MachineVerdict *verdict = &explanation.machines[at];
-                                _cleanup_free_ char *id = strdup(verdict->machine->id);
-                                ObstacleKind kind = verdict->obstacles[0].kind, left;
-
-                                if (!remove_obstacle(&picture, name, id, &verdict->obstacles[0]))
-                                        continue;
-                                removed[kind]++;
-                                /* a peer that comes may itself be in conflict: then the obstacle is another one */
-                                if (!schedule_is_able(&picture, picture_unit(&picture, name),
-                                                      picture_machine(&picture, id), &left))
-                                        assert_true(kind == OBSTACLE_PEER && left > OBSTACLE_PEER);
-                        }
+                        assert_int_equal(picture_copy(&picture, &copy), 0);
+                        assert_counters_are_right(&copy);
+                        /* a peer that comes may itself be in conflict: then the obstacle is another one */
+                        if (picture_machine(&copy, id) && remove_all_obstacles(&copy, name, id, &peer, removed) &&
+                            !schedule_is_able(&copy, picture_unit(&copy, name), picture_machine(&copy, id), &left))
+                                assert_true(peer && left > OBSTACLE_PEER);
+                        picture_deinit(&copy);
                 }
                 picture_deinit(&picture);
         }
+        assert_true(removed[OBSTACLE_CORDONED] > 20 && removed[OBSTACLE_FAILED] > 20 && removed[OBSTACLE_MACHINE] > 20);
+        assert_true(removed[OBSTACLE_MEMORY] > 20 && removed[OBSTACLE_CPU] > 20);
         assert_true(removed[OBSTACLE_METADATA] > 20);
         assert_true(removed[OBSTACLE_CONFLICT] > 20);
         assert_true(removed[OBSTACLE_REPLACED] > 5);
         assert_true(removed[OBSTACLE_PEER] > 20);
+}
+
+static bool picture_has_replaces(const Picture *picture) {
+        for (size_t i = 0; i < picture->units.length; i++)
+                if (picture->units.items[i]->replaces.length > 0)
+                        return true;
+        return false;
 }
 
 /* After a pass nobody is where he may not be, but those that rings of Replaces= keep moving; nobody waits who could be
@@ -325,14 +428,91 @@ static void test_plan_leaves_nothing_undone(void **state) {
                         const PictureUnit *unit = picture.units.items[i];
                         ObstacleKind kind = OBSTACLE_KINDS;
 
-                        if (unit->target && !schedule_is_able(&picture, unit, unit->target, &kind))
+                        if (unit->target && !schedule_may_stay(&picture, unit, unit->target, &kind))
                                 assert_int_equal(kind, OBSTACLE_REPLACED);
+                        if (unit->target && unit->desired != UNIT_INACTIVE && picture_ban(unit, unit->target) && !unit->source)
+                                assert_true(!schedule_decide(&picture, unit).machine || unit->name->followers.length > 0 ||
+                                            picture_has_replaces(&picture));
                         assert_false(unit->target && unit->desired == UNIT_INACTIVE);
                 }
                 for (size_t i = 0; i < plan.waiting.length; i++)
                         assert_null(picture_unit(&picture, plan.waiting.items[i])->target);
                 picture_deinit(&picture);
         }
+}
+
+static void assert_same_places(const Picture *a, const Picture *b) {
+        for (size_t i = 0; i < a->units.length; i++) {
+                const PictureUnit *x = a->units.items[i], *y = picture_unit(b, picture_unit_name(x));
+
+                assert_non_null(y);
+                assert_string_equal(x->target ? x->target->id : "", y->target ? y->target->id : "");
+        }
+}
+
+/* A pass looks only at what has changed; a copy has no memory of that, and is looked at whole. */
+static void test_pass_over_changes_comes_to_the_same_as_one_over_all(void **state) {
+        (void)state;
+        for (uint64_t seed = 1; seed <= CLUSTERS / 5; seed++) {
+                Picture picture = {0};
+                Random random;
+
+                random_seed(&random, seed);
+                for (int i = 0; i < 40; i++)
+                        random_change(&random, &picture);
+                for (int round = 0; round < 6; round++) {
+                        _cleanup_plan_ Plan plan = {0}, whole = {0};
+                        Picture copy = {0};
+
+                        assert_int_equal(picture_copy(&picture, &copy), 0);
+                        assert_int_equal(schedule_plan(&picture, &plan), 0);
+                        assert_int_equal(schedule_plan(&copy, &whole), 0);
+                        assert_same_places(&picture, &copy);
+                        picture_deinit(&copy);
+                        for (int i = 0; i < 4; i++)
+                                random_change(&random, &picture);
+                }
+                picture_deinit(&picture);
+        }
+}
+
+static void test_quick_decision_is_the_same(void **state) {
+        size_t compared = 0;
+
+        (void)state;
+        for (uint64_t seed = 1; seed <= 40; seed++) {
+                Picture picture = {0};
+                Random random;
+
+                random_seed(&random, seed);
+                for (uint64_t i = 0; i < SCHEDULE_QUICK_MACHINES + 20; i++)
+                        put_random_machine(&random, &picture, i);
+                for (uint64_t i = 0; i < 60; i++) {
+                        char name[32], id[33];
+
+                        put_random_unit(&random, &picture, i);
+                        unit_name(i, name);
+                        machine_id(random_below(&random, SCHEDULE_QUICK_MACHINES + 20), id);
+                        if (random_chance(&random, 1, 2))
+                                assert_int_equal(picture_set_target(&picture, name, id), 0);
+                        if (random_chance(&random, 1, 10))
+                                assert_int_equal(picture_remove_machine(&picture, id), 0);
+                        for (size_t j = 0; j < picture.units.length; j++) {
+                                const PictureUnit *unit = picture.units.items[j];
+                                Decision quick, whole;
+
+                                if (unit->requirements.global || j % 5 != i % 5)
+                                        continue;
+                                quick = schedule_decide_quickly(&picture, unit);
+                                whole = schedule_decide(&picture, unit);
+                                assert_ptr_equal(quick.machine, whole.machine);
+                                assert_int_equal(quick.load, whole.load);
+                                compared += quick.quick;
+                        }
+                }
+                picture_deinit(&picture);
+        }
+        assert_true(compared > 1000);
 }
 
 static void test_same_cluster_gives_the_same_plan(void **state) {
@@ -423,8 +603,10 @@ static void test_a_ring_of_replacements_ends(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decide_and_explain_agree_on_random_clusters),
-                cmocka_unit_test(test_removing_the_only_obstacle_makes_the_machine_eligible),
+                cmocka_unit_test(test_removing_the_named_obstacles_makes_the_machine_eligible),
                 cmocka_unit_test(test_plan_leaves_nothing_undone),
+                cmocka_unit_test(test_pass_over_changes_comes_to_the_same_as_one_over_all),
+                cmocka_unit_test(test_quick_decision_is_the_same),
                 cmocka_unit_test(test_same_cluster_gives_the_same_plan),
                 cmocka_unit_test(test_a_large_pass_is_quick),
                 cmocka_unit_test(test_a_ring_of_replacements_ends),

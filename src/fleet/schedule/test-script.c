@@ -5,6 +5,12 @@
  *   machine ID ADDRESS [key=value …]      a machine comes, or changes
  *   gone ID                               a machine goes
  *   unit NAME STATE [ORDER]               a unit comes, or changes; indented lines below are its [X-Fleet] section
+ *   cordon ID none|closed|draining
+ *   capacity ID MEMORY CPU                what it has for units, as in unit files
+ *   ban NAME ID                           it has failed there
+ *   arrive NAME                           what is handed over runs at its target
+ *   drain                                 moves one unit off machines that are being drained, as the engine does
+ *   rebalance                             the moves, and makes them
  *   remove NAME
  *   desired NAME STATE
  *   target NAME ID|-                      as if it had been placed there
@@ -22,7 +28,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "fleet/schedule/schedule.h"
+#include "fleet/schedule/move.h"
+#include "fleet/unit/resources.h"
 
 typedef struct Script {
         Picture picture;
@@ -84,14 +91,74 @@ static void run_unit(Script *script, const char *name, Slice rest, const char *s
         assert_int_equal(picture_put_unit(&script->picture, name, &requirements, state_of(state), number), 0);
 }
 
+static void print_steps(Script *script, const Plan *plan) {
+        static const char *const kinds[] = {
+                [PLAN_UNSCHEDULE] = "unschedule", [PLAN_SCHEDULE] = "schedule", [PLAN_HAND_OVER] = "hand-over"};
+
+        for (size_t i = 0; i < plan->length; i++)
+                (void)buffer_printf(&script->output, "%s %s %s: %s\n", kinds[plan->steps[i].kind], plan->steps[i].unit,
+                                    plan->steps[i].machine_id, plan->steps[i].reason);
+}
+
+static void run_drain(Script *script) {
+        _cleanup_plan_ Plan plan = {0};
+        Decision decision;
+        PictureUnit *unit = schedule_next_drained(&script->picture, &decision);
+
+        if (!unit) {
+                (void)buffer_append_string(&script->output, "nothing moves\n");
+                return;
+        }
+        assert_int_equal(schedule_move(&script->picture, unit, decision.machine, "drain", &plan), 0);
+        print_steps(script, &plan);
+}
+
+/* What is handed over is so at once. */
+static void run_arrive(Script *script, const PictureUnit *unit) {
+        assert_non_null(unit->source);
+        assert_int_equal(picture_set_target(&script->picture, picture_unit_name(unit), unit->target->id), 0);
+}
+
+static void run_rebalance(Script *script) {
+        _cleanup_moves_ Moves moves = {0};
+
+        assert_int_equal(schedule_rebalance(&script->picture, &moves), 0);
+        for (size_t i = 0; i < moves.length; i++)
+                (void)buffer_printf(&script->output, "%s from %s to %s: %s\n", moves.items[i].unit, moves.items[i].from,
+                                    moves.items[i].to, moves.items[i].reason);
+        if (moves.length == 0)
+                (void)buffer_append_string(&script->output, "it is even\n");
+}
+
+static void run_cordon(Script *script, const char *id, Slice rest) {
+        _cleanup_free_ char *word = slice_word(&rest);
+        PictureCordon cordon = str_equals(word, "draining") ? CORDON_DRAINING : str_equals(word, "closed") ? CORDON_CLOSED : CORDON_NONE;
+
+        assert_int_equal(picture_set_cordon(&script->picture, id, cordon), 0);
+}
+
+static void run_capacity(Script *script, const char *id, Slice rest) {
+        _cleanup_free_ char *memory = slice_word(&rest), *cpu = slice_word(&rest);
+        UnitResources all = {0};
+
+        assert_int_equal(unit_parse_memory(memory, &all), 0);
+        assert_int_equal(unit_parse_cpu(cpu, &all.cpu), 0);
+        assert_int_equal(picture_set_capacity(&script->picture, id, all.memory, all.cpu), 0);
+}
+
+static void run_ban(Script *script, const char *name, Slice rest) {
+        _cleanup_free_ char *id = slice_word(&rest);
+        char reason[] = "3 failures";
+        const PictureBan ban = {id, reason};
+
+        assert_int_equal(picture_set_bans(&script->picture, name, &ban, id ? 1 : 0), 0);
+}
+
 static void run_plan(Script *script) {
         _cleanup_plan_ Plan plan = {0};
 
         assert_int_equal(schedule_plan(&script->picture, &plan), 0);
-        for (size_t i = 0; i < plan.length; i++)
-                (void)buffer_printf(&script->output, "%s %s %s: %s\n",
-                                    plan.steps[i].kind == PLAN_SCHEDULE ? "schedule" : "unschedule",
-                                    plan.steps[i].unit, plan.steps[i].machine_id, plan.steps[i].reason);
+        print_steps(script, &plan);
         for (size_t i = 0; i < plan.waiting.length; i++)
                 (void)buffer_printf(&script->output, "waiting %s\n", plan.waiting.items[i]);
         if (plan.length + plan.waiting.length == 0)
@@ -151,16 +218,28 @@ static void run_command(Script *script, const char *verb, const char *name, Slic
                 run_plan(script);
         } else if (str_equals(verb, "where")) {
                 run_where(script);
+        } else if (str_equals(verb, "drain")) {
+                run_drain(script);
+        } else if (str_equals(verb, "rebalance")) {
+                run_rebalance(script);
         } else if (!name) {
                 fail_msg("%s:%u: %s needs a name", script->file, script->line, verb);
         } else if (str_equals(verb, "machine")) {
                 run_machine(script, name, rest);
+        } else if (str_equals(verb, "cordon")) {
+                run_cordon(script, name, rest);
+        } else if (str_equals(verb, "capacity")) {
+                run_capacity(script, name, rest);
         } else if (str_equals(verb, "gone")) {
                 assert_int_equal(picture_remove_machine(picture, name), 0);
         } else if (str_equals(verb, "unit")) {
                 run_unit(script, name, rest, section);
         } else if (!picture_unit(picture, name)) {
                 fail_msg("%s:%u: no unit %s", script->file, script->line, name);
+        } else if (str_equals(verb, "arrive")) {
+                run_arrive(script, picture_unit(picture, name));
+        } else if (str_equals(verb, "ban")) {
+                run_ban(script, name, rest);
         } else if (str_equals(verb, "remove")) {
                 picture_remove_unit(picture, name);
         } else if (str_equals(verb, "decide")) {

@@ -43,7 +43,7 @@ static bool runs_no_global(void *userdata, const RegistryUnit *unit) {
 }
 
 static const RegistryEvents events = {on_changed, on_reachable};
-static const AgentEvents agent_events = {on_note, on_wake};
+static const AgentEvents agent_events = {on_note, on_wake, NULL};
 
 /* As the program's loop, in steps of a second, for as long as anything happens. */
 static void seat_run(Seat *seat) {
@@ -53,7 +53,7 @@ static void seat_run(Seat *seat) {
                 happened = seat->awake;
                 if (seat->awake) {
                         seat->awake = false;
-                        agent_run(seat->agent);
+                        agent_run(seat->agent, seat->now);
                 }
                 seat->now += USEC_PER_SEC;
                 happened |= fake_supervisor_run(seat->supervisor, seat->now);
@@ -156,6 +156,33 @@ static void test_store_that_is_away_stops_nothing(void **state) {
         seat_deinit(&seat);
 }
 
+/* Told to the agent, which has not run since. */
+static void set_desired(Seat *seat, UnitState desired) {
+        assert_int_equal(registry_set_desired(seat->bench.registry, "a.service", desired, NULL, NULL), 0);
+        while (fake_store_run(seat->bench.store))
+                ;
+}
+
+static void test_start_that_is_cut_short_ends_nothing_else(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        assert_int_equal(fake_supervisor_script(seat.supervisor, "a.service", FAKE_HANGS, 0), 0);
+        fake_supervisor_set_delay(seat.supervisor, FAKE_UNLOAD, 1000 * USEC_PER_SEC);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        set_desired(&seat, UNIT_INACTIVE);
+        agent_run(seat.agent, seat.now); /* the unload is under way, and has cut the start short, which nobody has heard yet */
+        set_desired(&seat, UNIT_LAUNCHED);
+        seat_run(&seat);
+        assert_int_equal(fake_supervisor_script(seat.supervisor, "a.service", FAKE_RUNS, 0), 0);
+        seat.now += 1000 * USEC_PER_SEC;
+        (void)fake_supervisor_run(seat.supervisor, seat.now);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "active");
+        seat_deinit(&seat);
+}
+
 static void on_left(void *userdata) {
         ((Seat *)userdata)->left = true;
 }
@@ -181,6 +208,7 @@ int main(void) {
                 cmocka_unit_test(test_one_failing_task_holds_up_no_other),
                 cmocka_unit_test(test_states_are_written_only_when_they_change),
                 cmocka_unit_test(test_store_that_is_away_stops_nothing),
+                cmocka_unit_test(test_start_that_is_cut_short_ends_nothing_else),
                 cmocka_unit_test(test_leaving_unloads_all),
         };
 

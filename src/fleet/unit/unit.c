@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "base/encode.h"
+#include "fleet/unit/resources.h"
 
 int unit_hash(const UnitFile *file, UnitHash *ret) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
@@ -68,7 +69,53 @@ void unit_requirements_deinit(UnitRequirements *requirements) {
                 string_list_deinit(&requirements->metadata[i].values);
         }
         free(requirements->metadata);
+        string_list_deinit(&requirements->avoids);
+        free(requirements->spread);
+        free(requirements->spread_group);
         *requirements = (UnitRequirements){0};
+}
+
+static int copy_text(const char *text, char **ret) {
+        *ret = text ? strdup(text) : NULL;
+        return text && !*ret ? -ENOMEM : 0;
+}
+
+static int copy_list(const StringList *from, StringList *to) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < from->length; i++)
+                r = string_list_add(to, from->items[i]);
+        return r;
+}
+
+int unit_requirements_copy(const UnitRequirements *from, UnitRequirements *ret) {
+        _cleanup_unit_requirements_ UnitRequirements result = {
+                .global = from->global,
+                .resources = from->resources,
+                .move_after = from->move_after,
+                .failures_within = from->failures_within,
+                .stop_on_partition = from->stop_on_partition,
+                .no_overlap = from->no_overlap,
+        };
+        int r;
+
+        if ((r = copy_text(from->machine_id, &result.machine_id)) < 0 || (r = copy_text(from->spread, &result.spread)) < 0 ||
+            (r = copy_text(from->spread_group, &result.spread_group)) < 0 || (r = copy_list(&from->peers, &result.peers)) < 0 ||
+            (r = copy_list(&from->conflicts, &result.conflicts)) < 0 || (r = copy_list(&from->replaces, &result.replaces)) < 0 ||
+            (r = copy_list(&from->avoids, &result.avoids)) < 0)
+                return r;
+        result.metadata = calloc(from->n_metadata + 1, sizeof(*result.metadata));
+        if (!result.metadata)
+                return -ENOMEM;
+        for (size_t i = 0; i < from->n_metadata; i++) {
+                result.n_metadata++;
+                if ((r = copy_text(from->metadata[i].key, &result.metadata[i].key)) < 0 ||
+                    (r = copy_list(&from->metadata[i].values, &result.metadata[i].values)) < 0)
+                        return r;
+        }
+        *ret = result;
+        result = (UnitRequirements){0};
+        return 0;
 }
 
 /* %n %N %p %i by plain replacement: no %%, no unescaping. A name without a '.' has no parts; all then stays. */
@@ -219,10 +266,21 @@ static const KeySpellings spellings_conflicts = {{"X-Conflicts", "Conflicts"}};
 static const KeySpellings spellings_replaces = {{"Replaces"}};
 static const KeySpellings spellings_metadata = {{"X-ConditionMachineMetadata", "MachineMetadata"}};
 static const KeySpellings spellings_global = {{"Global"}};
+static const KeySpellings spellings_avoids = {{"Avoids"}};
+static const KeySpellings spellings_spread = {{"Spread"}};
+static const KeySpellings spellings_memory = {{"Memory"}};
+static const KeySpellings spellings_cpu = {{"CPU"}};
+static const KeySpellings spellings_move = {{"MoveAfterFailures"}};
+static const KeySpellings spellings_within = {{"FailuresWithin"}};
+static const KeySpellings spellings_partition = {{"OnPartition"}};
+static const KeySpellings spellings_overlap = {{"Overlap"}};
 
 bool unit_requirement_is_known(const char *key) {
         const KeySpellings *const all[] = {&spellings_machine,  &spellings_peers,    &spellings_conflicts,
-                                           &spellings_replaces, &spellings_metadata, &spellings_global};
+                                           &spellings_replaces, &spellings_metadata, &spellings_global,
+                                           &spellings_avoids,   &spellings_spread,   &spellings_memory,
+                                           &spellings_cpu,      &spellings_move,     &spellings_within,
+                                           &spellings_partition, &spellings_overlap};
 
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)
                 for (const char *const *spelling = all[i]->keys; *spelling; spelling++)
@@ -241,6 +299,93 @@ static int read_spellings(const UnitFile *file, const KeySpellings *spellings, c
         return 0;
 }
 
+/* ---- keys of our own: the last line counts, and a value that cannot be read is as none ---- */
+
+static int read_last(const UnitFile *file, const KeySpellings *spellings, const char *name, char **ret) {
+        _cleanup_string_list_ StringList values = {0};
+        int r = read_spellings(file, spellings, name, &values);
+
+        if (r < 0)
+                return r;
+        *ret = values.length > 0 ? take_ptr(values.items[values.length - 1]) : NULL;
+        return 0;
+}
+
+/* "zone" or "zone GROUP". */
+static int read_spread(const UnitFile *file, const char *name, UnitRequirements *result) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_string_list_ StringList words = {0}, values = {0};
+        int r = read_last(file, &spellings_spread, name, &text);
+
+        if (r < 0 || !text)
+                return r;
+        r = string_list_take(&values, take_ptr(text));
+        if (r >= 0)
+                r = add_fields(&values, &words);
+        if (r < 0 || words.length == 0)
+                return r;
+        result->spread = take_ptr(words.items[0]);
+        if (words.length > 1)
+                result->spread_group = take_ptr(words.items[1]);
+        else if (name && strchr(name, '@') && strchr(name, '.'))
+                result->spread_group = str_printf("%.*s%s", (int)(strchr(name, '@') + 1 - name), name, strrchr(name, '.'));
+        else
+                result->spread_group = strdup(name ?: "");
+        return result->spread_group ? 0 : -ENOMEM;
+}
+
+static const char *service_value(const UnitFile *file, const char *key) {
+        const char *value = NULL;
+
+        for (const UnitOption *option = NULL; (option = unitfile_next(file, "Service", key, option));)
+                value = option->value;
+        return value;
+}
+
+static int read_resources(const UnitFile *file, const char *name, UnitRequirements *result) {
+        _cleanup_free_ char *memory = NULL, *cpu = NULL;
+        const char *limit;
+        int r = read_last(file, &spellings_memory, name, &memory);
+
+        if (r >= 0)
+                r = read_last(file, &spellings_cpu, name, &cpu);
+        if (r < 0)
+                return r;
+        limit = memory ?: service_value(file, "MemoryMax");
+        if (limit)
+                (void)unit_parse_memory(limit, &result->resources);
+        limit = cpu ?: service_value(file, "CPUQuota");
+        if (limit)
+                (void)unit_parse_cpu(limit, &result->resources.cpu);
+        return 0;
+}
+
+static bool is_word(const char *value, const char *word) {
+        return value && strcasecmp(value, word) == 0;
+}
+
+static int read_own(const UnitFile *file, const char *name, UnitRequirements *result) {
+        _cleanup_free_ char *move = NULL, *within = NULL, *partition = NULL, *overlap = NULL;
+        _cleanup_string_list_ StringList avoids = {0};
+        int r;
+
+        if ((r = read_spellings(file, &spellings_avoids, name, &avoids)) < 0 || (r = add_fields(&avoids, &result->avoids)) < 0 ||
+            (r = read_spread(file, name, result)) < 0 || (r = read_resources(file, name, result)) < 0 ||
+            (r = read_last(file, &spellings_move, name, &move)) < 0 ||
+            (r = read_last(file, &spellings_within, name, &within)) < 0 ||
+            (r = read_last(file, &spellings_partition, name, &partition)) < 0 ||
+            (r = read_last(file, &spellings_overlap, name, &overlap)) < 0)
+                return r;
+        if (move)
+                (void)str_parse_u64(slice_from(move), UINT32_MAX, &result->move_after);
+        result->failures_within = UNIT_FAILURES_WITHIN_DEFAULT;
+        if (within)
+                (void)str_parse_duration(slice_from(within), &result->failures_within);
+        result->stop_on_partition = is_word(partition, "stop");
+        result->no_overlap = overlap && !is_truthy(overlap);
+        return 0;
+}
+
 int unit_requirements_read(const UnitFile *file, const char *name, UnitRequirements *ret) {
         _cleanup_unit_requirements_ UnitRequirements result = {0};
         _cleanup_string_list_ StringList machines = {0}, conflicts = {0}, metadata = {0}, globals = {0};
@@ -253,7 +398,7 @@ int unit_requirements_read(const UnitFile *file, const char *name, UnitRequireme
             (r = read_spellings(file, &spellings_replaces, name, &result.replaces)) < 0 ||
             (r = read_spellings(file, &spellings_metadata, name, &metadata)) < 0 ||
             (r = add_metadata(&result, &metadata)) < 0 ||
-            (r = read_spellings(file, &spellings_global, name, &globals)) < 0)
+            (r = read_spellings(file, &spellings_global, name, &globals)) < 0 || (r = read_own(file, name, &result)) < 0)
                 return r;
         if (machines.length > 0)
                 result.machine_id = take_ptr(machines.items[0]);

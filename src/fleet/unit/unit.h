@@ -3,6 +3,7 @@
  * A unit as fleet knows it: its hash, and what its [X-Fleet] section asks of the machine it runs on. The rules are those
  * of fleet 1.0.
  */
+#include "base/clock.h"
 #include "unitfile/name.h"
 #include "unitfile/unitfile.h"
 
@@ -44,7 +45,14 @@ typedef struct MetadataRule {
         StringList values;
 } MetadataRule;
 
-/* The [X-Fleet] section. Owns its strings. Room for what we add ourselves is here; fleet's own keys are complete. */
+/* What a unit takes of a machine; 0: nothing is said. */
+typedef struct UnitResources {
+        uint64_t memory;         /* bytes */
+        uint64_t memory_percent; /* of the machine's, in hundredths of a percent; instead of `memory` */
+        uint64_t cpu;            /* thousandths of a CPU */
+} UnitResources;
+
+/* The [X-Fleet] section, and what [Service] says of resources. Owns its strings. */
 typedef struct UnitRequirements {
         bool global;
         char *machine_id;     /* full or of MACHINE_ID_SHORT characters; NULL: any machine */
@@ -53,7 +61,19 @@ typedef struct UnitRequirements {
         StringList replaces;  /* globs */
         MetadataRule *metadata; /* all rules must hold */
         size_t n_metadata;
+
+        /* keys of our own (docs/fleet.md) */
+        StringList avoids;       /* Avoids=: globs; as conflicts, but only a wish */
+        char *spread;            /* Spread=: a metadata key whose values share the group; NULL */
+        char *spread_group;      /* its second word, or the template, or the unit's name; NULL without spread */
+        UnitResources resources; /* Memory=, CPU=; of [Service] MemoryMax=, CPUQuota= */
+        uint64_t move_after;     /* MoveAfterFailures=; 0: never */
+        Usec failures_within;    /* FailuresWithin= */
+        bool stop_on_partition;  /* OnPartition=stop */
+        bool no_overlap;         /* Overlap=no: it never runs on two machines, also not while it moves */
 } UnitRequirements;
+
+#define UNIT_FAILURES_WITHIN_DEFAULT (600 * USEC_PER_SEC)
 
 void unit_requirements_deinit(UnitRequirements *requirements);
 #define _cleanup_unit_requirements_ _cleanup_(unit_requirements_deinit)
@@ -62,7 +82,13 @@ void unit_requirements_deinit(UnitRequirements *requirements);
  * -ENOMEM. */
 int unit_requirements_read(const UnitFile *file, const char *name, UnitRequirements *ret);
 
-/* Whether a key of [X-Fleet] is one of fleet's. */
+/* A copy of its own. -ENOMEM. */
+int unit_requirements_copy(const UnitRequirements *requirements, UnitRequirements *ret);
+
+/* What the unit takes of a machine with so much memory. */
+uint64_t unit_resources_memory(const UnitResources *resources, uint64_t machine_memory);
+
+/* Whether a key of [X-Fleet] is one of fleet's, or one of our own. */
 bool unit_requirement_is_known(const char *key);
 
 /* Whether a MachineID= names the machine: equal, or equal to its first eight characters. */
