@@ -91,6 +91,7 @@ int definition_read(Embedded *e, const char *name, Slice text, const char *tag, 
                 definition_deinit(&definition);
                 return error_prefix(error, r, "%s", name);
         }
+        definition.serial = ++e->serial;
         definition.text = slice_dup(text);
         definition.text_length = text.length;
         definition.tag = strdup(tag);

@@ -393,28 +393,13 @@ static void on_pipe_closed(uv_handle_t *handle) {
         unit_process_close_handle(pipe->process);
 }
 
-static void pipe_line(LogPipe *pipe, Slice text) {
+static void pipe_line(void *userdata, Slice text) {
+        LogPipe *pipe = userdata;
         Unit *unit = pipe->process->unit;
         SupervisorLogLine line = {clock_wall(), pipe->process->pid, pipe->stream, text};
 
         (void)unit_log_write(&unit->log, &line); /* a full disk must not stop the unit */
         embedded_follow(unit->owner, unit->name, &line);
-}
-
-static void pipe_split(LogPipe *pipe, bool all) {
-        while (buffer_length(&pipe->line) > 0) {
-                const char *start = buffer_data(&pipe->line);
-                size_t length = buffer_length(&pipe->line);
-                const char *end = memchr(start, '\n', length);
-
-                if (!end && !all && length < UNIT_LOG_LINE_MAX)
-                        return;
-                if (end)
-                        length = (size_t)(end - start);
-                length = min_of(length, (size_t)UNIT_LOG_LINE_MAX);
-                pipe_line(pipe, (Slice){start, length});
-                buffer_consume(&pipe->line, end && start + length == end ? length + 1 : length);
-        }
 }
 
 static void on_pipe_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -431,38 +416,42 @@ static void on_pipe_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         (void)buf;
         if (n > 0) {
                 buffer_commit(&pipe->line, (size_t)n);
-                pipe_split(pipe, false);
+                unit_log_split(&pipe->line, false, pipe_line, pipe);
         } else if (n < 0 && n != UV_ENOBUFS && !uv_is_closing((uv_handle_t *)stream)) {
-                pipe_split(pipe, true);
+                unit_log_split(&pipe->line, true, pipe_line, pipe);
                 uv_close((uv_handle_t *)stream, on_pipe_closed);
         }
 }
 
-/* A pipe into the unit's log. *ret is the end for the child. */
-static int open_log_pipe(UnitProcess *process, SupervisorStream stream, int *ret, Error *error) {
+int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error) {
         LogPipe *log = &process->pipes[stream];
-        int pair[2], r;
+        int r = uv_pipe_init(process->unit->owner->loop, &log->pipe, 0);
 
-        if (pipe2(pair, O_CLOEXEC) < 0)
-                return error_set_errno(error, -errno, "cannot make a pipe for output");
-        r = uv_pipe_init(process->unit->owner->loop, &log->pipe, 0);
         if (r >= 0) {
                 log->process = process;
                 log->stream = stream;
                 log->line = BUFFER_INIT;
                 log->open = true;
                 process->open++;
-                r = uv_pipe_open(&log->pipe, pair[0]);
-                if (r < 0)
-                        (void)close(pair[0]);
-        } else {
-                (void)close(pair[0]);
+                r = uv_pipe_open(&log->pipe, fd);
         }
-        if (r >= 0)
+        if (r < 0)
+                (void)close(fd);
+        else
                 r = uv_read_start((uv_stream_t *)&log->pipe, on_pipe_alloc, on_pipe_read);
+        return r < 0 ? error_set_errno(error, r, "cannot read output") : 0;
+}
+
+/* A pipe into the unit's log. *ret is the end for the child. */
+static int open_log_pipe(UnitProcess *process, SupervisorStream stream, int *ret, Error *error) {
+        int pair[2], r;
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return error_set_errno(error, -errno, "cannot make a pipe for output");
+        r = unit_attach_log(process, stream, pair[0], error);
         if (r < 0) {
                 (void)close(pair[1]);
-                return error_set_errno(error, r, "cannot read output");
+                return r;
         }
         *ret = pair[1];
         return 0;
@@ -579,6 +568,43 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
         process->cgroup_fds = setup->cgroup_fds;
 }
 
+/* A shim becomes the parent of the process, with the reading ends of its log's pipes. */
+static int prepare_shim(UnitProcess *process, HolderSetup *setup, UnitHolder **ret, Error *error) {
+        static const char held_of[] = {[SUPERVISOR_STREAM_OUTPUT] = UNIT_SHIM_OUTPUT, [SUPERVISOR_STREAM_ERROR] = UNIT_SHIM_ERRORS};
+        char held[ARRAY_SIZE(process->pipes) + 1] = "";
+        int fds[ARRAY_SIZE(process->pipes)];
+        size_t n = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++) {
+                uv_os_fd_t fd;
+
+                if (!process->pipes[i].open || uv_fileno((uv_handle_t *)&process->pipes[i].pipe, &fd) < 0)
+                        continue;
+                held[n] = held_of[i];
+                fds[n++] = fd;
+        }
+        return holder_new(process->unit, held, fds, n, setup, ret, error);
+}
+
+static int spawn_process(UnitProcess *process, ProcessOptions *options, const ProcessEvents *events, Error *error) {
+        Embedded *e = process->unit->owner;
+        _cleanup_(holder_setup_deinit) HolderSetup shim = {.control = -1, .listener = -1};
+        UnitHolder *holder = NULL;
+        int r = 0;
+
+        if (e->shim) {
+                r = prepare_shim(process, &shim, &holder, error);
+                options->parent = &shim.parent;
+        }
+        if (r >= 0)
+                r = process_spawn(&process->process, e->loop, &e->reaper, options, events, process, error);
+        if (r < 0)
+                holder_discard(holder);
+        else if (holder)
+                (void)holder_started(holder, shim.parent.pid);
+        return r;
+}
+
 int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
                UnitProcess *process, Error *error) {
         const ServiceOptions *o = &unit->definition.options;
@@ -604,8 +630,7 @@ int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, con
                 return r;
         }
         fill_options(unit, command, as_user, &setup);
-        r = process_spawn(&process->process, unit->owner->loop, &unit->owner->reaper, &setup.options, events, process,
-                          error);
+        r = spawn_process(process, &setup.options, events, error);
         if (r < 0)
                 return r;
         process->pid = process->process.pid;
@@ -630,7 +655,7 @@ void unit_drain_pipes(UnitProcess *process) {
                         if (n <= 0)
                                 break; /* nothing now, or the end, which the loop will see as well */
                         buffer_commit(&pipe->line, (size_t)n);
-                        pipe_split(pipe, false);
+                        unit_log_split(&pipe->line, false, pipe_line, pipe);
                 }
         }
 }

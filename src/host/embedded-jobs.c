@@ -198,6 +198,8 @@ static void remove_unit(Unit *unit) {
         while (!list_is_empty(&unit->jobs))
                 embedded_finish_job(e, container_of(unit->jobs.next, Job, link), 0, NULL);
         unit_free(unit);
+        if (name)
+                record_remove(e, name);
         supervisor_set_word(gone.load, sizeof(gone.load), "not-found");
         supervisor_set_word(gone.active, sizeof(gone.active), "inactive");
         supervisor_set_word(gone.sub, sizeof(gone.sub), "dead");
@@ -227,6 +229,7 @@ void unit_settle(Unit *unit) {
                 triggers_tell(unit);
         }
         drop_instance(unit);
+        record_save(unit);
         if (unit_wants_unload(unit) && unit_at_rest(unit)) {
                 if (unit_has_processes(unit))
                         unit_release_processes(unit); /* the last one to close brings us here again */

@@ -269,16 +269,34 @@ static int add_port(SocketPorts *ports, const SocketListen *at, int fd) {
         return 0;
 }
 
-int ports_open(Unit *unit, Error *error) {
-        const TriggerOptions *o = &unit->definition.trigger;
+static int ports_make(Unit *unit, Error *error) {
         SocketPorts *ports = calloc(1, sizeof(*ports));
-        int r = 0;
 
         if (!ports)
                 return error_set_errno(error, -ENOMEM, "cannot open %s", unit->name);
         ports->unit = unit;
         ports->owner = unit->owner;
         unit->ports = ports;
+        return 0;
+}
+
+/* A shim has them, too, and so they stay bound when we end. */
+static int keep(const SocketPorts *ports, Error *error) {
+        int fds[TRIGGER_ITEMS_MAX];
+
+        for (size_t i = 0; i < ports->n; i++)
+                fds[i] = ports->items[i].fd;
+        return holder_keep_sockets(ports->unit, fds, ports->n, error);
+}
+
+int ports_open(Unit *unit, Error *error) {
+        const TriggerOptions *o = &unit->definition.trigger;
+        SocketPorts *ports;
+        int r = ports_make(unit, error);
+
+        if (r < 0)
+                return r;
+        ports = unit->ports;
         for (size_t i = 0; r >= 0 && i < o->n_listens; i++) {
                 int fd = -1;
 
@@ -291,8 +309,25 @@ int ports_open(Unit *unit, Error *error) {
                         }
                 }
         }
+        if (r >= 0 && ports->owner->shim)
+                r = keep(ports, error);
         if (r < 0)
                 ports_close(unit);
+        return r;
+}
+
+int ports_adopt(Unit *unit, int *fds, size_t n) {
+        SocketPorts *ports;
+        int r = ports_make(unit, NULL);
+
+        if (r < 0)
+                return r;
+        ports = unit->ports;
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                r = add_port(ports, &unit->definition.trigger.listens[i], fds[i]);
+                if (r >= 0)
+                        fds[i] = -1;
+        }
         return r;
 }
 
@@ -304,7 +339,7 @@ static void remove_paths(const TriggerOptions *o, const SocketListen *at) {
                 (void)unlink(o->symlinks.items[i]);
 }
 
-void ports_close(Unit *unit) {
+static void close_ports(Unit *unit, bool for_good) {
         SocketPorts *ports = take_ptr(unit->ports);
 
         if (!ports)
@@ -315,10 +350,20 @@ void ports_close(Unit *unit) {
                 return;
         }
         for (size_t i = 0; i < ports->n; i++) {
-                remove_paths(&unit->definition.trigger, ports->items[i].at);
+                if (for_good)
+                        remove_paths(&unit->definition.trigger, ports->items[i].at);
                 uv_close((uv_handle_t *)&ports->items[i].poll, on_port_closed);
                 (void)close(ports->items[i].fd);
         }
+}
+
+void ports_close(Unit *unit) {
+        close_ports(unit, true);
+        holder_end_sockets(unit);
+}
+
+void ports_leave(Unit *unit) {
+        close_ports(unit, false);
 }
 
 /* ---- Accept=yes ---- */

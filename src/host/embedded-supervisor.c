@@ -161,7 +161,7 @@ static void on_later(uv_check_t *check) {
 
 /* ---- operations ---- */
 
-static int add_unit(Embedded *e, const char *name, Unit **ret, Error *error) {
+int embedded_add_unit(Embedded *e, const char *name, Unit **ret, Error *error) {
         Unit *unit;
 
         if (e->n_units >= EMBEDDED_UNITS_MAX)
@@ -191,7 +191,7 @@ Unit *embedded_load_unit(Embedded *e, const char *name, Slice text, const char *
 
         r = definition_read(e, name, text, tag, &definition, error);
         if (r >= 0 && !unit)
-                r = add_unit(e, name, &unit, error);
+                r = embedded_add_unit(e, name, &unit, error);
         if (r < 0) {
                 definition_deinit(&definition);
                 *ret_r = r;
@@ -343,6 +343,10 @@ static void embedded_free(Embedded *e) {
         free(e->logs_directory);
         free(e->stamps_directory);
         free(e->runtime_root);
+        free(e->shim);
+        free(e->shims_directory);
+        free(e->texts_directory);
+        free(e->next_directory);
         free(e->notify_path);
         free(e->machine_id);
         free(e->boot_id);
@@ -379,7 +383,17 @@ static void on_settled(void *userdata) {
                 unit_check_empty(container_of(node, Unit, link));
 }
 
-static const ProcessReaperEvents reaper_events = {.settled = on_settled, .closed = on_reaper_closed};
+static void on_orphan_ended(void *userdata, pid_t pid, int code, int status) {
+        (void)code;
+        (void)status;
+        holders_reaped(userdata, pid);
+}
+
+static bool is_teller(void *userdata, pid_t pid) {
+        return holders_tell_of(userdata, pid);
+}
+
+static const ProcessReaperEvents reaper_events = {.orphan_ended = on_orphan_ended, .is_teller = is_teller, .settled = on_settled, .closed = on_reaper_closed};
 
 static void close_handles(Embedded *e) {
         process_reaper_close(&e->reaper);
@@ -399,6 +413,10 @@ static void close_step(Embedded *e) {
 
                 if (unit_has_processes(unit))
                         continue;
+                if (e->leaving) {
+                        unit_free(unit);
+                        continue;
+                }
                 if (unit->group_open && !unit_group_is_empty(&unit->group) && uv_is_active((uv_handle_t *)&e->timer)) {
                         (void)unit_group_kill(&unit->group, SIGKILL, 0, 0);
                         continue;
@@ -406,9 +424,10 @@ static void close_step(Embedded *e) {
                 unit_remove_directories(unit);
                 trigger_end(unit);
                 leftovers_forget(unit);
+                record_remove(e, unit->name);
                 unit_free(unit);
         }
-        if (list_is_empty(&e->units))
+        if (list_is_empty(&e->units) && list_is_empty(&e->holders))
                 close_handles(e);
 }
 
@@ -416,9 +435,7 @@ static void on_close_timeout(uv_timer_t *timer) {
         embedded_wake(container_of(timer, Embedded, timer));
 }
 
-static void embedded_close(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
-        Embedded *e = embedded_of(supervisor);
-
+static void begin_close(Embedded *e, void (*closed)(void *userdata), void *userdata) {
         e->closing = true;
         e->closed = closed;
         e->closed_data = userdata;
@@ -428,12 +445,54 @@ static void embedded_close(Supervisor *supervisor, void (*closed)(void *userdata
                 for (JobKind kind = JOB_START; kind <= JOB_UNLOAD; kind++)
                         unit_cancel_jobs(unit, kind, "the supervisor ends");
                 heap_remove(&e->deadlines, &unit->deadline);
+        }
+}
+
+static void embedded_close(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
+        Embedded *e = embedded_of(supervisor);
+
+        begin_close(e, closed, userdata);
+        list_foreach(&e->units, node) {
+                Unit *unit = container_of(node, Unit, link);
+
                 unit_kill_all(unit, SIGKILL);
                 unit_stop_pid_watch(unit);
                 unit->main = unit->control = NULL;
                 unit_release_processes(unit);
         }
         (void)uv_timer_start(&e->timer, on_close_timeout, CLOSE_WAIT_MSEC, 0);
+        embedded_wake(e);
+}
+
+static void leave_processes(Unit *unit) {
+        list_foreach(&unit->processes, node) {
+                UnitProcess *process = container_of(node, UnitProcess, link);
+
+                unit_close_pipes(process);
+                process_leave(&process->process);
+        }
+}
+
+static void embedded_leave(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
+        Embedded *e = embedded_of(supervisor);
+
+        if (!e->shim) { /* nobody would find them again */
+                embedded_close(supervisor, closed, userdata);
+                return;
+        }
+        list_foreach(&e->units, node)
+                record_save(container_of(node, Unit, link));
+        begin_close(e, closed, userdata);
+        e->leaving = true;
+        list_foreach(&e->units, node) {
+                Unit *unit = container_of(node, Unit, link);
+
+                unit_stop_pid_watch(unit);
+                unit->main = unit->control = NULL;
+                leave_processes(unit);
+                ports_leave(unit);
+        }
+        holders_leave(e);
         embedded_wake(e);
 }
 
@@ -450,6 +509,7 @@ static const SupervisorOps embedded_ops = {
         .state = embedded_state,
         .log_open = embedded_log_open,
         .log_close = embedded_log_close,
+        .leave = embedded_leave,
         .close = embedded_close,
 };
 
@@ -483,6 +543,14 @@ static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error)
         e->notify_path = str_printf("%s/notify", options->state_directory);
         e->machine_id = options->machine_id ? strdup(options->machine_id) : read_word("/etc/machine-id");
         e->boot_id = read_word("/proc/sys/kernel/random/boot_id");
+        if (options->shim) {
+                e->shim = strdup(options->shim);
+                e->shims_directory = str_printf("%s/shims", options->state_directory);
+                e->texts_directory = str_printf("%s/texts", options->state_directory);
+                e->next_directory = str_printf("%s/next", options->state_directory);
+                if (!e->shim || !e->shims_directory || !e->texts_directory || !e->next_directory)
+                        return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
+        }
         e->log_size = options->log_size;
         e->startup = clock_monotonic();
         random_seed(&e->random, options->seed ? options->seed : random_word());
@@ -490,6 +558,17 @@ static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error)
             !e->machine_id || !e->boot_id)
                 return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         return 0;
+}
+
+static int prepare_shims(Embedded *e, Error *error) {
+        const char *const folders[] = {e->shims_directory, e->texts_directory, e->next_directory};
+        int r = 0;
+
+        if (access(e->shim, X_OK) < 0)
+                return error_set_errno(error, -errno, "cannot execute %s, through which units outlive this program", e->shim);
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(folders); i++)
+                r = file_make_folder(folders[i], 0700, error);
+        return r;
 }
 
 static int prepare(Embedded *e, const EmbeddedOptions *options, size_t *ret_leftovers, Error *error) {
@@ -506,7 +585,7 @@ static int prepare(Embedded *e, const EmbeddedOptions *options, size_t *ret_left
                 r = cgroup_root_open(&e->cgroups, options->cgroup_name ? options->cgroup_name : "faering-units",
                                      options->cgroup_at_top, error);
         if (r >= 0)
-                r = leftovers_kill(e, ret_leftovers, error);
+                r = options->shim ? prepare_shims(e, error) : leftovers_kill(e, ret_leftovers, error);
         return r;
 }
 
@@ -526,6 +605,7 @@ int embedded_supervisor_new(uv_loop_t *loop, const EmbeddedOptions *options, con
         list_init(&e->listings);
         list_init(&e->dirty);
         list_init(&e->logs);
+        list_init(&e->holders);
         r = prepare(e, options, &leftovers, error);
         if (r < 0) {
                 embedded_free(e);
@@ -545,6 +625,13 @@ int embedded_supervisor_new(uv_loop_t *loop, const EmbeddedOptions *options, con
         if (r < 0) {
                 close_handles(e);
                 return r;
+        }
+        if (e->shim) {
+                r = embedded_adopt(e, &leftovers, error);
+                if (r < 0) {
+                        embedded_leave(&e->base, NULL, NULL);
+                        return r;
+                }
         }
         *ret = &e->base;
         if (ret_leftovers)

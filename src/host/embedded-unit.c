@@ -37,20 +37,29 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
         return unit;
 }
 
-void unit_free(Unit *unit) {
-        list_unlink(&unit->link);
-        list_unlink(&unit->dirty_link);
-        heap_remove(&unit->owner->deadlines, &unit->deadline);
+void unit_forget_states(Unit *unit) {
         while (!list_is_empty(&unit->states)) {
                 StateNote *note = container_of(unit->states.next, StateNote, link);
 
                 list_unlink(&note->link);
                 free(note);
         }
+        unit->n_states = 0;
+}
+
+void unit_free(Unit *unit) {
+        list_unlink(&unit->link);
+        list_unlink(&unit->dirty_link);
+        heap_remove(&unit->owner->deadlines, &unit->deadline);
+        unit_forget_states(unit);
         trigger_end(unit);
+        holders_unit_gone(unit);
         connection_close(unit);
         free(unit->listener);
-        unit_group_close(&unit->group);
+        if (unit->owner->leaving)
+                unit_group_leave(&unit->group);
+        else
+                unit_group_close(&unit->group);
         unit_log_close(&unit->log);
         definition_deinit(&unit->definition);
         definition_deinit(&unit->next);
@@ -182,23 +191,20 @@ static void refresh_empty(Unit *unit) {
                 service_group_emptied(&unit->machine, clock_monotonic());
 }
 
-static void on_exited(Process *child, int code, int status) {
-        UnitProcess *process = child->owner;
-        Unit *unit = process->unit;
-        UnitProcessRole role = process->role;
-        bool failed = code != CLD_EXITED || status != 0;
+static void note_end(Unit *unit, const UnitProcess *process, int code, int status) {
         char text[SUPERVISOR_TEXT_MAX];
 
-        unit_drain_pipes(process);
-        if (failed && role != UNIT_PROCESS_ABANDONED) {
-                describe_end(process, code, status, text, sizeof(text));
-                unit_note(unit, "%s", text);
-                /* the reason why the program could not be executed says more; a stop's own signals say nothing */
-                if (!(code == CLD_EXITED && process_exit_status_name(status) && *unit->text) &&
-                    !unit->machine.forbid_restart && unit->machine.result != SERVICE_RESULT_WATCHDOG)
-                        (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
-        }
-        process_close(child);
+        describe_end(process, code, status, text, sizeof(text));
+        unit_note(unit, "%s", text);
+        /* the reason why the program could not be executed says more; a stop's own signals say nothing */
+        if (!(code == CLD_EXITED && process_exit_status_name(status) && *unit->text) && !unit->machine.forbid_restart &&
+            unit->machine.result != SERVICE_RESULT_WATCHDOG)
+                (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
+}
+
+void unit_process_ended(Unit *unit, const UnitProcess *process, UnitProcessRole role, int code, int status) {
+        if ((code != CLD_EXITED || status != 0) && role != UNIT_PROCESS_ABANDONED)
+                note_end(unit, process, code, status);
         refresh_empty(unit);
         if (role == UNIT_PROCESS_MAIN) {
                 unit->main = NULL;
@@ -210,6 +216,14 @@ static void on_exited(Process *child, int code, int status) {
         unit_drive(unit);
 }
 
+static void on_exited(Process *child, int code, int status) {
+        UnitProcess *process = child->owner;
+
+        unit_drain_pipes(process);
+        process_close(child);
+        unit_process_ended(process->unit, process, process->role, code, status);
+}
+
 static void on_process_closed(Process *child) {
         unit_process_close_handle(child->owner);
 }
@@ -217,7 +231,7 @@ static void on_process_closed(Process *child) {
 static const ProcessEvents process_events = {
         .executed = on_executed, .exited = on_exited, .closed = on_process_closed};
 
-static UnitProcess *process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command) {
+UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command) {
         UnitProcess *process = calloc(1, sizeof(*process));
 
         if (!process)
@@ -230,6 +244,21 @@ static UnitProcess *process_new(Unit *unit, UnitProcessRole role, const ExecComm
         return process;
 }
 
+int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret) {
+        UnitProcess *process = unit_process_new(unit, role, command);
+        int r = process ? process_adopt(&process->process, unit->owner->loop, &unit->owner->reaper, pid, &process_events, process)
+                        : -ENOMEM;
+
+        if (r < 0) {
+                if (process)
+                        unit_process_close_handle(process);
+                return r;
+        }
+        process->pid = pid; /* the handle counted while it was being made is the Process's own now */
+        *ret = process;
+        return 0;
+}
+
 static void spawn(Unit *unit, const ServiceAction *action) {
         bool main = action->kind == SERVICE_ACTION_SPAWN_MAIN;
         const ExecCommand *command = &action->list->items[action->index];
@@ -239,7 +268,7 @@ static void spawn(Unit *unit, const ServiceAction *action) {
 
         r = begin_run(unit, &error);
         if (r >= 0) {
-                process = process_new(unit, main ? UNIT_PROCESS_MAIN : UNIT_PROCESS_CONTROL, command);
+                process = unit_process_new(unit, main ? UNIT_PROCESS_MAIN : UNIT_PROCESS_CONTROL, command);
                 r = process ? 0 : -ENOMEM;
         }
         if (r >= 0)
@@ -277,15 +306,11 @@ void unit_set_main_pid(Unit *unit, pid_t pid) {
 
         if (unit->main && unit->main->pid == pid)
                 return;
-        process = process_new(unit, UNIT_PROCESS_MAIN, NULL);
-        if (!process || process_adopt(&process->process, unit->owner->loop, &unit->owner->reaper, pid, &process_events,
-                                      process) < 0) {
+        if (unit_adopt_process(unit, UNIT_PROCESS_MAIN, NULL, pid, &process) < 0) {
                 unit_note(unit, "process %d cannot be watched as the main process", pid);
-                if (process)
-                        unit_process_close_handle(process);
                 return;
         }
-        process->pid = pid; /* the handle counted while it was being made is the Process's own now */
+        holders_watch(unit, pid);
         abandon(&unit->main);
         unit->main = process;
         unit_stop_pid_watch(unit);
@@ -346,7 +371,7 @@ static void watch_pid_file(Unit *unit) {
                 unit_note(unit, "cannot watch %s for the PID file: %s", folder, uv_strerror(r));
 }
 
-static void find_main(Unit *unit) {
+void unit_find_main(Unit *unit) {
         const ServiceOptions *o = &unit->definition.options;
         pid_t pid = 0;
 
@@ -431,7 +456,7 @@ void unit_drive(Unit *unit) {
                         abandon(&unit->control);
                         break;
                 case SERVICE_ACTION_FIND_MAIN:
-                        find_main(unit);
+                        unit_find_main(unit);
                         break;
                 case SERVICE_ACTION_CLEAN_UP:
                         clean_up(unit);

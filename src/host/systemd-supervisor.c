@@ -606,6 +606,7 @@ static const SupervisorOps systemd_ops = {
         .state = systemd_state,
         .log_open = systemd_log_open,
         .log_close = systemd_log_close,
+        .leave = systemd_close, /* systemd's units go on in any case */
         .close = systemd_close,
 };
 

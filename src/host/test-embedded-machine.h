@@ -18,7 +18,19 @@
 #include "host/file.h"
 
 static bool without_cgroups;
+static const char *shim; /* NULL: without */
 static pid_t test_pid; /* also in forks of the test */
+
+/* The shim of the build that this test is of. */
+static inline const char *built_shim(void) {
+        static char path[512];
+        ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
+
+        assert_true(n > 0);
+        path[n] = '\0';
+        (void)snprintf(strrchr(path, '/'), 64, "/src/host/shim/faering-unit-shim");
+        return path;
+}
 
 /* A loop, a folder and a supervisor in it. */
 typedef struct Machine {
@@ -41,7 +53,8 @@ static inline Supervisor *machine_open(Machine *m, const SupervisorEvents *event
                                     &(EmbeddedOptions){.state_directory = state,
                                                        .runtime_root = m->folder,
                                                        .cgroup_name = name,
-                                                       .without_cgroups = without_cgroups},
+                                                       .without_cgroups = without_cgroups,
+                                                       .shim = shim},
                                     events, userdata, &m->supervisor, &m->leftovers, &error) < 0)
                 fail_msg("%s", error.text);
         return m->supervisor;
@@ -64,6 +77,8 @@ static inline void machine_free(Machine *m) {
         assert_int_equal(uv_loop_close(&m->loop), 0);
         if (file_remove_tree(m->folder, &error) < 0)
                 fail_msg("%s", error.text);
+        while (shim && waitpid(-1, NULL, 0) > 0) /* of an earlier supervisor in this process: a later one does not wait for them */
+                ;
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
         free(m);
 }
@@ -180,4 +195,24 @@ static inline void load_in(Machine *m, const char *name, const char *format) {
                 assert_int_equal(buffer_append(&text, part.data, part.length), 0);
         }
         load(m, name, buffer_string(&text));
+}
+
+static inline pid_t parent_of(pid_t pid) {
+        _cleanup_free_ char *path = str_printf("/proc/%d/stat", pid);
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        int parent = 0;
+
+        assert_non_null(path);
+        assert_int_equal(file_read(path, FILE_SMALL_MAX, &text, NULL), 0);
+        assert_int_equal(sscanf(strrchr(buffer_string(&text), ')'), ") %*c %d", &parent), 1);
+        return parent;
+}
+
+/* We, or a shim. */
+static inline bool is_ours(pid_t pid) {
+        _cleanup_free_ char *path = str_printf("/proc/%d/comm", pid);
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        assert_non_null(path);
+        return pid == getpid() || (file_read(path, FILE_SMALL_MAX, &text, NULL) >= 0 && str_starts_with(buffer_string(&text), "faering-unit-sh"));
 }

@@ -252,6 +252,11 @@ int main(void) {
                 TEST(test_a_path_whose_service_does_nothing_about_it_ends),
         };
 
+        int failed = 0;
+
         test_pid = getpid();
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+        shim = built_shim();
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+        return failed;
 }

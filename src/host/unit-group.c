@@ -52,20 +52,35 @@ int unit_group_open(UnitGroup *group, const CgroupRoot *root, const char *name, 
 void unit_group_close(UnitGroup *group) {
         if (group->in_cgroup)
                 (void)cgroup_remove(&group->cgroup);
+        unit_group_leave(group);
+}
+
+void unit_group_leave(UnitGroup *group) {
         cgroup_deinit(&group->cgroup);
         pid_list_deinit(&group->sessions);
+        pid_list_deinit(&group->parents);
         *group = (UnitGroup){0};
+}
+
+/* In a list that keeps the latest: the oldest have long ended. */
+static int add_latest(PidList *list, pid_t pid) {
+        if (list->length >= UNIT_GROUP_SESSIONS_MAX)
+                memmove(list->items, list->items + 1, --list->length * sizeof(*list->items));
+        return pid_list_add(list, pid);
+}
+
+int unit_group_add_parent(UnitGroup *group, pid_t pid) {
+        return add_latest(&group->parents, pid);
+}
+
+static bool is_parent(const UnitGroup *group, pid_t pid) {
+        return pid == getpid() || pid_list_contains(&group->parents, pid);
 }
 
 int unit_group_add_session(UnitGroup *group, pid_t leader) {
         if (group->in_cgroup)
                 return 0;
-        if (group->sessions.length >= UNIT_GROUP_SESSIONS_MAX) {
-                /* the oldest have long ended; their children still carry the id */
-                memmove(group->sessions.items, group->sessions.items + 1,
-                        --group->sessions.length * sizeof(*group->sessions.items));
-        }
-        return pid_list_add(&group->sessions, leader);
+        return add_latest(&group->sessions, leader); /* children of older ones still carry the id */
 }
 
 /* Field `number` of /proc/PID/stat, counted as proc(5) does; `after` begins at the third. */
@@ -121,7 +136,8 @@ static int look_at_environment(pid_t pid, const char *id) {
  * An orphan that the kernel is just giving another program has no environment for a moment, and if it has made a session of its own
  * nothing else tells whose it is. The kernel is at it: the moment is waited for, within a bound.
  */
-static bool carries_id(const Seen *seen, const char *id) {
+static bool carries_id(const UnitGroup *group, const Seen *seen) {
+        const char *id = group->id;
         bool was_whole = false;
 
         for (int i = 0; *id && i < EXEC_LOOKS_MAX; i++) {
@@ -130,7 +146,7 @@ static bool carries_id(const Seen *seen, const char *id) {
 
                 if (r >= 0)
                         return r > 0;
-                if (seen->parent != getpid() || !read_stat(seen->pid, &now) || (was_whole && !now.executing))
+                if (!is_parent(group, seen->parent) || !read_stat(seen->pid, &now) || (was_whole && !now.executing))
                         return false; /* not ours to judge; ended; without an environment */
                 was_whole = !now.executing;
                 (void)usleep(EXEC_LOOK_USEC);
@@ -190,7 +206,7 @@ static int look_once(const UnitGroup *group, SeenList *seen, PidList *list) {
 
         for (size_t i = 0; r >= 0 && i < seen->length; i++)
                 seen->items[i].member =
-                        pid_list_contains(&group->sessions, seen->items[i].session) || carries_id(&seen->items[i], group->id);
+                        pid_list_contains(&group->sessions, seen->items[i].session) || carries_id(group, &seen->items[i]);
         spread(seen);
         for (size_t i = 0; r >= 0 && i < seen->length; i++)
                 if (seen->items[i].member)
@@ -294,7 +310,7 @@ pid_t unit_group_guess_main(const UnitGroup *group) {
         for (size_t i = 0; i < list.length; i++) {
                 Seen seen;
 
-                if (!read_stat(list.items[i], &seen) || seen.parent != getpid())
+                if (!read_stat(list.items[i], &seen) || !is_parent(group, seen.parent))
                         continue;
                 if (found)
                         return 0;
