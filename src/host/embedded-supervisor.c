@@ -123,6 +123,7 @@ static void tell_listings(Embedded *e) {
                                 .tag = d->tag,
                                 .text = {d->text, d->text_length},
                                 .start_asked = unit->start_asked,
+                                .start_known = true,
                         };
 
                         unit_fill_state(unit, &told.state);

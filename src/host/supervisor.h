@@ -39,6 +39,7 @@ typedef struct SupervisorUnit {
         const char *tag;       /* what supervisor_load() got; "" when not known */
         Slice text;            /* of the unit file; empty when not known */
         bool start_asked;      /* it was started since it was loaded or stopped */
+        bool start_known;      /* false: `start_asked` means nothing, as nobody wrote it down (systemd, of an earlier run's units) */
         SupervisorState state;
 } SupervisorUnit;
 

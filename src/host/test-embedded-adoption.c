@@ -274,6 +274,8 @@ static void test_a_socket_stays_bound_and_no_client_is_lost(void **state) {
         load_in(m, "say.socket", "[Socket]\nListenStream=@/say.sock\n");
         assert_int_equal(start(m, "say.socket", NULL), 0);
         wait_unit(m, "say.socket", "listening");
+        load(m, "pause.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.05\n"); /* the shim has had its time to say something */
+        assert_int_equal(start(m, "pause.service", NULL), 0);
         leave_supervisor(m);
         client = connect_to(m, "say.sock"); /* nobody is there who would start the service */
         (void)machine_open(m, &own_events, m);

@@ -11,6 +11,8 @@ typedef struct AgentUnit {
         UnitHash hash;
         bool loaded;          /* the supervisor has it */
         bool start_asked;
+        bool start_known;     /* false: see agent_meet() */
+        bool held;            /* what failed is tried again at agent->retry_at */
         TaskKind in_flight;
         unsigned cut_short;   /* starts that a stop or an unload came after, and whose ends are not heard yet */
         SupervisorState state;
@@ -22,6 +24,8 @@ typedef struct AgentUnit {
         Failures failures;    /* since it was loaded */
 } AgentUnit;
 
+#define RETRY_AFTER USEC_PER_SEC
+
 struct Agent {
         const char *machine;
         Registry *registry;
@@ -31,8 +35,10 @@ struct Agent {
         Supervisor *supervisor;
         Map units; /* name → AgentUnit */
         bool listed;
+        bool met; /* what the supervisor has and what the store says of it have come together */
         bool leaving;
         Usec now; /* of the last run */
+        Usec retry_at; /* USEC_INFINITY: nothing is held */
         void (*left)(void *userdata);
         size_t tasks; /* under way */
 };
@@ -72,7 +78,7 @@ static void agent_unit_free(AgentUnit *unit) {
 
 /* A unit of which nothing is left here or in the registry. */
 static void agent_unit_settle(AgentUnit *unit) {
-        if (unit->loaded || unit->in_flight != TASK_NONE || unit->state_writing || unit->state_written)
+        if (unit->loaded || unit->held || unit->in_flight != TASK_NONE || unit->state_writing || unit->state_written)
                 return;
         (void)map_remove(&unit->agent->units, slice_from(unit->name));
         agent_unit_free(unit);
@@ -136,7 +142,7 @@ static void agent_write_state(AgentUnit *unit) {
         char hash[UNIT_HASH_HEX_SIZE];
         StateRecord record;
 
-        if (!unit->state_dirty || unit->state_writing)
+        if (!unit->state_dirty || unit->state_writing || !agent->met)
                 return;
         unit->state_dirty = false;
         if (!unit->loaded) {
@@ -221,6 +227,32 @@ static void agent_retry_companions(Agent *agent, const char *service) {
         }
 }
 
+/* The supervisor is out of reach, or could not take a unit away: not at once again, it would end likewise. */
+static void agent_hold(AgentUnit *unit) {
+        unit->held = true;
+        unit->agent->retry_at = min_of(unit->agent->retry_at, unit->agent->now + RETRY_AFTER);
+}
+
+static void agent_note_failure(AgentUnit *unit, TaskKind kind, int r, const Error *error) {
+        bool away = r == -ENOTCONN;
+
+        unit->failure = strdup(error->text);
+        agent_note(unit->agent, "cannot %s %s: %s", task_kind_to_string(kind), unit->name, error->text);
+        if (kind == TASK_LOAD && r != -ECANCELED && !away) {
+                /* it is kept as loaded, with the reason, until another text comes: trying again would not help */
+                supervisor_set_word(unit->state.load, sizeof(unit->state.load), "error");
+                supervisor_set_word(unit->state.active, sizeof(unit->state.active), "inactive");
+                supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
+                unit->start_asked = true;
+        }
+        if (away && kind == TASK_LOAD)
+                unit->loaded = false;
+        if (away && kind == TASK_START)
+                unit->start_asked = false;
+        if (away || ((kind == TASK_STOP || kind == TASK_UNLOAD) && r != -ECANCELED))
+                agent_hold(unit);
+}
+
 static void on_task_done(void *userdata, int r, const Error *error) {
         AgentUnit *unit = userdata;
         Agent *agent = unit->agent;
@@ -234,17 +266,8 @@ static void on_task_done(void *userdata, int r, const Error *error) {
         unit->in_flight = TASK_NONE;
         free(unit->failure);
         unit->failure = NULL;
-        if (r < 0) {
-                unit->failure = strdup(error->text);
-                agent_note(agent, "cannot %s %s: %s", task_kind_to_string(kind), unit->name, error->text);
-        }
-        if (kind == TASK_LOAD && r < 0 && r != -ECANCELED) {
-                /* it is kept as loaded, with the reason, until another text comes: trying again would not help */
-                supervisor_set_word(unit->state.load, sizeof(unit->state.load), "error");
-                supervisor_set_word(unit->state.active, sizeof(unit->state.active), "inactive");
-                supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
-                unit->start_asked = true;
-        }
+        if (r < 0)
+                agent_note_failure(unit, kind, r, error);
         if (kind == TASK_LOAD && r >= 0)
                 agent_retry_companions(agent, unit->name);
         if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT || agent->leaving)) /* who leaves does not try for ever */
@@ -267,7 +290,7 @@ static void on_reread(void *userdata, int r, const Error *error) {
 static void agent_load(Agent *agent, AgentUnit *unit, const RegistryUnit *wanted) {
         if (unit_hash_from_hex(slice_from(wanted->hash), &unit->hash) < 0)
                 return;
-        unit->loaded = true;
+        unit->loaded = unit->start_known = true;
         unit->start_asked = false;
         failures_deinit(&unit->failures);
         unit->in_flight = TASK_LOAD;
@@ -361,14 +384,14 @@ static size_t collect_current(const Agent *agent, ReconcileCurrent *current) {
         map_foreach(&agent->units, entry) {
                 const AgentUnit *unit = entry->value;
 
-                if (!unit->loaded && unit->in_flight == TASK_NONE)
+                if (!unit->loaded && !unit->held && unit->in_flight == TASK_NONE)
                         continue;
                 current[count++] = (ReconcileCurrent){
                         .name = unit->name,
                         .hash = unit->hash,
                         .active = active_state(unit->state.active),
                         .start_asked = unit->start_asked,
-                        .in_flight = unit->in_flight,
+                        .in_flight = unit->held && unit->in_flight == TASK_NONE ? TASK_RELOAD : unit->in_flight, /* gets no task */
                 };
         }
         return count;
@@ -413,10 +436,23 @@ static void agent_forget_failures(Agent *agent) {
         }
 }
 
+static void agent_release_held(Agent *agent) {
+        if (agent->now < agent->retry_at)
+                return;
+        agent->retry_at = USEC_INFINITY;
+        map_foreach(&agent->units, entry)
+                ((AgentUnit *)entry->value)->held = false;
+}
+
+Usec agent_next(const Agent *agent) {
+        return agent->retry_at;
+}
+
 void agent_run(Agent *agent, Usec now) {
         agent->now = now;
+        agent_release_held(agent);
         agent_forget_failures(agent);
-        if (!agent->listed || !registry_is_loaded(agent->registry))
+        if (!agent->met || !registry_is_loaded(agent->registry))
                 return;
         agent_reconcile(agent);
         agent_settle_leave(agent);
@@ -438,36 +474,35 @@ static void on_listed_unit(void *userdata, const SupervisorUnit *found) {
                 return;
         unit->loaded = true;
         unit->start_asked = found->start_asked;
+        unit->start_known = found->start_known;
         unit->state = found->state;
         (void)unit_hash_from_hex(slice_from(found->tag), &unit->hash); /* without one it differs from any text */
         unit->state_dirty = true;
 }
 
-static void on_listed(void *userdata, int r, const Error *error) {
-        Agent *agent = userdata;
+/*
+ * What a supervisor does not know of a unit's start is in the state that the earlier run of this program wrote. Without that a unit counts
+ * as started by us if it is to be launched, and runs: what its socket or timer has started nobody has to stop.
+ */
+static void agent_recall_start(AgentUnit *unit) {
+        const RegistryState *state = registry_state(unit->agent->registry, unit->agent->machine, unit->name);
+        const RegistryUnit *wanted = registry_unit(unit->agent->registry, unit->name);
+        ActiveState active;
 
-        agent->listed = true;
-        if (r < 0)
-                agent_note(agent, "cannot list the units that are there: %s", error->text);
-        agent->events->wake(agent->userdata);
-}
-
-void agent_start(Agent *agent, Supervisor *supervisor) {
-        agent->supervisor = supervisor;
-        supervisor_list(supervisor, on_listed_unit, on_listed, agent);
+        if (unit->start_known)
+                return;
+        active = active_state(unit->state.active);
+        unit->start_known = true;
+        if (state)
+                unit->start_asked = state->record.launched;
+        else
+                unit->start_asked = wanted && wanted->desired == UNIT_LAUNCHED && active != ACTIVE_INACTIVE && active != ACTIVE_FAILED;
 }
 
 /* What an earlier life of this machine wrote, and is not so any more. */
-void agent_registry_loaded(Agent *agent) {
+static void agent_drop_old_states(Agent *agent) {
         const RegistryMachine *machine = registry_machine(agent->registry, agent->machine);
 
-        map_foreach(&agent->units, entry) {
-                AgentUnit *unit = entry->value;
-
-                free(unit->told);
-                unit->told = NULL;
-                agent_touch_state(unit);
-        }
         if (!machine)
                 return;
         map_foreach(&machine->states, entry) {
@@ -478,13 +513,56 @@ void agent_registry_loaded(Agent *agent) {
         }
 }
 
+/* Once both the supervisor and the store have been heard. */
+static void agent_meet(Agent *agent) {
+        if (!agent->listed || !registry_is_loaded(agent->registry))
+                return;
+        map_foreach(&agent->units, entry)
+                agent_recall_start(entry->value);
+        agent->met = true;
+        map_foreach(&agent->units, entry) {
+                AgentUnit *unit = entry->value;
+
+                free(unit->told);
+                unit->told = NULL;
+                agent_touch_state(unit);
+        }
+        agent_drop_old_states(agent);
+}
+
+void agent_registry_loaded(Agent *agent) {
+        agent_meet(agent);
+}
+
+static void on_listed(void *userdata, int r, const Error *error) {
+        Agent *agent = userdata;
+
+        agent->listed = true;
+        if (r < 0)
+                agent_note(agent, "cannot list the units that are there: %s", error->text);
+        agent_meet(agent);
+        agent->events->wake(agent->userdata);
+}
+
+void agent_start(Agent *agent, Supervisor *supervisor) {
+        agent->supervisor = supervisor;
+        supervisor_list(supervisor, on_listed_unit, on_listed, agent);
+}
+
 int agent_new(const char *machine, Registry *registry, const AgentEvents *events, AgentRunsGlobal runs_global, void *userdata,
               Agent **ret_agent) {
         Agent *agent = calloc(1, sizeof(*agent));
 
         if (!agent)
                 return -ENOMEM;
-        *agent = (Agent){.machine = machine, .registry = registry, .events = events, .runs_global = runs_global, .userdata = userdata};
+        *agent = (Agent){
+                .machine = machine,
+                .registry = registry,
+                .events = events,
+                .runs_global = runs_global,
+                .userdata = userdata,
+                .retry_at = USEC_INFINITY,
+        };
         *ret_agent = agent;
         return 0;
 }

@@ -82,7 +82,7 @@ void unit_shim_reap(UnitShim *shim) {
         }
         while (reap_one(shim))
                 ;
-        if (shim->empty && !shim->empty_told && shim->control >= 0) {
+        if (shim->empty && !shim->empty_told && shim->control >= 0 && shim->options->child > 0) {
                 unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_EMPTY}, NULL, 0);
                 shim->empty_told = true;
         }
