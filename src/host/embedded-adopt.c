@@ -127,7 +127,8 @@ static void adopt_streams(Unit *unit, HolderFound *found) {
         bool stands_in = process && process->role == UNIT_PROCESS_ABANDONED;
 
         for (size_t i = 0; process && i < found->n_fds; i++) {
-                SupervisorStream stream = found->held[i] == UNIT_SHIM_ERRORS ? SUPERVISOR_STREAM_ERROR : SUPERVISOR_STREAM_OUTPUT;
+                SupervisorStream stream =
+                        found->held[i] == UNIT_SHIM_ERRORS ? SUPERVISOR_STREAM_ERROR : SUPERVISOR_STREAM_OUTPUT;
                 Buffer *part = &found->parts[stream == SUPERVISOR_STREAM_ERROR];
 
                 if (found->held[i] == UNIT_SHIM_SOCKET || process->pipes[stream].open ||
@@ -145,8 +146,12 @@ static void adopt_streams(Unit *unit, HolderFound *found) {
 static const ExecCommandList *control_list(const Unit *unit, UnitRecordList list) {
         const ServiceOptions *o = &unit->definition.options;
         const ExecCommandList *const lists[UNIT_RECORD_LISTS] = {
-                [UNIT_RECORD_START_PRE] = &o->start_pre, [UNIT_RECORD_START] = &o->start, [UNIT_RECORD_START_POST] = &o->start_post,
-                [UNIT_RECORD_RELOAD] = &o->reload,       [UNIT_RECORD_STOP] = &o->stop,   [UNIT_RECORD_STOP_POST] = &o->stop_post,
+                [UNIT_RECORD_START_PRE] = &o->start_pre,
+                [UNIT_RECORD_START] = &o->start,
+                [UNIT_RECORD_START_POST] = &o->start_post,
+                [UNIT_RECORD_RELOAD] = &o->reload,
+                [UNIT_RECORD_STOP] = &o->stop,
+                [UNIT_RECORD_STOP_POST] = &o->stop_post,
         };
 
         return lists[list];
@@ -222,7 +227,8 @@ static void go_on_with_service(const Adoption *a) {
         ServiceMachine *m = &unit->machine;
 
         if (m->main_alive && !unit->main)
-                tell_end(a, UNIT_PROCESS_MAIN, record->main_pid, command_at(&unit->definition.options.start, m->main_index));
+                tell_end(a, UNIT_PROCESS_MAIN, record->main_pid,
+                         command_at(&unit->definition.options.start, m->main_index));
         if (m->control_alive && !unit->control)
                 tell_end(a, UNIT_PROCESS_CONTROL, record->control_pid, command_at(m->control_list, m->control_index));
         if (m->waits_for_pid_file)
@@ -250,7 +256,8 @@ static void go_on_with_trigger(Adoption *a) {
                         r = watches_open(unit, NULL);
         }
         if (r < 0) {
-                (void)snprintf(unit->text, sizeof(unit->text), "what it had open was lost in a restart of the supervisor: %s", strerror(-r));
+                (void)snprintf(unit->text, sizeof(unit->text),
+                               "what it had open was lost in a restart of the supervisor: %s", strerror(-r));
                 unit_note(unit, "%s", unit->text);
                 trigger_fail(&unit->trigger);
         } else if (watches_check(unit)) {
@@ -273,8 +280,10 @@ static void adopt_processes(Adoption *a) {
         Unit *unit = a->unit;
         const ServiceMachine *m = &unit->machine;
 
-        adopt_process(a, UNIT_PROCESS_MAIN, a->record.main_pid, command_at(&unit->definition.options.start, m->main_index), &unit->main);
-        adopt_process(a, UNIT_PROCESS_CONTROL, a->record.control_pid, command_at(m->control_list, m->control_index), &unit->control);
+        adopt_process(a, UNIT_PROCESS_MAIN, a->record.main_pid,
+                      command_at(&unit->definition.options.start, m->main_index), &unit->main);
+        adopt_process(a, UNIT_PROCESS_CONTROL, a->record.control_pid, command_at(m->control_list, m->control_index),
+                      &unit->control);
         for (size_t i = 0; i < a->n_found; i++)
                 adopt_streams(unit, &a->found[i]);
 }

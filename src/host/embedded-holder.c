@@ -91,7 +91,8 @@ static void holder_lost(UnitHolder *holder) {
         if (!unit)
                 return;
         if (!holder->told_end && !e->closing)
-                unit_note(unit, "the shim (process %d) that would have kept it over a restart of this program has gone", holder->pid);
+                unit_note(unit, "the shim (process %d) that would have kept it over a restart of this program has gone",
+                          holder->pid);
         unit_check_empty(unit);
         unit_mark_dirty(unit);
 }
@@ -121,7 +122,8 @@ static void on_packet(uv_poll_t *poll, int status, int events) {
                 else if (message.kind == UNIT_SHIM_EMPTY)
                         holder_empty(holder);
                 else if (message.kind == UNIT_SHIM_ENDED) {
-                        process_reaper_told(&holder->owner->reaper, message.end.pid, message.end.code, message.end.status);
+                        process_reaper_told(&holder->owner->reaper, message.end.pid, message.end.code,
+                                            message.end.status);
                         tell(holder, UNIT_SHIM_REAP, message.end.pid);
                 }
         }
@@ -152,7 +154,8 @@ static int open_listener(const Embedded *e, uint64_t number, int *ret, Error *er
         return 0;
 }
 
-static void fill_setup(Unit *unit, uint64_t number, const char *held, const int *fds, size_t n_fds, HolderSetup *setup) {
+static void fill_setup(Unit *unit, uint64_t number, const char *held, const int *fds, size_t n_fds,
+                       HolderSetup *setup) {
         Embedded *e = unit->owner;
 
         (void)snprintf(setup->child, sizeof(setup->child), "%s", process_pid_room);
@@ -193,7 +196,8 @@ static UnitHolder *holder_make(Unit *unit, uint64_t number, int fd) {
         return holder;
 }
 
-int holder_new(Unit *unit, const char *held, const int *fds, size_t n_fds, HolderSetup *setup, UnitHolder **ret, Error *error) {
+int holder_new(Unit *unit, const char *held, const int *fds, size_t n_fds, HolderSetup *setup, UnitHolder **ret,
+               Error *error) {
         Embedded *e = unit->owner;
         uint64_t number = ++e->n_holders;
         int pair[2], r;
@@ -319,7 +323,8 @@ static int receive(int fd, HolderFound *ret, UnitShimMessage *message, char text
                 char bytes[CMSG_SPACE(UNIT_SHIM_FDS_MAX * sizeof(int))];
         } control;
         struct iovec vector = {text, UNIT_SHIM_PACKET_MAX};
-        struct msghdr packet = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+        struct msghdr packet = {
+                .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
         ssize_t n;
 
         do
@@ -342,7 +347,8 @@ static int hear_hello(int fd, HolderFound *ret, pid_t *ret_shim) {
                 if (r < 0)
                         return r;
                 if (message.kind == UNIT_SHIM_PART)
-                        (void)buffer_append(&ret->parts[message.stream == UNIT_SHIM_ERRORS], message.part.data, message.part.length);
+                        (void)buffer_append(&ret->parts[message.stream == UNIT_SHIM_ERRORS], message.part.data,
+                                            message.part.length);
                 if (message.kind != UNIT_SHIM_HELLO)
                         continue;
                 if (strlen(message.held) != ret->n_fds)

@@ -13,7 +13,8 @@ static void store_text(Unit *unit, const char *folder, const Definition *definit
 
         if (*stored == definition->serial)
                 return;
-        r = definition->text ? unit_store_write(folder, unit->name, (Slice){definition->text, definition->text_length}, definition->tag, &error)
+        r = definition->text ? unit_store_write(folder, unit->name, (Slice){definition->text, definition->text_length},
+                                                definition->tag, &error)
                              : unit_store_remove(folder, unit->name, &error);
         if (r < 0)
                 unit_note(unit, "%s", error.text);

@@ -103,7 +103,9 @@ static Listed list_one(Machine *m) {
         return listed;
 }
 
-#define TALKS "[Service]\nExecStart=/bin/sh -c 'echo one; while ! [ -e @/go ]; do sleep 0.01; done; echo two; exec sleep 60'\n"
+#define TALKS                                                                                                          \
+        "[Service]\nExecStart=/bin/sh -c 'echo one; while ! [ -e @/go ]; do sleep 0.01; done; echo two; exec sleep "   \
+        "60'\n"
 
 static void test_a_service_runs_on_under_another_supervisor(void **state) {
         Machine *m = *state;
@@ -167,7 +169,8 @@ static void test_an_end_that_nobody_saw_is_known_with_its_status(void **state) {
         SupervisorState now;
         pid_t pid;
 
-        load_in(m, "ends.service", "[Service]\nExecStart=/bin/sh -c 'while ! [ -e @/go ]; do sleep 0.01; done; echo bye; exit 7'\n");
+        load_in(m, "ends.service",
+                "[Service]\nExecStart=/bin/sh -c 'while ! [ -e @/go ]; do sleep 0.01; done; echo bye; exit 7'\n");
         assert_int_equal(start(m, "ends.service", NULL), 0);
         pid = wait_unit(m, "ends.service", "running").main_pid;
         leave_supervisor(m);
@@ -274,7 +277,8 @@ static void test_a_socket_stays_bound_and_no_client_is_lost(void **state) {
         load_in(m, "say.socket", "[Socket]\nListenStream=@/say.sock\n");
         assert_int_equal(start(m, "say.socket", NULL), 0);
         wait_unit(m, "say.socket", "listening");
-        load(m, "pause.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.05\n"); /* the shim has had its time to say something */
+        load(m, "pause.service",
+             "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.05\n"); /* the shim has had its time to say something */
         assert_int_equal(start(m, "pause.service", NULL), 0);
         leave_supervisor(m);
         client = connect_to(m, "say.sock"); /* nobody is there who would start the service */

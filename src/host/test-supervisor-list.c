@@ -62,8 +62,8 @@ const char *supervisor_test_unit(TestBehaviour behaviour) {
                 [TEST_FAILS] = "[Service]\nType=oneshot\nExecStart=/bin/false\n",
                 [TEST_HANGS] = "[Service]\nType=notify\nExecStart=/bin/sleep 60\n",
                 [TEST_COMPLETES] = "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-                [TEST_RELOADS] = "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\nExecReload=/bin/kill -0 $MAINPID\n"
-                                 "[Install]\nWantedBy=multi-user.target\n",
+                [TEST_RELOADS] = ("[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\nExecReload=/bin/kill -0 $MAINPID\n"
+                                  "[Install]\nWantedBy=multi-user.target\n"),
                 [TEST_LISTENS] = "[Socket]\nListenStream=@faering-supervisor-test\n",
                 [TEST_WAITS] = "[Timer]\nOnActiveSec=1h\n",
                 [TEST_WATCHES] = "[Path]\nPathExists=/nonexistent/file\n",

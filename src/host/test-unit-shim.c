@@ -1,12 +1,12 @@
 #include "host/unit-shim.h"
 
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/wait.h>
-#include <cmocka.h>
 
 static UnitShimMessage again(const UnitShimMessage *message, Buffer *text) {
         UnitShimMessage read = {0};
@@ -18,8 +18,8 @@ static UnitShimMessage again(const UnitShimMessage *message, Buffer *text) {
 }
 
 static void test_messages_are_read_as_written(void **state) {
-        _cleanup_buffer_ Buffer hello = BUFFER_INIT, bare = BUFFER_INIT, part = BUFFER_INIT, ended = BUFFER_INIT, reap = BUFFER_INIT,
-                                end = BUFFER_INIT;
+        _cleanup_buffer_ Buffer hello = BUFFER_INIT, bare = BUFFER_INIT, part = BUFFER_INIT, ended = BUFFER_INIT,
+                                reap = BUFFER_INIT, end = BUFFER_INIT;
         UnitShimMessage read;
 
         (void)state;
@@ -38,9 +38,10 @@ static void test_messages_are_read_as_written(void **state) {
 }
 
 static void test_other_packets_are_refused(void **state) {
-        static const char *const bad[] = {"",         "hello",      "hello 2 7 8 oe", "hello 1 0 8 oe", "hello 1 7 8 ox", "part o",
-                                          "part s x", "ended 9 1",  "ended 9 9 0",    "ended 0 1 0",    "ended 9 1 0 0",  "reap",
-                                          "reap 0",   "reap 9 now", "empty now",      "jump",           "hello 1 7 8"};
+        static const char *const bad[] = {
+                "",         "hello",      "hello 2 7 8 oe", "hello 1 0 8 oe", "hello 1 7 8 ox", "part o",
+                "part s x", "ended 9 1",  "ended 9 9 0",    "ended 0 1 0",    "ended 9 1 0 0",  "reap",
+                "reap 0",   "reap 9 now", "empty now",      "jump",           "hello 1 7 8"};
         UnitShimMessage read;
 
         (void)state;

@@ -24,9 +24,11 @@ typedef struct Field {
         size_t offset, size;
 } Field;
 
-_Static_assert(sizeof(size_t) == sizeof(uint64_t) && sizeof(pid_t) == sizeof(int), "fields are read and written by their kind");
+_Static_assert(sizeof(size_t) == sizeof(uint64_t) && sizeof(pid_t) == sizeof(int),
+               "fields are read and written by their kind");
 
-#define FIELD(name, kind, member) {name, kind, offsetof(UnitRecord, member), sizeof(((UnitRecord *)0)->member)}
+#define FIELD(name, kind, member)                                                                                      \
+        { name, kind, offsetof(UnitRecord, member), sizeof(((UnitRecord *)0)->member) }
 
 /* Those that are zero are left out. */
 static const Field fields[] = {
@@ -77,7 +79,8 @@ static const Field fields[] = {
         FIELD("trigger-limit-count", FIELD_U64, trigger.limit_count),
 };
 
-static const char *const list_words[UNIT_RECORD_LISTS] = {"none", "start-pre", "start", "start-post", "reload", "stop", "stop-post"};
+static const char *const list_words[UNIT_RECORD_LISTS] = {"none",   "start-pre", "start",    "start-post",
+                                                          "reload", "stop",      "stop-post"};
 
 static const char *service_state_word(int i) {
         return service_state_to_string((ServiceState)i);
@@ -245,7 +248,8 @@ static int read_line(Slice line, UnitRecord *record) {
                 return -EBADMSG;
         if (slice_equals(name, slice_from("shim")) && record->n_shims < UNIT_RECORD_SHIMS_MAX)
                 record->shims[record->n_shims++] = number;
-        else if (slice_equals(name, slice_from("session")) && record->n_sessions < UNIT_RECORD_SHIMS_MAX && number <= INT32_MAX)
+        else if (slice_equals(name, slice_from("session")) && record->n_sessions < UNIT_RECORD_SHIMS_MAX &&
+                 number <= INT32_MAX)
                 record->sessions[record->n_sessions++] = (pid_t)number;
         else
                 return -EBADMSG;

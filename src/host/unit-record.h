@@ -35,10 +35,10 @@ typedef struct UnitRecord {
         WallUsec since;
         Usec active_at, inactive_at;
         char text[SUPERVISOR_TEXT_MAX];
-        ServiceMachine service;       /* what of it can be written: no options, no actions */
+        ServiceMachine service; /* what of it can be written: no options, no actions */
         UnitRecordList control_list;
-        TriggerMachine trigger;       /* the same */
-        pid_t main_pid, control_pid;  /* 0: none */
+        TriggerMachine trigger;      /* the same */
+        pid_t main_pid, control_pid; /* 0: none */
         uint64_t shims[UNIT_RECORD_SHIMS_MAX];
         size_t n_shims;
         pid_t sessions[UNIT_RECORD_SHIMS_MAX]; /* the latest, where processes are traced without a cgroup */

@@ -4,8 +4,9 @@
 #include <sys/wait.h>
 
 static const char *const words[UNIT_SHIM_KINDS] = {
-        [UNIT_SHIM_HELLO] = "hello", [UNIT_SHIM_PART] = "part",   [UNIT_SHIM_ENDED] = "ended", [UNIT_SHIM_EMPTY] = "empty",
-        [UNIT_SHIM_REAP] = "reap",   [UNIT_SHIM_WATCH] = "watch", [UNIT_SHIM_END] = "end",
+        [UNIT_SHIM_HELLO] = "hello", [UNIT_SHIM_PART] = "part", [UNIT_SHIM_ENDED] = "ended",
+        [UNIT_SHIM_EMPTY] = "empty", [UNIT_SHIM_REAP] = "reap", [UNIT_SHIM_WATCH] = "watch",
+        [UNIT_SHIM_END] = "end",
 };
 
 int unit_shim_message_write(const UnitShimMessage *m, Buffer *to) {
@@ -13,7 +14,8 @@ int unit_shim_message_write(const UnitShimMessage *m, Buffer *to) {
 
         switch (m->kind) {
         case UNIT_SHIM_HELLO:
-                return buffer_printf(to, "hello %d %d %d %s", UNIT_SHIM_VERSION, m->shim, m->child, *m->held ? m->held : "-");
+                return buffer_printf(to, "hello %d %d %d %s", UNIT_SHIM_VERSION, m->shim, m->child,
+                                     *m->held ? m->held : "-");
         case UNIT_SHIM_PART:
                 r = buffer_printf(to, "part %c ", m->stream);
                 return r < 0 ? r : buffer_append(to, m->part.data, m->part.length);
@@ -59,7 +61,8 @@ static bool read_held(Slice word, char held[static UNIT_SHIM_FDS_MAX + 1]) {
         if (word.length > UNIT_SHIM_FDS_MAX)
                 return false;
         for (size_t i = 0; i < word.length; i++)
-                if (word.data[i] != UNIT_SHIM_OUTPUT && word.data[i] != UNIT_SHIM_ERRORS && word.data[i] != UNIT_SHIM_SOCKET)
+                if (word.data[i] != UNIT_SHIM_OUTPUT && word.data[i] != UNIT_SHIM_ERRORS &&
+                    word.data[i] != UNIT_SHIM_SOCKET)
                         return false;
         memcpy(held, word.data, word.length);
         held[word.length] = '\0';
@@ -69,8 +72,8 @@ static bool read_held(Slice word, char held[static UNIT_SHIM_FDS_MAX + 1]) {
 static bool read_hello(Slice rest, UnitShimMessage *ret) {
         int version;
 
-        return next_number(&rest, INT32_MAX, &version) && version == UNIT_SHIM_VERSION && next_pid(&rest, &ret->shim) && ret->shim > 0 &&
-               next_pid(&rest, &ret->child) && rest.data && read_held(rest, ret->held);
+        return next_number(&rest, INT32_MAX, &version) && version == UNIT_SHIM_VERSION && next_pid(&rest, &ret->shim) &&
+               ret->shim > 0 && next_pid(&rest, &ret->child) && rest.data && read_held(rest, ret->held);
 }
 
 static bool read_part(Slice rest, UnitShimMessage *ret) {

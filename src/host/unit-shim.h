@@ -41,11 +41,11 @@ typedef struct UnitShimEnd {
 
 typedef struct UnitShimMessage {
         UnitShimKind kind;
-        pid_t shim, child;                 /* HELLO: child 0: none */
-        char held[UNIT_SHIM_FDS_MAX + 1];  /* HELLO: what each of the files is */
-        char stream;                       /* PART */
-        Slice part;                        /* PART: borrowed */
-        UnitShimEnd end;                   /* ENDED; REAP, WATCH: its pid */
+        pid_t shim, child;                /* HELLO: child 0: none */
+        char held[UNIT_SHIM_FDS_MAX + 1]; /* HELLO: what each of the files is */
+        char stream;                      /* PART */
+        Slice part;                       /* PART: borrowed */
+        UnitShimEnd end;                  /* ENDED; REAP, WATCH: its pid */
 } UnitShimMessage;
 
 /* Appends. -ENOMEM. */

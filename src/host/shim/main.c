@@ -19,9 +19,11 @@ int main(int argc, char **argv) {
         UnitShimOptions options;
         uint64_t pid, size;
 
-        if (argc != ARGUMENTS || str_parse_u64(slice_from(argv[1]), INT32_MAX, &pid) < 0 || strlen(argv[2]) > UNIT_SHIM_FDS_MAX ||
-            str_parse_u64(slice_from(argv[6]), UINT64_MAX, &size) < 0) {
-                (void)fputs("faering-unit-shim is started by faering-fleet, not by hand: see docs/formats/unit-shim.md\n", stderr);
+        if (argc != ARGUMENTS || str_parse_u64(slice_from(argv[1]), INT32_MAX, &pid) < 0 ||
+            strlen(argv[2]) > UNIT_SHIM_FDS_MAX || str_parse_u64(slice_from(argv[6]), UINT64_MAX, &size) < 0) {
+                (void)fputs(
+                        "faering-unit-shim is started by faering-fleet, not by hand: see docs/formats/unit-shim.md\n",
+                        stderr);
                 return EXIT_USAGE;
         }
         options = (UnitShimOptions){

@@ -20,7 +20,8 @@ static void write_ends(const UnitShim *shim) {
                 if (shim->children[i].end.code != 0)
                         (void)unit_shim_end_write(&shim->children[i].end, &text);
         if (buffer_length(&text) > 0)
-                (void)file_replace(shim->options->ends_path, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, false, NULL);
+                (void)file_replace(shim->options->ends_path, 0600, (Slice){buffer_data(&text), buffer_length(&text)},
+                                   false, NULL);
 }
 
 static void tell_end(UnitShim *shim, const UnitShimEnd *end) {

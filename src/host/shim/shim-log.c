@@ -14,7 +14,8 @@ typedef struct LineOf {
 static void give_line(void *userdata, Slice text) {
         const LineOf *of = userdata;
 
-        (void)unit_log_write(&of->shim->log, &(SupervisorLogLine){clock_wall(), of->shim->options->child, of->stream, text});
+        (void)unit_log_write(&of->shim->log,
+                             &(SupervisorLogLine){clock_wall(), of->shim->options->child, of->stream, text});
 }
 
 static Buffer *part_of(UnitShim *shim, size_t i) {
@@ -26,7 +27,8 @@ static bool is_stream(const UnitShim *shim, size_t i) {
 }
 
 static void split(UnitShim *shim, size_t i, bool all) {
-        LineOf of = {shim, shim->options->held[i] == UNIT_SHIM_OUTPUT ? SUPERVISOR_STREAM_OUTPUT : SUPERVISOR_STREAM_ERROR};
+        LineOf of = {shim,
+                     shim->options->held[i] == UNIT_SHIM_OUTPUT ? SUPERVISOR_STREAM_OUTPUT : SUPERVISOR_STREAM_ERROR};
         Buffer *part = part_of(shim, i);
 
         unit_log_split(part, all, give_line, &of);

@@ -135,7 +135,8 @@ static bool is_done(const UnitShim *shim) {
 void unit_shim_run(UnitShim *shim, const UnitShimOptions *options) {
         struct pollfd polls[POLL_ALL];
 
-        *shim = (UnitShim){.options = options, .control = UNIT_SHIM_CONTROL, .listener = UNIT_SHIM_LISTENER, .log = {.fd = -1}};
+        *shim = (UnitShim){
+                .options = options, .control = UNIT_SHIM_CONTROL, .listener = UNIT_SHIM_LISTENER, .log = {.fd = -1}};
         for (shim->n_held = 0; options->held[shim->n_held]; shim->n_held++)
                 shim->held[shim->n_held] = UNIT_SHIM_FIRST_HELD + (int)shim->n_held;
         if (options->child > 0)
