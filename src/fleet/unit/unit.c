@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "base/encode.h"
+#include "base/suggest.h"
 #include "fleet/unit/resources.h"
 
 int unit_hash(const UnitFile *file, UnitHash *ret) {
@@ -275,18 +276,33 @@ static const KeySpellings spellings_within = {{"FailuresWithin"}};
 static const KeySpellings spellings_partition = {{"OnPartition"}};
 static const KeySpellings spellings_overlap = {{"Overlap"}};
 
-bool unit_requirement_is_known(const char *key) {
-        const KeySpellings *const all[] = {&spellings_machine,  &spellings_peers,    &spellings_conflicts,
-                                           &spellings_replaces, &spellings_metadata, &spellings_global,
-                                           &spellings_avoids,   &spellings_spread,   &spellings_memory,
-                                           &spellings_cpu,      &spellings_move,     &spellings_within,
-                                           &spellings_partition, &spellings_overlap};
+static const KeySpellings *const spellings_all[] = {
+        &spellings_machine,  &spellings_peers,    &spellings_conflicts, &spellings_replaces, &spellings_metadata,
+        &spellings_global,   &spellings_avoids,   &spellings_spread,    &spellings_memory,   &spellings_cpu,
+        &spellings_move,     &spellings_within,   &spellings_partition, &spellings_overlap,
+};
 
-        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-                for (const char *const *spelling = all[i]->keys; *spelling; spelling++)
+bool unit_requirement_is_known(const char *key) {
+        for (size_t i = 0; i < ARRAY_SIZE(spellings_all); i++)
+                for (const char *const *spelling = spellings_all[i]->keys; *spelling; spelling++)
                         if (str_equals(key, *spelling))
                                 return true;
         return false;
+}
+
+const char *unit_requirement_near(const char *key) {
+        const char *names[ARRAY_SIZE(spellings_all)];
+
+        for (size_t i = 0; i < ARRAY_SIZE(spellings_all); i++) {
+                const char *const *spelling = spellings_all[i]->keys;
+
+                while (str_starts_with(*spelling, "X-")) /* the present one */
+                        spelling++;
+                names[i] = *spelling;
+                if (strcasecmp(key, names[i]) == 0)
+                        return names[i];
+        }
+        return suggest_nearest(key, names, ARRAY_SIZE(names));
 }
 
 static int read_spellings(const UnitFile *file, const KeySpellings *spellings, const char *name, StringList *list) {

@@ -91,6 +91,9 @@ uint64_t unit_resources_memory(const UnitResources *resources, uint64_t machine_
 /* Whether a key of [X-Fleet] is one of fleet's, or one of our own. */
 bool unit_requirement_is_known(const char *key);
 
+/* The key that may have been meant, or NULL. */
+const char *unit_requirement_near(const char *key);
+
 /* Whether a MachineID= names the machine: equal, or equal to its first eight characters. */
 bool machine_id_matches(const char *machine_id, const char *wanted);
 
