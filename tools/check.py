@@ -91,7 +91,7 @@ def run_meson_tests(tally: Tally, folder: Path, suite: str) -> None:
 def run_pytest(tally: Tally, folder: Path, *arguments: str) -> None:
     """Runs the integration tests on the programs of a build."""
     env = {**os.environ, "FAERING_BUILD": str(folder)}
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *arguments], cwd=ROOT, env=env,
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rsfE", "-p", "no:cacheprovider", *arguments], cwd=ROOT, env=env,
                           capture_output=True, text=True)
     last = (done.stdout.splitlines() or [""])[-1]
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
@@ -103,10 +103,9 @@ def run_pytest(tally: Tally, folder: Path, *arguments: str) -> None:
         print(done.stdout[-12000:])
     for reason in re.findall(r"^SKIPPED \[\d+\] (.*)$", done.stdout, re.M):
         tally.notes.append(f"skipped  {reason}")
-    failed = counts.get("failed", 0) + counts.get("error", 0)
-    tally.add(counts.get("passed", 0), failed, counts.get("skipped", 0))
-    if failed:
-        tally.notes.append(f"FAILED   {failed} integration tests")
+    for test in re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M):
+        tally.notes.append(f"FAILED   {test}")
+    tally.add(counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0), counts.get("skipped", 0))
 
 
 def run_program(tally: Tally, what: str, command: list[str]) -> None:

@@ -56,11 +56,12 @@ int fleet_verb_cat(void *userdata, int argc, char **argv) {
 
 static void print_machine(json_t *machine) {
         bool here = json_is_true(json_object_get(machine, "here")), eligible = json_is_true(json_object_get(machine, "eligible"));
+        json_int_t units = json_integer_value(json_object_get(machine, "units"));
         json_t *obstacle;
         size_t i;
 
-        printf("\n%.8s... %s, %" JSON_INTEGER_FORMAT " units: %s\n", cli_text(machine, "machine"), cli_text(machine, "ip"),
-               json_integer_value(json_object_get(machine, "units")), here ? "runs here" : eligible ? "may run here" : "may not run here");
+        printf("\n%.8s... %s, %" JSON_INTEGER_FORMAT " unit%s: %s\n", cli_text(machine, "machine"), cli_text(machine, "ip"), units,
+               units == 1 ? "" : "s", here ? "runs here" : eligible ? "may run here" : "may not run here");
         json_array_foreach(json_object_get(machine, "obstacles"), i, obstacle)
                 printf("  - %s\n    to change that: %s\n", cli_text(obstacle, "why"), cli_text(obstacle, "remedy"));
 }

@@ -335,7 +335,7 @@ class Host:
     def command(self, *command: str) -> list[str]:
         """For subprocess: the command, inside, in the group of the host's first process."""
         enter = "".join(f"echo $$ >{group}/cgroup.procs; " for group in self.groups()) + 'exec "$@"'
-        return ["sh", "-c", enter, "sh", "nsenter", "-t", str(self.leader), "-a", "--wd=/", "env", "-i", "TERM=dumb", "HOME=/root",
+        return ["sh", "-c", enter, "sh", "nsenter", "-t", str(self.leader), "-a", "-r", "-w", "env", "-i", "TERM=dumb", "HOME=/root",
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *command]
 
     def groups(self) -> list[Path]:

@@ -13,7 +13,7 @@ enum {
         REPLICA_TRANSFERS_MAX = RAFT_MEMBERS_MAX,
         REPLICA_PIECE = 512 << 10,          /* bytes of a snapshot in one frame */
         REPLICA_SNAPSHOTS_KEPT = 2,
-        REPLICA_COMPACT_STEP = 4000,        /* entries let go of in one turn */
+        REPLICA_COMPACT_STEP = 1000,        /* entries let go of in one turn */
         REPLICA_SNAPSHOT_STEP = 1000,       /* nodes looked at in one turn */
         REPLICA_SNAPSHOT_QUEUE = 4 << 20,   /* bytes that wait for the disk; then the walk pauses */
         REPLICA_INSTALL_STEP = 256 << 10,   /* bytes fed to the tree in one turn */
