@@ -326,14 +326,13 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
 /* ---- keys ---- */
 
 static int mirror_lease(Registry *registry, const char *value, bool quiet) {
-        char *machine;
-        int r = lease_read(value, &machine);
+        char *copy = strdup(value);
 
-        if (r < 0)
-                return r;
+        if (!copy)
+                return -ENOMEM;
         free(registry->leader);
-        registry->leader = machine;
-        tell(registry, quiet, REGISTRY_LEASE, machine);
+        registry->leader = copy;
+        tell(registry, quiet, REGISTRY_LEASE, value);
         return 0;
 }
 
