@@ -111,14 +111,17 @@ static void print_done(const char *done, const StringList *names, json_t *units)
 static int run_submitting(FleetGroup *group, const ChangeVerb *change, int argc, char **argv) {
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
         FleetWaiting waiting = {0};
-        bool replace = false, unused = false;
+        bool replace = false, no_lint = false, unused = false;
         const Option options[] = {FLEET_WAITING_OPTIONS(waiting),
                                   {"replace", 0, OPTION_SWITCH, NULL, NULL,
                                    "put the files in place of what the cluster has", &replace, NULL},
+                                  FLEET_LINT_OPTION(no_lint),
                                   {"sign", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused, NULL},
                                   {0}};
         int code = parse_change(group, change->name, options, argc, argv, &arguments);
 
+        if (code == 0 && !no_lint)
+                code = fleet_lint_before(group, &arguments, replace);
         if (code == 0)
                 code = fleet_submit_units(group, change->name, replace, &arguments, &names);
         if (code == 0)

@@ -131,6 +131,12 @@ static int complain_file(const Submission *submission, const char *argument, int
         return CLI_FAILED;
 }
 
+int fleet_read_local_text(const char *argument, const char *name, char **ret_text, char **ret_source) {
+        _cleanup_free_ char *template = template_name(name);
+
+        return read_local(argument, name, template, ret_text, ret_source);
+}
+
 int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found) {
         const Submission submission = {.group = group};
         _cleanup_free_ char *text = NULL, *source = NULL, *template = template_name(name);
@@ -250,12 +256,15 @@ int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const 
 int fleet_verb_submit(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
-        bool replace = false, unused = false;
+        bool replace = false, no_lint = false, unused = false;
         const Option options[] = {{"replace", 0, OPTION_SWITCH, NULL, NULL, "put the files in place of what the cluster has", &replace, NULL},
+                                  FLEET_LINT_OPTION(no_lint),
                                   {"sign", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused, NULL},
                                   {0}};
         int code = fleet_parse_names(group, "submit", options, argc, argv, true, &arguments);
 
+        if (code == 0 && !no_lint)
+                code = fleet_lint_before(group, &arguments, replace);
         if (code == 0)
                 code = fleet_submit_units(group, "submit", replace, &arguments, &names);
         return code < 0 ? CLI_OK : code;

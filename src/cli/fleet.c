@@ -20,6 +20,7 @@ const Verb fleet_verbs[] = {
         {"status", "UNIT…", "how units do, and why they are where they are", fleet_verb_status},
         {"journal", "UNIT", "what a unit wrote", fleet_verb_journal},
         {"explain", "UNIT", "for each machine, why the unit may run there or not", fleet_verb_explain},
+        {"lint", "FILE…", "what is wrong or doubtful in unit files", fleet_verb_lint},
         {"plan", "FILE…", "what start, replace or destroy would do", fleet_verb_plan},
         {"whatif", "node-loss MACHINE…|any-1", "which units would move, and which find no home", fleet_verb_whatif},
         {"cordon", "MACHINE…", "place nothing new on machines", fleet_verb_cordon},
@@ -36,7 +37,7 @@ const Verb fleet_verbs[] = {
 static const char *const local_verbs[] = {"fd-forward", "verify"};
 
 /* Not fleetctl's: a beginning that was clear there still is. */
-static const char *const own_verbs[] = {"cordon", "drain", "explain", "plan", "rebalance", "uncordon", "whatif"};
+static const char *const own_verbs[] = {"cordon", "drain", "explain", "lint", "plan", "rebalance", "uncordon", "whatif"};
 
 static bool is_own(const char *name) {
         for (size_t i = 0; i < ARRAY_SIZE(own_verbs); i++)

@@ -67,6 +67,16 @@ int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const 
 /* The file, or its template's file, that an argument names. *ret_found false: there is none. 0 or the exit code. */
 int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found);
 
+/* The text of that file, and its path. 0, or -errno: -ENOENT when there is none. */
+int fleet_read_local_text(const char *argument, const char *name, char **ret_text, char **ret_source);
+
+/* Looks at the files that a verb is about to send: tells what is doubtful, and refuses what is wrong. `replace`: they are sent
+ * also when the cluster has the unit. 0 or the exit code. */
+int fleet_lint_before(FleetGroup *group, const StringList *arguments, bool replace);
+
+#define FLEET_LINT_OPTION(no_lint)                                                                                            \
+        {"no-lint", 0, OPTION_SWITCH, NULL, NULL, "do not look for errors in the files first", &(no_lint), NULL}
+
 /* IDs of the machines that arguments name by the beginning of the ID, or by the address. 0 or the exit code. */
 int fleet_find_machines(FleetGroup *group, const StringList *arguments, StringList *ids);
 
@@ -121,6 +131,7 @@ int fleet_verb_drain(void *group, int argc, char **argv);
 int fleet_verb_explain(void *group, int argc, char **argv);
 int fleet_verb_fd_forward(void *group, int argc, char **argv);
 int fleet_verb_journal(void *group, int argc, char **argv);
+int fleet_verb_lint(void *group, int argc, char **argv);
 int fleet_verb_list_machines(void *group, int argc, char **argv);
 int fleet_verb_list_unit_files(void *group, int argc, char **argv);
 int fleet_verb_list_units(void *group, int argc, char **argv);

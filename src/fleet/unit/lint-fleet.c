@@ -11,18 +11,20 @@
 typedef int (*ValueCheck)(const UnitOption *option, LintReport *report);
 
 static int complain(const UnitOption *option, LintReport *report, LintSeverity severity, const char *what) {
-        return lint_report_add(report, severity, option->value_at, strlen(option->value), "%s=%s: %s", option->name, option->value, what);
+        return lint_report_add(report, severity, option->value_at, strlen(option->value), "%s=%s: %s", option->name,
+                               option->value, what);
 }
 
-static int complain_words(const UnitOption *option, LintReport *report, LintSeverity severity, const char *what, const char *const *words,
-                          size_t count) {
+static int complain_words(const UnitOption *option, LintReport *report, LintSeverity severity, const char *what,
+                          const char *const *words, size_t count) {
         const char *near = suggest_nearest(option->value, words, count);
 
         for (size_t i = 0; i < count; i++)
                 if (strcasecmp(option->value, words[i]) == 0)
                         return 0;
         return lint_report_add(report, severity, option->value_at, strlen(option->value),
-                               near ? "%s=%s: %s; did you mean %s?" : "%s=%s: %s", option->name, option->value, what, near);
+                               near ? "%s=%s: %s; did you mean %s?" : "%s=%s: %s", option->name, option->value, what,
+                               near);
 }
 
 static int check_global(const UnitOption *option, LintReport *report) {
@@ -46,13 +48,17 @@ static int check_partition(const UnitOption *option, LintReport *report) {
 static int check_memory(const UnitOption *option, LintReport *report) {
         UnitResources resources = {0};
 
-        return unit_parse_memory(option->value, &resources) >= 0 ? 0 : complain(option, report, LINT_ERROR, "expected an amount as 512M, 2G or 10%");
+        return unit_parse_memory(option->value, &resources) >= 0
+                       ? 0
+                       : complain(option, report, LINT_ERROR, "expected an amount as 512M, 2G or 10%");
 }
 
 static int check_cpu(const UnitOption *option, LintReport *report) {
         uint64_t cpu;
 
-        return unit_parse_cpu(option->value, &cpu) >= 0 ? 0 : complain(option, report, LINT_ERROR, "expected a number of CPUs as 1.5, or 150%");
+        return unit_parse_cpu(option->value, &cpu) >= 0
+                       ? 0
+                       : complain(option, report, LINT_ERROR, "expected a number of CPUs as 1.5, or 150%");
 }
 
 static int check_move(const UnitOption *option, LintReport *report) {
@@ -60,19 +66,24 @@ static int check_move(const UnitOption *option, LintReport *report) {
 
         if (str_parse_u64(slice_from(option->value), UINT32_MAX, &number) < 0)
                 return complain(option, report, LINT_ERROR, "expected a number");
-        return number <= 32 ? 0 : complain(option, report, LINT_WARNING, "only 32 failures are remembered: it will never move");
+        return number <= 32
+                       ? 0
+                       : complain(option, report, LINT_WARNING, "only 32 failures are remembered: it will never move");
 }
 
 static int check_time(const UnitOption *option, LintReport *report) {
         Usec time;
 
-        return str_parse_duration(slice_from(option->value), &time) >= 0 ? 0 : complain(option, report, LINT_ERROR, "expected a time as 30s or 10m");
+        return str_parse_duration(slice_from(option->value), &time) >= 0
+                       ? 0
+                       : complain(option, report, LINT_ERROR, "expected a time as 30s or 10m");
 }
 
 static int check_spread(const UnitOption *option, LintReport *report) {
         _cleanup_string_list_ StringList words = {0};
 
-        if (word_split(slice_from(option->value), WORD_ESCAPES_KEEP, &words, NULL) >= 0 && words.length > 0 && words.length <= 2)
+        if (word_split(slice_from(option->value), WORD_ESCAPES_KEEP, &words, NULL) >= 0 && words.length > 0 &&
+            words.length <= 2)
                 return 0;
         return complain(option, report, LINT_ERROR, "expected a key of the metadata, and perhaps the name of a group");
 }
@@ -89,20 +100,25 @@ static int check_metadata(const UnitOption *option, LintReport *report) {
         int r;
 
         if (!quoted)
-                return is_pair(option->value) ? 0 : complain(option, report, LINT_WARNING, "this is no key=value, and is passed over");
+                return is_pair(option->value)
+                               ? 0
+                               : complain(option, report, LINT_WARNING, "this is no key=value, and is passed over");
         r = word_split(slice_from(option->value), WORD_ESCAPES_KEEP, &words, NULL);
         if (r == -ENOMEM)
                 return r;
         for (size_t i = 0; i < words.length; i++)
                 if (!is_pair(words.items[i]))
-                        return complain(option, report, LINT_WARNING, "a part of it is no key=value, and is passed over");
+                        return complain(option, report, LINT_WARNING,
+                                        "a part of it is no key=value, and is passed over");
         return 0;
 }
 
 /* A list without quotes is one name to fleet. */
 static int check_peer(const UnitOption *option, LintReport *report) {
         if (option->value[0] != '"' && strchr(option->value, ' '))
-                return complain(option, report, LINT_WARNING, "this is read as the name of one unit: several are written \"a.service\" \"b.service\"");
+                return complain(
+                        option, report, LINT_WARNING,
+                        "this is read as the name of one unit: several are written \"a.service\" \"b.service\"");
         if (option->value[0] && !strchr(option->value, '.'))
                 return complain(option, report, LINT_WARNING, "no unit has such a name: it needs a type, as .service");
         return 0;
@@ -136,7 +152,8 @@ int lint_fleet_option(const UnitOption *option, LintReport *report) {
                 return 0;
         near = unit_requirement_near(option->name);
         return lint_report_add(report, LINT_WARNING, option->name_at, strlen(option->name),
-                               near ? "%s= is no key of [X-Fleet], and has no effect; did you mean %s=?" : "%s= is no key of [X-Fleet], and has no effect",
+                               near ? "%s= is no key of [X-Fleet], and has no effect; did you mean %s=?"
+                                    : "%s= is no key of [X-Fleet], and has no effect",
                                option->name, near);
 }
 
@@ -147,8 +164,10 @@ static int note_partition(const UnitFile *file, const UnitRequirements *requirem
 
         if (requirements->global || requirements->machine_id || requirements->stop_on_partition)
                 return 0;
-        return lint_report_add(report, LINT_NOTE, said ? said->value_at : (TextPosition){0}, said ? strlen(said->value) : 0,
-                               "OnPartition=keep%s: if its machine loses the cluster, the unit goes on there, and is started elsewhere as "
+        return lint_report_add(report, LINT_NOTE, said ? said->value_at : (TextPosition){0},
+                               said ? strlen(said->value) : 0,
+                               "OnPartition=keep%s: if its machine loses the cluster, the unit goes on there, and is "
+                               "started elsewhere as "
                                "well; OnPartition=stop stops it first",
                                said ? "" : " (the default)");
 }

@@ -1,6 +1,7 @@
 #pragma once
 /*
- * What is wrong, odd or worth knowing about a unit file, each with its place. Pure: it knows the text, and no cluster.
+ * What is wrong, odd or worth knowing about a unit file, each with its place. Pure: it knows the text, and of the cluster what
+ * it is told.
  *
  * An error is what the cluster refuses, or what no service manager would run: never something that fleet 1.0 took silently
  * and ran. All that is doubtful is a warning; a note says what something can mean.
@@ -21,6 +22,7 @@ typedef struct LintFinding {
         TextPosition at; /* line 0: the file as a whole */
         size_t length;   /* characters that are meant, from there */
         char *text;
+        bool refusal; /* the text is what the API answers */
 } LintFinding;
 
 typedef struct LintReport {
@@ -31,10 +33,26 @@ typedef struct LintReport {
 void lint_report_deinit(LintReport *report);
 #define _cleanup_lint_report_ _cleanup_(lint_report_deinit)
 
-/* Looks at the text of the unit of that name. -ENOMEM. */
-int lint_unit(const char *name, Slice text, LintReport *report);
+/* A machine, as far as placements depend on it. Owns nothing. */
+typedef struct LintMachine {
+        const char *id;
+        const char *const *metadata; /* key, value, key, value, …, NULL */
+        uint64_t memory;             /* bytes that units may have in all; 0: not known */
+        uint64_t cpu;                /* thousandths */
+} LintMachine;
 
-int lint_report_add(LintReport *report, LintSeverity severity, TextPosition at, size_t length, const char *format, ...) _printf_(5, 6);
+typedef struct LintCluster {
+        const LintMachine *machines;
+        size_t length;
+} LintCluster;
+
+/* Looks at the text of the unit of that name; `cluster` NULL: nothing is said of where it could run. -ENOMEM. */
+int lint_unit(const char *name, Slice text, const LintCluster *cluster, LintReport *report);
+
+const char *lint_severity_to_string(LintSeverity severity);
+
+int lint_report_add(LintReport *report, LintSeverity severity, TextPosition at, size_t length, const char *format, ...)
+        _printf_(5, 6);
 
 size_t lint_report_count(const LintReport *report, LintSeverity severity);
 
