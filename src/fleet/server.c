@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "fleet/agent/agent.h"
+#include "fleet/agent/health-probe.h"
 #include "fleet/api/api.h"
 #include "fleet/cluster.h"
 #include "fleet/engine.h"
@@ -29,6 +30,7 @@ struct FleetServer {
         Engine *engine;
         Agent *agent;
         Presence *presence;
+        HealthProber *prober; /* of the agent */
         Supervisor *supervisor;
         HttpServer *http;
         HttpClient *others;   /* asks other machines' daemons */
@@ -156,7 +158,9 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 static Usec server_next(const FleetServer *server) {
-        return min_of(engine_next(server->engine), presence_next(server->presence));
+        Usec next = min_of(engine_next(server->engine), presence_next(server->presence));
+
+        return min_of(next, agent_next(server->agent));
 }
 
 static void server_arm(FleetServer *server, Usec now) {
@@ -283,6 +287,10 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         }
         if (r >= 0)
                 r = agent_new(settings->machine.id, server->registry, &agent_events, runs_global, server, &server->agent);
+        if (r >= 0) {
+                server->prober = health_prober_new(loop);
+                r = server->prober ? agent_enable_health(server->agent, &health_prober_ops, server->prober) : -ENOMEM;
+        }
         if (r >= 0)
                 r = presence_new(&settings->machine, &partition, server->registry, &presence_events, server,
                                  &server->presence);
@@ -346,6 +354,10 @@ static void server_close(FleetServer *server) {
         server->closing = true;
         if (server->http)
                 http_server_close(server->http, NULL, NULL);
+        if (server->agent)
+                agent_disable_health(server->agent);
+        health_prober_close(server->prober);
+        server->prober = NULL;
         if (server->others) /* after the server: its requests end their calls themselves */
                 http_client_close(server->others);
         if (server->supervisor)

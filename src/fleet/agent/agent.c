@@ -20,6 +20,9 @@ typedef struct AgentUnit {
         char *told;           /* what was written last */
         char *failure;        /* text of the last task that failed, or NULL */
         Failures failures;    /* since it was loaded */
+        bool watched;         /* its health is */
+        HealthState health;
+        char *health_text;    /* why it is not well, or NULL */
 } AgentUnit;
 
 struct Agent {
@@ -33,6 +36,7 @@ struct Agent {
         bool listed;
         bool leaving;
         Usec now; /* of the last run */
+        Health *health; /* NULL: nothing is asked */
         void (*left)(void *userdata);
         size_t tasks; /* under way */
 };
@@ -66,6 +70,7 @@ static void agent_unit_free(AgentUnit *unit) {
         free(unit->name);
         free(unit->told);
         free(unit->failure);
+        free(unit->health_text);
         failures_deinit(&unit->failures);
         free(unit);
 }
@@ -125,6 +130,8 @@ static StateRecord unit_record(const AgentUnit *unit, char hash[UNIT_HASH_HEX_SI
                 .hash = hash,
                 .text = (char *)(uintptr_t)unit_text(unit),
                 .launched = unit->start_asked,
+                .health = (char *)(uintptr_t)health_state_to_string(unit->health),
+                .health_text = unit->health_text,
                 .failures = unit->failures.length,
         };
 }
@@ -162,17 +169,87 @@ static void agent_touch_state(AgentUnit *unit) {
         agent_write_state(unit);
 }
 
-/* The unit's text is read only now: failures are rare. */
-static bool unit_failures_within(const AgentUnit *unit, Usec *ret) {
-        const RegistryUnit *known = registry_unit(unit->agent->registry, unit->name);
-        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
-        _cleanup_unitfile_ UnitFile file = {0};
+/* ---- what the unit's text asks for while it runs: read only when it is needed, which is rare ---- */
 
-        if (!known || !registry_unit_is_complete(known) || unitfile_parse(&file, slice_from(known->text), NULL, NULL) < 0 ||
-            unit_requirements_read(&file, unit->name, &requirements) < 0 || requirements.move_after == 0)
+/* Of the text that it was loaded from. */
+static bool read_requirements(const AgentUnit *unit, UnitRequirements *ret) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        char hash[UNIT_HASH_HEX_SIZE];
+        const char *text;
+
+        unit_hash_to_hex(&unit->hash, hash);
+        text = registry_text(unit->agent->registry, hash);
+        return text && unitfile_parse(&file, slice_from(text), NULL, NULL) >= 0 && unit_requirements_read(&file, unit->name, ret) >= 0;
+}
+
+static bool unit_failures_within(const AgentUnit *unit, Usec *ret) {
+        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
+
+        if (!read_requirements(unit, &requirements) || requirements.move_after == 0)
                 return false;
         *ret = requirements.failures_within;
         return true;
+}
+
+static void agent_watch_health(AgentUnit *unit) {
+        _cleanup_unit_requirements_ UnitRequirements requirements = {0};
+        _cleanup_health_check_ HealthCheck check = {0};
+        Agent *agent = unit->agent;
+        Error error = ERROR_NONE;
+        int r;
+
+        if (!read_requirements(unit, &requirements) || !requirements.health_check)
+                return;
+        unit->health = HEALTH_FAILING;
+        r = health_check_parse(requirements.health_check, &check, &error);
+        if (r >= 0)
+                r = health_watch(agent->health, unit->name, &check, requirements.health_interval, requirements.health_timeout, agent->now);
+        if (r >= 0)
+                unit->health = HEALTH_PENDING;
+        else
+                unit->health_text = str_printf("HealthCheck=%s cannot be carried out: %s", requirements.health_check,
+                                               error.text[0] ? error.text : strerror(-r));
+}
+
+/* As long as the unit is active; one that was started anew is asked anew. */
+static void agent_follow_health(AgentUnit *unit) {
+        Agent *agent = unit->agent;
+        bool active = unit->loaded && str_equals(unit->state.active, "active");
+
+        if (!agent->health || active == unit->watched || !registry_is_loaded(agent->registry))
+                return;
+        unit->watched = active;
+        health_forget(agent->health, unit->name);
+        unit->health = HEALTH_NONE;
+        free(unit->health_text);
+        unit->health_text = NULL;
+        if (active)
+                agent_watch_health(unit);
+}
+
+static void on_health(void *userdata, const char *name, HealthState state, const char *why) {
+        Agent *agent = userdata;
+        AgentUnit *unit = agent_unit(agent, name);
+
+        if (!unit)
+                return;
+        unit->health = state;
+        free(unit->health_text);
+        unit->health_text = *why ? strdup(why) : NULL;
+        agent_touch_state(unit);
+}
+
+int agent_enable_health(Agent *agent, const HealthProbeOps *ops, void *prober) {
+        agent->health = health_new(ops, prober, on_health, agent);
+        return agent->health ? 0 : -ENOMEM;
+}
+
+void agent_disable_health(Agent *agent) {
+        agent->health = health_free(agent->health);
+}
+
+Usec agent_next(const Agent *agent) {
+        return agent->health ? health_next(agent->health) : USEC_INFINITY;
 }
 
 static void agent_count_failure(AgentUnit *unit) {
@@ -191,6 +268,7 @@ static void on_changed(void *userdata, const char *name, const SupervisorState *
         if (failures_are_more(&unit->state, state))
                 agent_count_failure(unit);
         unit->state = *state;
+        agent_follow_health(unit);
         if (str_equals(state->load, "not-found"))
                 return;
         agent_touch_state(unit);
@@ -246,6 +324,7 @@ static void on_task_done(void *userdata, int r, const Error *error) {
                 agent_retry_companions(agent, unit->name);
         if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT || agent->leaving)) /* who leaves does not try for ever */
                 unit->loaded = unit->start_asked = false;
+        agent_follow_health(unit);
         if (kind == TASK_STOP && r >= 0)
                 unit->start_asked = false;
         agent_touch_state(unit);
@@ -262,14 +341,16 @@ static void on_reread(void *userdata, int r, const Error *error) {
 }
 
 static void agent_load(Agent *agent, AgentUnit *unit, const RegistryUnit *wanted) {
-        if (unit_hash_from_hex(slice_from(wanted->hash), &unit->hash) < 0)
+        const char *hash = registry_unit_hash_on(agent->registry, wanted, agent->machine), *text = registry_text(agent->registry, hash);
+
+        if (!text || unit_hash_from_hex(slice_from(hash), &unit->hash) < 0)
                 return;
         unit->loaded = true;
         unit->start_asked = false;
         failures_deinit(&unit->failures);
         unit->in_flight = TASK_LOAD;
         agent->tasks++;
-        supervisor_load(agent->supervisor, unit->name, slice_from(wanted->text), wanted->hash, on_task_done, unit);
+        supervisor_load(agent->supervisor, unit->name, slice_from(text), hash, on_task_done, unit);
 }
 
 static void agent_do(Agent *agent, const ReconcileTask *task) {
@@ -341,7 +422,8 @@ static size_t collect_desired(Agent *agent, ReconcileDesired *desired) {
                 const RegistryUnit *unit = entry->value;
                 ReconcileDesired *one = &desired[count];
 
-                if (!agent_wants(agent, unit) || unit_hash_from_hex(slice_from(unit->hash), &one->hash) < 0)
+                if (!agent_wants(agent, unit) ||
+                    unit_hash_from_hex(slice_from(registry_unit_hash_on(agent->registry, unit, agent->machine)), &one->hash) < 0)
                         continue;
                 one->name = unit->name;
                 one->state = unit->desired;
@@ -415,6 +497,10 @@ void agent_run(Agent *agent, Usec now) {
         agent_forget_failures(agent);
         if (!agent->listed || !registry_is_loaded(agent->registry))
                 return;
+        map_foreach(&agent->units, entry) /* those that an earlier run of the program has left, once their texts are known */
+                agent_follow_health(entry->value);
+        if (agent->health)
+                health_run(agent->health, now);
         agent_reconcile(agent);
         agent_settle_leave(agent);
 }
@@ -492,6 +578,7 @@ Agent *agent_free(Agent *agent) {
         map_foreach(&agent->units, entry)
                 agent_unit_free(entry->value);
         map_deinit(&agent->units);
+        health_free(agent->health);
         free(agent);
         return NULL;
 }

@@ -5,6 +5,7 @@
  * It compares what should be here with what the supervisor has, gives the difference to the supervisor as tasks, and
  * does so again whenever either side changes. No unit waits for another.
  */
+#include "fleet/agent/health.h"
 #include "fleet/agent/reconcile.h"
 #include "fleet/registry/registry.h"
 #include "host/supervisor.h"
@@ -32,6 +33,12 @@ int agent_new(const char *machine, Registry *registry, const AgentEvents *events
               Agent **ret_agent);
 Agent *agent_free(Agent *agent);
 
+/* Carries out the checks that units ask for (HealthCheck=) from now on; without it there are none. -ENOMEM. */
+int agent_enable_health(Agent *agent, const HealthProbeOps *ops, void *prober);
+
+/* Cancels those under way: no more are begun. */
+void agent_disable_health(Agent *agent);
+
 extern const SupervisorEvents agent_supervisor_events;
 
 /* Takes over what the supervisor has from an earlier run, and begins. */
@@ -39,6 +46,9 @@ void agent_start(Agent *agent, Supervisor *supervisor);
 
 /* Compares and acts. Does nothing until the registry is loaded. */
 void agent_run(Agent *agent, Usec now);
+
+/* When it has something to do without an event: a check is due. */
+Usec agent_next(const Agent *agent);
 
 /* The registry was loaded anew: the states it has of this machine may not be ours. */
 void agent_registry_loaded(Agent *agent);

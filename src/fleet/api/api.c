@@ -181,6 +181,8 @@ static const Route routes[] = {
         {"/faering/v1", "moves", fleet_moves_handle, false},
         {"/faering/v1", "plan", fleet_plan_handle, false},
         {"/faering/v1", "rebalance", fleet_rebalance_handle, false},
+        {"/faering/v1", "rolls", fleet_rolls_handle, false},
+        {"/faering/v1", "states", fleet_own_states_handle, false},
         {"/faering/v1", "whatif", fleet_whatif_handle, false},
         {"/faering/v1", "logs", fleet_logs_handle, true},
         {"/faering/v1", "status", fleet_status_handle, false},

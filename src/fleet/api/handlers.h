@@ -47,5 +47,7 @@ void fleet_own_machines_handle(FleetApi *api, HttpRequest *request, const char *
 void fleet_rebalance_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_moves_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_whatif_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_own_states_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_rolls_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_plan_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_status_handle(FleetApi *api, HttpRequest *request, const char *path);

@@ -363,6 +363,13 @@ int mirror_node(Registry *registry, const char *text, const char *value, uint64_
                         tell(registry, quiet, REGISTRY_UNIT, part[1]);
                 return r;
         }
+        if (str_equals(part[0], "roll") && key.length == 2) {
+                int r = mirror_roll(registry, part[1], value);
+
+                if (r >= 0)
+                        tell(registry, quiet, REGISTRY_UNIT, part[1]);
+                return r;
+        }
         if (str_equals(part[0], "lease") && str_equals(part[1], "engine-leader"))
                 return mirror_lease(registry, value, quiet);
         return 0;
@@ -429,6 +436,9 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
                 else
                         mirror_move_gone(registry, part[1]);
                 tell(registry, quiet, REGISTRY_UNIT, part[1]);
+        } else if (str_equals(part[0], "roll")) {
+                mirror_roll_gone(registry, part[1]);
+                tell(registry, quiet, REGISTRY_UNIT, part[1]);
         } else if (str_equals(part[0], "states"))
                 states_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
         else if (str_equals(part[0], "lease")) {
@@ -440,6 +450,7 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
 
 void mirror_clear(Registry *registry) {
         mirror_clear_orders(registry);
+        mirror_clear_rolls(registry);
         map_foreach(&registry->machines, entry)
                 machine_free(entry->value);
         map_deinit(&registry->machines);

@@ -25,6 +25,8 @@ void state_record_deinit(StateRecord *record) {
         free(record->sub);
         free(record->hash);
         free(record->text);
+        free(record->health);
+        free(record->health_text);
         *record = (StateRecord){0};
 }
 
@@ -63,6 +65,10 @@ int state_record_write(const StateRecord *record, Buffer *to) {
         json_field_bool(&json, "launched", record->launched);
         if (record->text && *record->text)
                 json_field_string(&json, "text", record->text);
+        if (record->health && *record->health)
+                json_field_string(&json, "health", record->health);
+        if (record->health_text && *record->health_text)
+                json_field_string(&json, "healthText", record->health_text);
         if (record->failures > 0)
                 json_field_u64(&json, "failures", record->failures);
         json_end_object(&json);
@@ -216,6 +222,10 @@ int state_record_read(const char *text, StateRecord *ret) {
                 r = copy_string(object, "unitHash", &record.hash);
         if (r >= 0)
                 r = copy_string(object, "text", &record.text);
+        if (r >= 0)
+                r = copy_string(object, "health", &record.health);
+        if (r >= 0)
+                r = copy_string(object, "healthText", &record.health_text);
         record.failures = read_amount(object, "failures");
         record.launched = json_is_true(json_object_get(object, "launched"));
         json_decref(object);

@@ -23,6 +23,8 @@ typedef struct StateRecord {
         char *hash;     /* hexadecimal */
         char *text;     /* why it failed, or what it says of itself; may be "" */
         bool launched;  /* fleet has started it there */
+        char *health;   /* what its HealthCheck= came to: "pending", "passing", "failing"; "" or NULL: it has none, or is not active */
+        char *health_text; /* why it is failing; may be "" */
         uint64_t failures; /* within the unit's FailuresWithin=; told only of units with MoveAfterFailures= */
 } StateRecord;
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "fleet/registry/internal.h"
+#include "fleet/registry/roll.h"
 
 /* The store's TTLs are whole seconds: rounded up, so that nothing expires earlier than asked. */
 static uint64_t ttl_seconds(Usec ttl) {
@@ -120,6 +121,19 @@ int registry_put_move(Registry *registry, const char *unit, const MoveRecord *re
 
 int registry_drop_move(Registry *registry, const char *unit, RegistryDone done, void *userdata) {
         return write_key(registry, key_of(registry, "move", unit, NULL), (StoreRequest){.verb = STORE_DELETE}, done, userdata);
+}
+
+int registry_put_roll(Registry *registry, const char *unit, const RollRecord *record, RegistryDone done, void *userdata) {
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
+
+        if (roll_write(record, &value) < 0 || !buffer_string(&value))
+                return -ENOMEM;
+        return write_key(registry, key_of(registry, "roll", unit, NULL),
+                         (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value)}, done, userdata);
+}
+
+int registry_drop_roll(Registry *registry, const char *unit, RegistryDone done, void *userdata) {
+        return write_key(registry, key_of(registry, "roll", unit, NULL), (StoreRequest){.verb = STORE_DELETE}, done, userdata);
 }
 
 int registry_unplace(Registry *registry, const char *name, const char *machine, RegistryDone done, void *userdata) {

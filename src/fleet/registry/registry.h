@@ -12,6 +12,7 @@
  *     cordon/ID                    that people keep units off the machine          by the API
  *     ban/NAME/ID                  that the unit has failed there, with a TTL      by the engine
  *     move/NAME                    a move that people asked for                    by the API, taken away by the engine
+ *     roll/NAME                    an update under way                             by the API
  *     states/ID/NAME               how it does there                               by the machine's agent, when it changes
  *     lease/engine-leader          whose engine decides, with a TTL                by the engine
  *
@@ -112,6 +113,13 @@ const RegistryState *registry_state(const Registry *registry, const char *machin
 const char *registry_leader(const Registry *registry); /* machine ID or NULL */
 const Map *registry_bans(const Registry *registry);  /* "NAME/ID" → RegistryBan */
 const Map *registry_moves(const Registry *registry); /* name → RegistryMove */
+
+/* A unit file's text by its hash, or NULL. */
+const char *registry_text(const Registry *registry, const char *hash);
+
+/* The hash of the text that is to run on the machine: the unit's, or while a global unit is updated (registry/roll.h) the new
+ * one. Only of a unit that is complete. */
+const char *registry_unit_hash_on(const Registry *registry, const RegistryUnit *unit, const char *machine);
 
 /* Whether a placement is a left-over: neither where the unit is placed, nor where it is handed over from. */
 bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/suggest.h"
+#include "fleet/unit/health-check.h"
 #include "fleet/unit/lint-internal.h"
 #include "fleet/unit/resources.h"
 #include "unitfile/word.h"
@@ -88,6 +89,17 @@ static int check_spread(const UnitOption *option, LintReport *report) {
         return complain(option, report, LINT_ERROR, "expected a key of the metadata, and perhaps the name of a group");
 }
 
+static int check_health(const UnitOption *option, LintReport *report) {
+        _cleanup_health_check_ HealthCheck check = {0};
+        Error error = ERROR_NONE;
+        int r;
+
+        if (strchr(option->value, '%')) /* known only for an instance */
+                return 0;
+        r = health_check_parse(option->value, &check, &error);
+        return r >= 0 || r == -ENOMEM ? r : complain(option, report, LINT_ERROR, error.text);
+}
+
 static bool is_pair(const char *word) {
         const char *equals = strchr(word, '=');
 
@@ -135,6 +147,9 @@ static const struct {
         {"CPU", check_cpu},
         {"MoveAfterFailures", check_move},
         {"FailuresWithin", check_time},
+        {"HealthCheck", check_health},
+        {"HealthInterval", check_time},
+        {"HealthTimeout", check_time},
         {"Spread", check_spread},
         {"MachineMetadata", check_metadata},
         {"X-ConditionMachineMetadata", check_metadata},

@@ -73,6 +73,7 @@ void unit_requirements_deinit(UnitRequirements *requirements) {
         string_list_deinit(&requirements->avoids);
         free(requirements->spread);
         free(requirements->spread_group);
+        free(requirements->health_check);
         *requirements = (UnitRequirements){0};
 }
 
@@ -97,11 +98,14 @@ int unit_requirements_copy(const UnitRequirements *from, UnitRequirements *ret) 
                 .failures_within = from->failures_within,
                 .stop_on_partition = from->stop_on_partition,
                 .no_overlap = from->no_overlap,
+                .health_interval = from->health_interval,
+                .health_timeout = from->health_timeout,
         };
         int r;
 
         if ((r = copy_text(from->machine_id, &result.machine_id)) < 0 || (r = copy_text(from->spread, &result.spread)) < 0 ||
-            (r = copy_text(from->spread_group, &result.spread_group)) < 0 || (r = copy_list(&from->peers, &result.peers)) < 0 ||
+            (r = copy_text(from->spread_group, &result.spread_group)) < 0 || (r = copy_text(from->health_check, &result.health_check)) < 0 ||
+             (r = copy_list(&from->peers, &result.peers)) < 0 ||
             (r = copy_list(&from->conflicts, &result.conflicts)) < 0 || (r = copy_list(&from->replaces, &result.replaces)) < 0 ||
             (r = copy_list(&from->avoids, &result.avoids)) < 0)
                 return r;
@@ -275,11 +279,15 @@ static const KeySpellings spellings_move = {{"MoveAfterFailures"}};
 static const KeySpellings spellings_within = {{"FailuresWithin"}};
 static const KeySpellings spellings_partition = {{"OnPartition"}};
 static const KeySpellings spellings_overlap = {{"Overlap"}};
+static const KeySpellings spellings_health = {{"HealthCheck"}};
+static const KeySpellings spellings_health_interval = {{"HealthInterval"}};
+static const KeySpellings spellings_health_timeout = {{"HealthTimeout"}};
 
 static const KeySpellings *const spellings_all[] = {
         &spellings_machine,  &spellings_peers,    &spellings_conflicts, &spellings_replaces, &spellings_metadata,
         &spellings_global,   &spellings_avoids,   &spellings_spread,    &spellings_memory,   &spellings_cpu,
         &spellings_move,     &spellings_within,   &spellings_partition, &spellings_overlap,
+        &spellings_health,   &spellings_health_interval, &spellings_health_timeout,
 };
 
 bool unit_requirement_is_known(const char *key) {
@@ -402,6 +410,26 @@ static int read_own(const UnitFile *file, const char *name, UnitRequirements *re
         return 0;
 }
 
+static int read_time(const UnitFile *file, const KeySpellings *spellings, const char *name, Usec otherwise, Usec *ret) {
+        _cleanup_free_ char *text = NULL;
+        int r = read_last(file, spellings, name, &text);
+
+        *ret = otherwise;
+        if (r >= 0 && text && str_parse_duration(slice_from(text), ret) >= 0)
+                *ret = max_of(*ret, UNIT_HEALTH_TIME_MIN);
+        return r;
+}
+
+static int read_health(const UnitFile *file, const char *name, UnitRequirements *result) {
+        int r = read_last(file, &spellings_health, name, &result->health_check);
+
+        if (r >= 0)
+                r = read_time(file, &spellings_health_interval, name, UNIT_HEALTH_INTERVAL_DEFAULT, &result->health_interval);
+        if (r >= 0)
+                r = read_time(file, &spellings_health_timeout, name, UNIT_HEALTH_TIMEOUT_DEFAULT, &result->health_timeout);
+        return r;
+}
+
 int unit_requirements_read(const UnitFile *file, const char *name, UnitRequirements *ret) {
         _cleanup_unit_requirements_ UnitRequirements result = {0};
         _cleanup_string_list_ StringList machines = {0}, conflicts = {0}, metadata = {0}, globals = {0};
@@ -414,7 +442,8 @@ int unit_requirements_read(const UnitFile *file, const char *name, UnitRequireme
             (r = read_spellings(file, &spellings_replaces, name, &result.replaces)) < 0 ||
             (r = read_spellings(file, &spellings_metadata, name, &metadata)) < 0 ||
             (r = add_metadata(&result, &metadata)) < 0 ||
-            (r = read_spellings(file, &spellings_global, name, &globals)) < 0 || (r = read_own(file, name, &result)) < 0)
+            (r = read_spellings(file, &spellings_global, name, &globals)) < 0 || (r = read_own(file, name, &result)) < 0 ||
+            (r = read_health(file, name, &result)) < 0)
                 return r;
         if (machines.length > 0)
                 result.machine_id = take_ptr(machines.items[0]);

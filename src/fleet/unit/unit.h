@@ -71,7 +71,13 @@ typedef struct UnitRequirements {
         Usec failures_within;    /* FailuresWithin= */
         bool stop_on_partition;  /* OnPartition=stop */
         bool no_overlap;         /* Overlap=no: it never runs on two machines, also not while it moves */
+        char *health_check;      /* HealthCheck=; see fleet/unit/health-check.h; NULL: none */
+        Usec health_interval, health_timeout;
 } UnitRequirements;
+
+#define UNIT_HEALTH_INTERVAL_DEFAULT (5 * USEC_PER_SEC)
+#define UNIT_HEALTH_TIMEOUT_DEFAULT (2 * USEC_PER_SEC)
+#define UNIT_HEALTH_TIME_MIN (100 * USEC_PER_MSEC)
 
 #define UNIT_FAILURES_WITHIN_DEFAULT (600 * USEC_PER_SEC)
 
