@@ -168,6 +168,13 @@ int fleet_lint_before(FleetGroup *group, const StringList *arguments, bool repla
         return code;
 }
 
+int fleet_lint_file(FleetGroup *group, const char *path) {
+        _cleanup_(cluster_deinit) Cluster cluster = {0};
+        _cleanup_string_list_ StringList seen = {0};
+
+        return lint_argument(group, &cluster, path, true, &seen);
+}
+
 /* ---- the verb ---- */
 
 static json_t *findings_json(const LintReport *report) {

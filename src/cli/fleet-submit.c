@@ -36,21 +36,25 @@ typedef struct Submission {
         bool replace;
 } Submission;
 
+void fleet_write_options(const UnitFile *file, JsonWriter *json) {
+        json_begin_array(json);
+        for (size_t i = 0; i < file->n_options; i++) {
+                json_begin_object(json);
+                json_field_string(json, "section", unitfile_section_name(file, &file->options[i]));
+                json_field_string(json, "name", file->options[i].name);
+                json_field_string(json, "value", file->options[i].value);
+                json_end_object(json);
+        }
+        json_end_array(json);
+}
+
 static int write_body(const UnitFile *file, const char *name, Buffer *body) {
         JsonWriter json = json_writer(body);
 
         json_begin_object(&json);
         json_field_string(&json, "name", name);
         json_key(&json, "options");
-        json_begin_array(&json);
-        for (size_t i = 0; i < file->n_options; i++) {
-                json_begin_object(&json);
-                json_field_string(&json, "section", unitfile_section_name(file, &file->options[i]));
-                json_field_string(&json, "name", file->options[i].name);
-                json_field_string(&json, "value", file->options[i].value);
-                json_end_object(&json);
-        }
-        json_end_array(&json);
+        fleet_write_options(file, &json);
         json_end_object(&json);
         return buffer_failed(body);
 }

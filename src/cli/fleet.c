@@ -27,6 +27,7 @@ const Verb fleet_verbs[] = {
         {"uncordon", "MACHINE…", "let machines take units again", fleet_verb_uncordon},
         {"drain", "MACHINE…", "cordon machines, and move their units away", fleet_verb_drain},
         {"rebalance", "", "even the load by moving units", fleet_verb_rebalance},
+        {"update", "UNIT… --file FILE", "give running units another text, one after the other", fleet_verb_update},
         {"ssh", "MACHINE|UNIT [COMMAND…]", "a shell, or a command, on a machine", fleet_verb_ssh},
         {"fd-forward", "SOCKET", "copy standard input and output to a socket (for old fleetctl's --tunnel)", fleet_verb_fd_forward},
         {"verify", "UNIT", "nothing any more", fleet_verb_verify},
@@ -37,7 +38,7 @@ const Verb fleet_verbs[] = {
 static const char *const local_verbs[] = {"fd-forward", "verify"};
 
 /* Not fleetctl's: a beginning that was clear there still is. */
-static const char *const own_verbs[] = {"cordon", "drain", "explain", "lint", "plan", "rebalance", "uncordon", "whatif"};
+static const char *const own_verbs[] = {"cordon", "drain", "explain", "lint", "plan", "rebalance", "uncordon", "update", "whatif"};
 
 static bool is_own(const char *name) {
         for (size_t i = 0; i < ARRAY_SIZE(own_verbs); i++)

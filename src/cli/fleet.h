@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <uv.h>
 
+#include "base/json-write.h"
 #include "cli/request.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -69,6 +70,12 @@ int fleet_read_local(FleetGroup *group, const char *argument, const char *name, 
 
 /* The text of that file, and its path. 0, or -errno: -ENOENT when there is none. */
 int fleet_read_local_text(const char *argument, const char *name, char **ret_text, char **ret_source);
+
+/* The unit's text as the API's options. */
+void fleet_write_options(const UnitFile *file, JsonWriter *json);
+
+/* As fleet_lint_before(), of one file. */
+int fleet_lint_file(FleetGroup *group, const char *path);
 
 /* Looks at the files that a verb is about to send: tells what is doubtful, and refuses what is wrong. `replace`: they are sent
  * also when the cluster has the unit. 0 or the exit code. */
@@ -146,5 +153,6 @@ int fleet_verb_stop(void *group, int argc, char **argv);
 int fleet_verb_submit(void *group, int argc, char **argv);
 int fleet_verb_uncordon(void *group, int argc, char **argv);
 int fleet_verb_unload(void *group, int argc, char **argv);
+int fleet_verb_update(void *group, int argc, char **argv);
 int fleet_verb_whatif(void *group, int argc, char **argv);
 int fleet_verb_verify(void *group, int argc, char **argv);

@@ -93,7 +93,8 @@ static const HttpCallOps http_ops = {.head = on_http_head, .done = on_http_done}
 
 static int start_http(HealthProbe *probe, Usec timeout) {
         Url url = {.scheme = URL_HTTP, .port = probe->check->port};
-        HttpCallSpec spec = {.url = &url, .target = probe->check->what, .connect_timeout = timeout, .head_timeout = timeout};
+        HttpCallSpec spec = {
+                .url = &url, .target = probe->check->what, .connect_timeout = timeout, .head_timeout = timeout};
 
         if (strlen(probe->check->host) >= sizeof(url.host))
                 return -EINVAL;
@@ -179,7 +180,8 @@ static int start_command(HealthProbe *probe) {
                 .new_session = true,
                 .parent_death_signal = SIGKILL,
         };
-        int r = process_spawn(&probe->process, probe->prober->loop, process_reaper_of_program(), &options, &process_events, probe, NULL);
+        int r = process_spawn(&probe->process, probe->prober->loop, process_reaper_of_program(), &options,
+                              &process_events, probe, NULL);
 
         if (r < 0)
                 return r;
@@ -190,7 +192,8 @@ static int start_command(HealthProbe *probe) {
 
 /* ---- all ---- */
 
-static int probe_start(void *userdata, const HealthCheck *check, Usec timeout, HealthProbed done, void *done_data, HealthProbe **ret) {
+static int probe_start(void *userdata, const HealthCheck *check, Usec timeout, HealthProbed done, void *done_data,
+                       HealthProbe **ret) {
         HealthProber *prober = userdata;
         HealthProbe *probe = calloc(1, sizeof(*probe));
         int r = -EINVAL;

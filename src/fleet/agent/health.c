@@ -24,8 +24,10 @@ struct Health {
 };
 
 const char *health_state_to_string(HealthState state) {
-        static const char *const names[] = {
-                [HEALTH_NONE] = "", [HEALTH_PENDING] = "pending", [HEALTH_PASSING] = "passing", [HEALTH_FAILING] = "failing"};
+        static const char *const names[] = {[HEALTH_NONE] = "",
+                                            [HEALTH_PENDING] = "pending",
+                                            [HEALTH_PASSING] = "passing",
+                                            [HEALTH_FAILING] = "failing"};
 
         return names[state];
 }
@@ -49,7 +51,7 @@ static void unit_free(HealthUnit *unit) {
 Health *health_free(Health *health) {
         if (!health)
                 return NULL;
-        map_foreach(&health->units, entry)
+        map_foreach (&health->units, entry)
                 unit_free(entry->value);
         map_deinit(&health->units);
         free(health);
@@ -65,7 +67,11 @@ int health_watch(Health *health, const char *name, HealthCheck *check, Usec inte
         unit = calloc(1, sizeof(*unit));
         if (!unit)
                 return -ENOMEM;
-        *unit = (HealthUnit){.health = health, .name = strdup(name), .interval = interval, .timeout = timeout, .due = now,
+        *unit = (HealthUnit){.health = health,
+                             .name = strdup(name),
+                             .interval = interval,
+                             .timeout = timeout,
+                             .due = now,
                              .state = HEALTH_PENDING};
         if (!unit->name || map_put(&health->units, slice_from(unit->name), unit, NULL) < 0) {
                 unit_free(unit);
@@ -104,7 +110,7 @@ static void on_probed(void *userdata, const char *why) {
 
 void health_run(Health *health, Usec now) {
         health->now = now;
-        map_foreach(&health->units, entry) {
+        map_foreach (&health->units, entry) {
                 HealthUnit *unit = entry->value;
 
                 if (unit->probe || unit->due > now)
@@ -118,7 +124,7 @@ void health_run(Health *health, Usec now) {
 Usec health_next(const Health *health) {
         Usec next = USEC_INFINITY;
 
-        map_foreach(&health->units, entry)
+        map_foreach (&health->units, entry)
                 next = min_of(next, ((const HealthUnit *)entry->value)->due);
         return next;
 }

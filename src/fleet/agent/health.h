@@ -27,7 +27,8 @@ typedef void (*HealthProbed)(void *userdata, const char *why);
 typedef struct HealthProbeOps {
         /* Asks once. `done` is called exactly once, never from within, unless the probe is cancelled. -errno: it could not even
          * be begun. `check` is borrowed until then. */
-        int (*start)(void *prober, const HealthCheck *check, Usec timeout, HealthProbed done, void *userdata, HealthProbe **ret);
+        int (*start)(void *prober, const HealthCheck *check, Usec timeout, HealthProbed done, void *userdata,
+                     HealthProbe **ret);
         void (*cancel)(HealthProbe *probe);
 } HealthProbeOps;
 

@@ -30,7 +30,7 @@ static void list_rolls(FleetApi *api, HttpRequest *request) {
         JsonWriter json = json_writer(&body);
         size_t count = 0;
 
-        map_foreach(rolls, entry) {
+        map_foreach (rolls, entry) {
                 const RegistryRoll *roll = entry->value;
                 const RegistryUnit *unit = registry_unit(api->registry, roll->unit);
 
@@ -77,12 +77,12 @@ typedef struct RollWrite {
         FleetApi *api;
         HttpRequest *request; /* NULL: the client is gone */
         char *name;
-        char *text;           /* for STEP_TEXT */
-        char *hash;           /* for STEP_OBJECT; NULL: it stays */
-        RollRecord record;    /* for STEP_RECORD */
+        char *text;        /* for STEP_TEXT */
+        char *hash;        /* for STEP_OBJECT; NULL: it stays */
+        RollRecord record; /* for STEP_RECORD */
         RollStep steps[STEP_END];
         size_t next, length;
-        uint64_t index;       /* of the newest write */
+        uint64_t index; /* of the newest write */
 } RollWrite;
 
 static void write_free(RollWrite *write) {
@@ -191,7 +191,7 @@ static int read_machines(json_t *machines, StringList *list, Error *error) {
 
         if (json_array_size(machines) > ROLL_MACHINES_MAX)
                 return error_set(error, -EINVAL, "more than %d machines", ROLL_MACHINES_MAX);
-        json_array_foreach(machines, i, machine) {
+        json_array_foreach (machines, i, machine) {
                 if (!json_is_string(machine))
                         return error_set(error, -EINVAL, "machines must be a list of IDs");
                 if (r >= 0)
@@ -260,7 +260,9 @@ static int prepare_put(RollWrite *write, const RegistryUnit *unit, json_t *body,
         if (r < 0)
                 return r;
         if (was_global != is_global)
-                return error_set(error, -EINVAL, "an update cannot make a unit global, or no longer so: destroy it, and start the new one");
+                return error_set(
+                        error, -EINVAL,
+                        "an update cannot make a unit global, or no longer so: destroy it, and start the new one");
         if (!is_global && write->record.machines.length > 0)
                 return error_set(error, -EINVAL, "machines are given for a global unit only");
         write_step(write, STEP_TEXT);
@@ -280,7 +282,8 @@ static void put_roll(FleetApi *api, HttpRequest *request, const char *name) {
 
         if (!json_is_object(body) || !unit || !registry_unit_is_complete(unit)) {
                 if (!json_is_object(body))
-                        fleet_fail(request, 400, "the body must be a JSON object with options, and for a global unit machines");
+                        fleet_fail(request, 400,
+                                   "the body must be a JSON object with options, and for a global unit machines");
                 else
                         fleet_fail(request, 404, "unit does not exist");
                 json_decref(body);

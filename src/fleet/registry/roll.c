@@ -43,7 +43,7 @@ int roll_read(const char *text, RollRecord *ret) {
 
         if (r >= 0)
                 r = copy_hash(object, "to", &record.to);
-        json_array_foreach(json_object_get(object, "machines"), i, machine)
+        json_array_foreach (json_object_get(object, "machines"), i, machine)
                 if (r >= 0 && json_is_string(machine))
                         r = string_list_add(&record.machines, json_string_value(machine));
         json_decref(object);
@@ -88,7 +88,7 @@ void mirror_roll_gone(Registry *registry, const char *unit) {
 }
 
 void mirror_clear_rolls(Registry *registry) {
-        map_foreach(&registry->rolls, entry)
+        map_foreach (&registry->rolls, entry)
                 roll_free(entry->value);
         map_deinit(&registry->rolls);
 }
@@ -123,10 +123,11 @@ const char *registry_unit_hash_on(const Registry *registry, const RegistryUnit *
 size_t registry_sweep_rolls(Registry *registry, size_t most) {
         size_t count = 0;
 
-        map_foreach(&registry->rolls, entry) {
+        map_foreach (&registry->rolls, entry) {
                 const RegistryRoll *roll = entry->value;
 
-                if (count < most && !registry_unit(registry, roll->unit) && registry_drop_roll(registry, roll->unit, NULL, NULL) >= 0)
+                if (count < most && !registry_unit(registry, roll->unit) &&
+                    registry_drop_roll(registry, roll->unit, NULL, NULL) >= 0)
                         count++;
         }
         return count;

@@ -29,7 +29,8 @@ const RegistryRoll *registry_roll(const Registry *registry, const char *unit);
 /* Whether the unit's text is one of the roll's: otherwise somebody has put a third in its place, and the roll says nothing. */
 bool registry_roll_holds(const RegistryRoll *roll, const RegistryUnit *unit);
 
-int registry_put_roll(Registry *registry, const char *unit, const RollRecord *record, RegistryDone done, void *userdata);
+int registry_put_roll(Registry *registry, const char *unit, const RollRecord *record, RegistryDone done,
+                      void *userdata);
 int registry_drop_roll(Registry *registry, const char *unit, RegistryDone done, void *userdata);
 
 /* Removes those of units that are gone; at most `most`. Returns how many. */
