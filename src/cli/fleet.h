@@ -94,17 +94,6 @@ int fleet_parse_names(FleetGroup *group, const char *verb, const Option *options
 /* The unit that an argument names. 0 with *ret_unit, or the exit code after "Unit NAME `complaint`". */
 int fleet_show_unit(FleetGroup *group, const char *argument, const char *complaint, char **ret_name, json_t **ret_unit);
 
-enum { FLEET_JOURNAL_LINES = 10 };
-
-typedef struct FleetJournal {
-        uint64_t lines;
-        bool follow;
-        const char *machine; /* the beginning of its ID; NULL: the unit's */
-} FleetJournal;
-
-/* Prints what a unit wrote, wherever it runs. 0, or the exit code after saying why it cannot be read. */
-int fleet_print_journal(FleetGroup *group, const char *name, const FleetJournal *what);
-
 /* What waiting verbs share. */
 typedef struct FleetWaiting {
         bool no_block;

@@ -301,6 +301,17 @@ void *fleet_server_agent(FleetServer *server) {
         return server->agent;
 }
 
+static int server_serve_logs(FleetServer *server, Error *error) {
+        const FleetSettings *settings = server->settings;
+        int r = http_server_listen(server->http, &settings->logs_url, 0, (void *)(uintptr_t)fleet_api_reading_only, NULL, error);
+
+        if (r >= 0 || !settings->logs_by_default)
+                return r;
+        log_warning("other machines cannot read the logs of this one: %s; --serve-logs names another address, or none", error->text);
+        *error = ERROR_NONE;
+        return 0;
+}
+
 int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error) {
         int r;
 
@@ -323,7 +334,7 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         http_server_set_tls(server->http, server->api_tls);
         r = http_server_listen(server->http, &server->settings->listen_url, SOCKET_MODE, NULL, NULL, error);
         if (r >= 0 && *server->settings->serve_logs)
-                r = http_server_listen(server->http, &server->settings->logs_url, 0, (void *)(uintptr_t)fleet_api_reading_only, NULL, error);
+                r = server_serve_logs(server, error);
         if (r < 0)
                 return r;
         (void)uv_check_start(&server->check, on_check);

@@ -104,6 +104,7 @@ def test_health_check_decides(one, tmp_path):
     assert texts(one) == {name: "old" for name in names}
     (tmp_path / "well").touch()
     one.ok("update", *names, "--file", new, "--at-once", "2")
+    assert one.ok("status", *names).count("health: passing") == 2
     state = one.api("GET", f"/faering/v1/states/{names[0]}")[1]["states"][0]
     assert (state["active"], state["health"]) == ("active", "passing")
     (tmp_path / "well").unlink()

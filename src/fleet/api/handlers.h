@@ -19,6 +19,9 @@ bool fleet_check_reply(HttpRequest *request, const StoreReply *reply);
 /* A body that is no JSON: 400 with `prefix` and the fault in Go's words, or jansson's text where Go would find none. */
 void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const char *otherwise);
 
+/* How often who follows a log hears that it is still there. */
+#define FLEET_LOG_BEAT_MSEC 3000
+
 /* Passes a reading of a log on to the daemon of the machine where it is, at `url`, and its answer back as it comes. */
 void fleet_relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *unit, uint64_t lines,
                      bool follow);

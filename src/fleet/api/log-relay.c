@@ -3,7 +3,7 @@
 
 #include "fleet/api/handlers.h"
 
-enum { CONNECT_MSEC = 2000, HEAD_MSEC = 5000, SILENCE_MSEC = 10000 };
+enum { CONNECT_MSEC = 2000, HEAD_MSEC = 5000, SILENCE_MSEC = 3 * FLEET_LOG_BEAT_MSEC };
 
 typedef struct LogRelay {
         HttpRequest *request;
@@ -67,7 +67,7 @@ static int relay_start(FleetApi *api, LogRelay *relay, const Url *url, const cha
                 .url = url,
                 .connect_timeout = CONNECT_MSEC * USEC_PER_MSEC,
                 .head_timeout = HEAD_MSEC * USEC_PER_MSEC,
-                .idle_timeout = follow ? 0 : SILENCE_MSEC * USEC_PER_MSEC, /* a unit may be silent for long */
+                .idle_timeout = SILENCE_MSEC * USEC_PER_MSEC,
         };
 
         (void)buffer_append_string(&target, "/faering/v1/logs/");

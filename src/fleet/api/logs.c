@@ -1,4 +1,5 @@
-/* logs: what a unit wrote, on this machine or another one; ?lines=N (default 10), ?follow=true. One JSON object a line. */
+/* logs: what a unit wrote, on this machine or another one; ?lines=N (default 10), ?follow=true. One JSON object a line;
+ * while it follows, also an empty line now and then. */
 #include <errno.h>
 
 #include "fleet/api/handlers.h"
@@ -6,16 +7,40 @@
 
 enum { LINES_DEFAULT = 10 };
 
+
 typedef struct LogStream {
         FleetApi *api;
         HttpRequest *request;
         SupervisorLog *log;
+        uv_timer_t beat; /* while it follows */
+        bool follow;
 } LogStream;
+
+static void on_beat_closed(uv_handle_t *handle) {
+        free(handle->data);
+}
 
 static void stream_free(LogStream *stream) {
         if (stream->log)
                 supervisor_log_close(stream->api->supervisor, stream->log);
-        free(stream);
+        if (stream->follow)
+                uv_close((uv_handle_t *)&stream->beat, on_beat_closed);
+        else
+                free(stream);
+}
+
+/* An empty line: a unit may be silent for long, and who follows it must be able to tell that from a machine that is dead. */
+static void on_beat(uv_timer_t *timer) {
+        LogStream *stream = timer->data;
+
+        (void)http_respond_write(stream->request, slice_from("\n"));
+}
+
+static void stream_follow(LogStream *stream) {
+        (void)uv_timer_init(http_request_loop(stream->request), &stream->beat);
+        stream->beat.data = stream;
+        stream->follow = true;
+        (void)uv_timer_start(&stream->beat, on_beat, FLEET_LOG_BEAT_MSEC, FLEET_LOG_BEAT_MSEC);
 }
 
 static void on_line(void *userdata, const SupervisorLogLine *line) {
@@ -68,6 +93,8 @@ static void open_log(FleetApi *api, HttpRequest *request, const char *name, size
                 fleet_fail(request, r == -ENOENT ? 404 : 500, error.text);
                 return;
         }
+        if (follow)
+                stream_follow(stream);
         http_request_set_data(request, stream);
         http_request_set_gone(request, on_gone, true);
         http_respond_begin(request, 200, "Content-Type: application/x-ndjson\r\n", UINT64_MAX);
