@@ -20,6 +20,7 @@ const Verb fleet_verbs[] = {
         {"status", "UNIT…", "how units do, and why they are where they are", fleet_verb_status},
         {"journal", "UNIT…", "what units wrote", fleet_verb_journal},
         {"logs", "UNIT…", "the same", fleet_verb_journal},
+        {"top", "", "what units use of their machines", fleet_verb_top},
         {"explain", "UNIT", "for each machine, why the unit may run there or not", fleet_verb_explain},
         {"lint", "FILE…", "what is wrong or doubtful in unit files", fleet_verb_lint},
         {"plan", "FILE…", "what start, replace or destroy would do", fleet_verb_plan},
@@ -39,7 +40,7 @@ const Verb fleet_verbs[] = {
 static const char *const local_verbs[] = {"fd-forward", "verify"};
 
 /* Not fleetctl's: a beginning that was clear there still is. */
-static const char *const own_verbs[] = {"cordon", "drain", "explain", "lint", "logs", "plan", "rebalance", "uncordon", "update", "whatif"};
+static const char *const own_verbs[] = {"cordon", "drain", "explain", "lint", "logs", "plan", "rebalance", "top", "uncordon", "update", "whatif"};
 
 static bool is_own(const char *name) {
         for (size_t i = 0; i < ARRAY_SIZE(own_verbs); i++)

@@ -140,6 +140,7 @@ int fleet_verb_start(void *group, int argc, char **argv);
 int fleet_verb_status(void *group, int argc, char **argv);
 int fleet_verb_stop(void *group, int argc, char **argv);
 int fleet_verb_submit(void *group, int argc, char **argv);
+int fleet_verb_top(void *group, int argc, char **argv);
 int fleet_verb_uncordon(void *group, int argc, char **argv);
 int fleet_verb_unload(void *group, int argc, char **argv);
 int fleet_verb_update(void *group, int argc, char **argv);

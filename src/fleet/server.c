@@ -86,6 +86,7 @@ static void on_changed(void *userdata, RegistryChange change, const char *subjec
                 engine_state_changed(server->engine, subject);
         else
                 engine_touch(server->engine);
+        fleet_api_changed(&server->api);
         server->awake = true;
 }
 
@@ -327,7 +328,9 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
                 .picture = api_picture,
                 .registered = api_registered,
                 .userdata = server,
+                .changes = 1,
         };
+        list_init(&server->api.waiters);
         server->http = http_server_new(server->loop, &http_ops, &server->api, NULL);
         if (!server->http)
                 return error_set(error, -ENOMEM, "no memory for the API");

@@ -176,6 +176,7 @@ static const Route routes[] = {
         {"/v1-alpha", "machines", fleet_machines_handle, false},
         {"/v1-alpha", "state", fleet_states_handle, false},
         {"/v1-alpha", "discovery", fleet_discovery_handle, false},
+        {"/faering/v1", "changes", fleet_changes_handle, false},
         {"/faering/v1", "explain", fleet_explain_handle, false},
         {"/faering/v1", "machines", fleet_own_machines_handle, false},
         {"/faering/v1", "moves", fleet_moves_handle, false},
@@ -183,6 +184,7 @@ static const Route routes[] = {
         {"/faering/v1", "rebalance", fleet_rebalance_handle, false},
         {"/faering/v1", "rolls", fleet_rolls_handle, false},
         {"/faering/v1", "states", fleet_own_states_handle, false},
+        {"/faering/v1", "usage", fleet_usage_handle, true},
         {"/faering/v1", "whatif", fleet_whatif_handle, false},
         {"/faering/v1", "logs", fleet_logs_handle, true},
         {"/faering/v1", "status", fleet_status_handle, false},
@@ -224,7 +226,7 @@ void fleet_api_handle(void *userdata, HttpRequest *request) {
                         if (rest[0] == '/' && (rest[1] == '\0' || strchr(rest + 1, '/')))
                                 fleet_fail(request, 404, "");
                         else if (!route_is_open(&routes[i], request))
-                                fleet_fail(request, 403, "this address serves only logs and states; the API is on the machine itself");
+                                fleet_fail(request, 403, "this address serves only logs, states and usage; the API is on the machine itself");
                         else
                                 routes[i].handle(api, request, rest[0] ? rest + 1 : rest);
                         return;

@@ -22,9 +22,11 @@ void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const
 /* How often who follows a log hears that it is still there. */
 #define FLEET_LOG_BEAT_MSEC 3000
 
-/* Passes a reading of a log on to the daemon of the machine where it is, at `url`, and its answer back as it comes. */
-void fleet_relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *unit, uint64_t lines,
-                     bool follow);
+/* Passes a reading on to the daemon of another machine, and its answer back as it comes. `what`, for complaints: "the log is". */
+void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *target, const char *what);
+
+/* The machine that ?machine= names by the beginning of its ID. False after it was answered; *ret NULL: none is named. */
+bool fleet_named_machine(FleetApi *api, HttpRequest *request, const RegistryMachine **ret);
 
 /* The page that ?nextPageToken= asks for. False after it was answered. */
 bool fleet_page(HttpRequest *request, size_t *ret_first);
@@ -50,6 +52,8 @@ void fleet_own_machines_handle(FleetApi *api, HttpRequest *request, const char *
 void fleet_rebalance_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_moves_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_whatif_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_changes_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_usage_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_own_states_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_rolls_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_plan_handle(FleetApi *api, HttpRequest *request, const char *path);
