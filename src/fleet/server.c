@@ -156,7 +156,9 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 static Usec server_next(const FleetServer *server) {
-        return min_of(engine_next(server->engine), presence_next(server->presence));
+        Usec next = min_of(engine_next(server->engine), presence_next(server->presence));
+
+        return min_of(next, agent_next(server->agent));
 }
 
 static void server_arm(FleetServer *server, Usec now) {

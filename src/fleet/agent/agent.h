@@ -40,6 +40,9 @@ void agent_start(Agent *agent, Supervisor *supervisor);
 /* Compares and acts. Does nothing until the registry is loaded. */
 void agent_run(Agent *agent, Usec now);
 
+/* When agent_run() is to be called at the latest: something that the store did not take is to be written again. */
+Usec agent_next(const Agent *agent);
+
 /* The registry was loaded anew: the states it has of this machine may not be ours. */
 void agent_registry_loaded(Agent *agent);
 
