@@ -146,6 +146,8 @@ static bool texts_are_used(World *world, char *ret, size_t size) {
 
 bool end_is_reached(World *world, char *ret, size_t size) {
         store_run(world);
+        if (!people_rest(world))
+                return SAY("somebody's order is not over");
         if (!machines_are_there(world, ret, size))
                 return false;
         for (size_t i = 0; i < world->plan.units; i++)

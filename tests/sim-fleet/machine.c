@@ -106,7 +106,9 @@ static const PresenceEvents presence_events = {.note = on_note, .wake = on_wake}
 /* ---- turns ---- */
 
 static Usec machine_next(const Machine *machine) {
-        return min_of(engine_next(machine->engine), presence_next(machine->presence));
+        Usec next = min_of(engine_next(machine->engine), presence_next(machine->presence));
+
+        return min_of(next, agent_next(machine->agent));
 }
 
 /* As server_run() in src/fleet/server.c. */

@@ -14,6 +14,7 @@ static void rest(Person *person) {
         World *world = person->world;
 
         person->step = person->tries = 0;
+        person->busy = false;
         if (!world->healed)
                 world_schedule(world, &person->timer, world->now + world_draw_time(&world->people_chance, world->plan.think));
 }
@@ -151,7 +152,9 @@ static const char *kind_name(OrderKind kind) {
 static void on_person(World *world, Timer *timer) {
         Person *person = container_of(timer, Person, timer);
 
-        if (person->step == 0 && person->tries == 0) {
+        if (!person->busy) {
+                if (world->healed)
+                        return;
                 draw_order(person);
                 if (!is_sensible(person)) {
                         rest(person);
@@ -164,7 +167,15 @@ static void on_person(World *world, Timer *timer) {
                 else
                         world_tell(world, NULL, "somebody %s %s", kind_name(person->kind), unit_name(person));
         }
+        person->busy = true;
         go_on(person);
+}
+
+bool people_rest(const World *world) {
+        for (size_t i = 0; i < PEOPLE; i++)
+                if (world->people[i].busy)
+                        return false;
+        return true;
 }
 
 static void people_changed(void *userdata, RegistryChange change, const char *subject) {

@@ -178,6 +178,7 @@ typedef struct Person {
         const Spec *spec;
         UnitState desired;
         unsigned step, tries;
+        bool busy; /* with an order */
         char zone[2];
 } Person;
 
@@ -272,6 +273,7 @@ bool specs_conflict(const Spec *a, size_t a_unit, const Spec *b, size_t b_unit);
 
 /* ---- people.c ---- */
 void people_init(World *world);
+bool people_rest(const World *world); /* nobody is busy */
 void people_end(World *world);
 
 /* ---- faults.c ---- */
