@@ -52,14 +52,28 @@ static bool replaces(const PictureUnit *by, const PictureUnit *unit) {
         return forth && !back && by != unit;
 }
 
+static bool joins(const Picture *picture, const PictureUnit *unit, const PictureUnit *other, size_t depth) {
+        for (size_t i = 0; depth < SCHEDULE_CHAIN_MAX && i < unit->requirements.peers.length; i++) {
+                const PictureUnit *peer = picture_unit(picture, unit->requirements.peers.items[i]);
+
+                if (peer && (peer == other || joins(picture, peer, other, depth + 1)))
+                        return true;
+        }
+        return false;
+}
+
+bool schedule_must_join(const Picture *picture, const PictureUnit *unit, const PictureUnit *other) {
+        return joins(picture, unit, other, 0);
+}
+
 /* The counters tell whether anyone there could; only then the occupants are looked through. */
-static const PictureUnit *replacer_here(const PictureUnit *unit, const PictureMachine *machine) {
+static const PictureUnit *replacer_here(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine) {
         bool any = false;
 
         for (size_t i = 0; i < unit->matched.length; i++)
                 any = any || unit->matched.items[i]->counts[machine->slot].replacing > 0;
         for (size_t i = 0; any && i < machine->occupants.length; i++)
-                if (replaces(machine->occupants.items[i], unit))
+                if (replaces(machine->occupants.items[i], unit) && !schedule_must_join(picture, machine->occupants.items[i], unit))
                         return machine->occupants.items[i];
         return NULL;
 }
@@ -111,7 +125,7 @@ static ObstacleKind first_obstacle(const Picture *picture, const PictureUnit *un
                 return OBSTACLE_PEER;
         if (conflicts_here(unit, machine, picture_occupies(unit, machine)))
                 return OBSTACLE_CONFLICT;
-        if (replacer_here(unit, machine))
+        if (replacer_here(picture, unit, machine))
                 return OBSTACLE_REPLACED;
         if (!staying && memory_is_short(unit, machine))
                 return OBSTACLE_MEMORY;
