@@ -216,6 +216,7 @@ static void engine_sweep(Engine *engine) {
         if (engine->now < engine->sweep_next)
                 return;
         engine->sweep_next = engine->now + SWEEP_SEC * USEC_PER_SEC;
+        (void)registry_sweep_parts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
         count = registry_sweep_texts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
         if (count > 0) {
                 _cleanup_free_ char *text = str_printf("%zu unit texts that no unit has are removed", count);

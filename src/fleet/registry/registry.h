@@ -64,6 +64,8 @@ typedef struct RegistryUnit {
         char *text;     /* NULL: not complete yet */
         UnitState desired;
         uint64_t order; /* index at which it was first submitted */
+        uint64_t desired_index; /* at which what is wanted of it was last written; 0: it was not */
+        Usec left_since;        /* only that is left of it, as a sweep first saw; 0: it is not so */
         RegistryPlacement *placements;
         size_t n_placements;
         const char *machine; /* where it is placed, or NULL; these are borrowed from the placements */
@@ -146,6 +148,10 @@ int registry_remove_text(Registry *registry, const char *hash, uint64_t index, R
 /* Removes texts that no unit has had for `age`, counted from the first sweep that saw them so; at most `most`. A unit that is
  * being made has its text first and its name after: `age` must be far longer than that takes. Returns how many. */
 size_t registry_sweep_texts(Registry *registry, Usec now, Usec age, size_t most);
+
+/* Removes what is wanted of units that no text was given for `age` (as seen by sweeps): left-overs of units that were destroyed.
+ * At most `most`. Returns how many. */
+size_t registry_sweep_parts(Registry *registry, Usec now, Usec age, size_t most);
 
 int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
 /* In place of another text. */
