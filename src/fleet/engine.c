@@ -267,7 +267,7 @@ void engine_run(Engine *engine, Usec now) {
 Usec engine_next(const Engine *engine) {
         Usec next;
 
-        if (engine->config.disabled)
+        if (engine->config.disabled || !registry_is_loaded(engine->registry)) /* its loading wakes everyone */
                 return USEC_INFINITY;
         next = engine->lease_asking ? USEC_INFINITY : engine->lease_next;
         if (engine->lease_index && engine->moving)

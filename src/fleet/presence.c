@@ -153,7 +153,8 @@ void presence_run(Presence *presence, Usec now) {
 }
 
 Usec presence_next(const Presence *presence) {
-        Usec next = presence->asking || presence->leaving ? USEC_INFINITY : presence->next;
+        bool waits = presence->asking || presence->leaving || !registry_is_loaded(presence->registry);
+        Usec next = waits ? USEC_INFINITY : presence->next;
         Usec deadline = partition_deadline(&presence->rule, presence->confirmed);
 
         if (presence->confirmed && presence->now < deadline)

@@ -18,7 +18,10 @@ static bool machines_are_there(const World *world, char *ret, size_t size) {
         for (size_t i = 0; i < world->plan.machines; i++) {
                 const RegistryMachine *known = registry_machine(world->seen, world->machines[i].id);
 
-                if (!known || !known->present)
+                if (world->machines[i].lost) {
+                        if (known && (known->present || known->states.length > 0))
+                                return SAY("machine %.4s is lost, and %s is left of it", world->machines[i].id, known->present ? "its key" : "a state");
+                } else if (!known || !known->present)
                         return SAY("machine %.4s is well, and not registered", world->machines[i].id);
         }
         return registry_leader(world->seen) ? true : SAY("no engine has the lease");
@@ -156,7 +159,7 @@ bool end_is_reached(World *world, char *ret, size_t size) {
         if (!conflicts_are_apart(world, ret, size) || !orders_are_done(world, ret, size))
                 return false;
         for (size_t i = 0; i < world->plan.machines; i++)
-                for (size_t j = 0; j < world->plan.units; j++)
+                for (size_t j = 0; !world->machines[i].lost && j < world->plan.units; j++)
                         if (!unit_is_here(world, &world->machines[i], j, ret, size))
                                 return false;
         return texts_are_used(world, ret, size);

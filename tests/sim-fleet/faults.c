@@ -108,7 +108,7 @@ static void clear_history(World *world) {
 static void on_mended(World *world, Timer *timer) {
         Machine *machine = container_of(timer, Machine, mend);
 
-        machine->troubled = world->now;
+        machine->troubled = machine->at_fault = world->now;
         if (!machine->up) {
                 machine_power_on(machine);
                 return;
@@ -237,19 +237,24 @@ void faults_init(World *world) {
 static void heal_machine(World *world, Machine *machine) {
         world_cancel(world, &machine->mend);
         if (machine_is_troubled(machine, 0))
-                machine->troubled = world->now;
+                machine->troubled = machine->at_fault = world->now;
         machine->link.slow = 0;
         link_set_cut(&machine->link, false);
         machine_power_on(machine);
         machine_start_daemon(machine);
-        for (size_t i = 0; i < world->plan.units; i++)
-                (void)fake_supervisor_script(machine->fake, world->units[i].name, FAKE_RUNS, 0);
 }
 
 void faults_heal(World *world) {
         world_cancel(world, &world->fault);
         world_cancel(world, &world->store_mend);
         set_store(world, STORE_WELL);
+        if (world->plan.loses_machine) {
+                Machine *machine = draw_machine(world);
+
+                machine_power_off(machine);
+                machine->lost = true;
+                world_tell(world, machine, "is lost for ever");
+        }
         for (size_t i = 0; i < world->plan.machines; i++)
                 heal_machine(world, &world->machines[i]);
 }

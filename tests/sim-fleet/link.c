@@ -108,8 +108,11 @@ static void call_fail(LinkCall *call, int r, int code, const char *text) {
 static void on_timeout(World *world, Timer *timer) {
         LinkCall *call = container_of(timer, LinkCall, timeout);
 
-        if (call->link->machine)
+        if (call->link->machine) {
                 call->link->machine->troubled = world->now;
+                if (world->store_state == STORE_WELL && world->store_troubled + 6 * USEC_PER_SEC < world->now)
+                        call->link->machine->at_fault = world->now;
+        }
         call_fail(call, -ETIMEDOUT, 0, "the store does not answer in time");
         if (call->lost)
                 call_free(call);

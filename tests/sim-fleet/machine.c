@@ -154,7 +154,7 @@ static void machine_note_sight(Machine *machine) {
         if (machine->alive && machine->blind == USEC_INFINITY && presence_is_registered(machine->presence) && !machine->partitioned)
                 machine->blind = machine->world->now;
         if (machine_is_troubled(machine, 0))
-                machine->troubled = machine->world->now;
+                machine->troubled = machine->at_fault = machine->world->now;
 }
 
 void machine_turn(Machine *machine) {
@@ -165,6 +165,7 @@ void machine_turn(Machine *machine) {
         machine->turning = true;
         machine->turns = 0;
         machine->world->turns++;
+        machine->all_turns++;
         while (again && !machine->world->failed) {
                 again = machine->fake && fake_supervisor_run(machine->fake, machine->world->now);
                 if (!machine->alive)
@@ -174,6 +175,7 @@ void machine_turn(Machine *machine) {
         }
         machine->turning = false;
         machine_note_sight(machine);
+        watch_leaders(machine);
         machine_arm(machine);
 }
 
@@ -322,7 +324,7 @@ void machine_crash(Machine *machine) {
         machine->alive = false;
         machine->leaving = false;
         machine->blind = USEC_INFINITY;
-        machine->troubled = machine->world->now;
+        machine->troubled = machine->at_fault = machine->world->now;
         fake_supervisor_orphan(machine->fake);
         machine->registry = registry_free(machine->registry);
         link_abandon(&machine->link);
@@ -347,7 +349,7 @@ void machine_power_off(Machine *machine) {
 }
 
 void machine_power_on(Machine *machine) {
-        if (machine->up)
+        if (machine->up || machine->lost)
                 return;
         machine->up = true;
         machine->blind = 0; /* nothing runs, whatever it does not know */

@@ -15,7 +15,7 @@ static void rest(Person *person) {
 
         person->step = person->tries = 0;
         person->busy = false;
-        if (!world->healed)
+        if (!world->healed && world->now < WORLD_BEGIN + world->plan.busy)
                 world_schedule(world, &person->timer, world->now + world_draw_time(&world->people_chance, world->plan.think));
 }
 

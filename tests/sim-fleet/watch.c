@@ -12,6 +12,8 @@
 /* A daemon that came back needs that to see and stop what it is not to run any more. */
 #define SIGHT_TIME (20 * USEC_PER_SEC)
 
+enum { TURNS_IN_A_SECOND = 600 };
+
 static bool is_recent(const World *world, Usec at, Usec age) {
         return at != 0 && at + age > world->now;
 }
@@ -103,6 +105,8 @@ static void note_placements(World *world, size_t index) {
                                 machine->left[index] = world->now;
                 }
                 if (!(unit->placed & bit) && (placed & bit)) {
+                        if (machine->banned[index] && !is_recent(world, machine->banned[index], 5 * USEC_PER_SEC))
+                                world_violate(world, "%s is placed on machine %.4s, where it has failed", unit->name, machine->id);
                         world_count(world, COUNT_PLACEMENTS);
                         world_tell(world, NULL, "%s is placed on %.4s", unit->name, machine->id);
                 }
@@ -114,6 +118,21 @@ static void note_placements(World *world, size_t index) {
         unit->placed = placed;
 }
 
+/* Of the text that it has. */
+static void note_bans(World *world, size_t index, const RegistryUnit *known) {
+        for (size_t i = 0; i < world->plan.machines; i++) {
+                Machine *machine = &world->machines[i];
+                _cleanup_free_ char *key = str_printf("%s/%s", world->units[index].name, machine->id);
+                const RegistryBan *ban = key ? map_get(registry_bans(world->seen), slice_from(key)) : NULL;
+                bool banned = ban && known && known->hash && str_equals(ban->record.hash, known->hash);
+
+                if (!banned)
+                        machine->banned[index] = 0;
+                else if (!machine->banned[index])
+                        machine->banned[index] = world->now;
+        }
+}
+
 static void note_unit(World *world, size_t index) {
         const RegistryUnit *known = registry_unit(world->seen, world->units[index].name);
         Unit *unit = &world->units[index];
@@ -121,6 +140,7 @@ static void note_unit(World *world, size_t index) {
         UnitState desired = known ? known->desired : UNIT_INACTIVE;
 
         note_placements(world, index);
+        note_bans(world, index, known);
         if (!str_equals(unit->hash, hash) || unit->desired != desired) {
                 unit->changed = world->now;
                 world_tell(world, NULL, "%s is to be %s (%.6s)", unit->name, unit_state_to_string(desired), hash);
@@ -133,6 +153,8 @@ static void note_unit(World *world, size_t index) {
         if (unit->hands_over || (known && known->source))
                 unit->handed_over = world->now;
         unit->hands_over = known && known->source;
+        if (known && known->n_placements > (unit->hands_over ? 2 : 1))
+                world_violate(world, "%s is placed on %zu machines, and is not handed over", unit->name, known->n_placements);
         if (map_get(registry_moves(world->seen), slice_from(unit->name)))
                 unit->ordered = world->now;
         note_unwanted(world, index);
@@ -221,6 +243,17 @@ static bool other_is_reason(const World *world, const Machine *machine, size_t u
         return specs_conflict(mine, unit, theirs, other) || (theirs->replaces >> unit & 1) || (mine->replaces >> other & 1);
 }
 
+/* It has to be where another is, or another where it is. */
+static bool is_bound(const World *world, size_t index) {
+        for (size_t i = 0; i < world->plan.units; i++) {
+                const Spec *spec = watch_spec(world, i);
+
+                if (spec && ((i == index && spec->peers) || spec->peers >> index & 1))
+                        return true;
+        }
+        return false;
+}
+
 static const char *why_left(const World *world, const Machine *machine, size_t index) {
         const Unit *unit = &world->units[index];
         const Spec *spec = spec_find(world, unit->hash);
@@ -228,9 +261,9 @@ static const char *why_left(const World *world, const Machine *machine, size_t i
 
         if (!spec || unit->desired == UNIT_INACTIVE || spec->global || is_recent(world, unit->changed, age))
                 return "it is another, or not wanted";
-        if (is_recent(world, machine->absent, age) && machine_is_troubled(machine, age + 3 * world->plan.ttl))
+        if (is_recent(world, machine->absent, age) && is_recent(world, machine->at_fault, age + 3 * world->plan.ttl))
                 return "the machine was gone";
-        if (is_recent(world, machine->drained, age))
+        if (is_recent(world, machine->drained, age) && (spec->no_overlap || is_bound(world, index)))
                 return "the machine is drained";
         if (is_recent(world, unit->ordered, age) || is_recent(world, unit->handed_over, age))
                 return "it moves";
@@ -357,6 +390,27 @@ static void look_for_conflicts(World *world, Machine *machine) {
                 world_violate(world, "%s and %s conflict, and run both on machine %.4s", world->units[a].name, world->units[b].name, machine->id);
 }
 
+/* No two engines believe to hold the lease. */
+void watch_leaders(Machine *machine) {
+        World *world = machine->world;
+
+        if (!machine->alive || !engine_leads(machine->engine, machine_clock(machine)))
+                return;
+        for (size_t i = 0; i < world->plan.machines; i++) {
+                Machine *other = &world->machines[i];
+
+                if (other != machine && other->alive && engine_leads(other->engine, machine_clock(other)))
+                        world_violate(world, "the engines of %.4s and %.4s both lead", machine->id, other->id);
+        }
+}
+
+static void look_for_spinning(World *world, Machine *machine) {
+        if (machine->all_turns - machine->turns_seen > TURNS_IN_A_SECOND)
+                world_violate(world, "the daemon of %.4s wakes %llu times in a second", machine->id,
+                              (unsigned long long)(machine->all_turns - machine->turns_seen));
+        machine->turns_seen = machine->all_turns;
+}
+
 static void on_look(World *world, Timer *timer) {
         store_run(world);
         note_globals(world);
@@ -365,7 +419,8 @@ static void on_look(World *world, Timer *timer) {
 
                 note_machine(world, machine);
                 if (machine_is_troubled(machine, 0))
-                        machine->troubled = world->now;
+                        machine->troubled = machine->at_fault = world->now;
+                look_for_spinning(world, machine);
                 look_for_conflicts(world, machine);
                 for (size_t j = 0; j < world->plan.units; j++) {
                         if (!wants_running(world, machine, j))

@@ -10,7 +10,7 @@ enum { EVENTS_MAX = 3000000 };
 /* After the last fault: until all is as it must be (moves come one after the other, and each may take two minutes); and how
  * long it must stay so, and quiet. */
 #define TIME_TO_SETTLE (300 * USEC_PER_SEC)
-#define TIME_TO_MOVE (900 * USEC_PER_SEC)
+#define TIME_TO_MOVE (3600 * USEC_PER_SEC)
 #define TIME_OF_QUIET (20 * USEC_PER_SEC)
 
 const char *count_name(Count count) {
@@ -131,6 +131,8 @@ static void plan_draw(FleetPlan *plan, Random *random) {
                 .loss = random_chance(random, 1, 2) ? 0 : (uint32_t)random_below(random, REPLIES_LOST_MAX),
                 .history = 20 + random_below(random, 300),
         };
+        plan->busy = random_chance(random, 1, 2) ? plan->faulty : 20 * USEC_PER_SEC; /* then a fleet at rest, but for faults */
+        plan->loses_machine = plan->machines > 3 && random_chance(random, 1, 4);
         plan->margin = plan->ttl / 4;
         plan->start = random_below(random, random_chance(random, 1, 3) ? 15 * USEC_PER_SEC : USEC_PER_SEC);
         plan->stop = random_below(random, plan->margin * 8 / 10);
@@ -244,9 +246,10 @@ static void check_is_quiet(World *world) {
         Usec lease = min_of(world->plan.ttl, 10 * USEC_PER_SEC);
         uint64_t renewals = machines * (TIME_OF_QUIET / (world->plan.ttl / 2) + 1), leases = TIME_OF_QUIET / (lease / 3) + 1;
         char text[VIOLATION_MAX / 2];
+        bool banned = registry_bans(world->seen)->length > 0; /* a ban's end is a reason to do something */
 
         world_pass(world, world->now + TIME_OF_QUIET);
-        if (world->failed)
+        if (world->failed || banned)
                 return;
         if (!end_is_reached(world, text, sizeof(text)))
                 world_violate(world, "it was well after the faults, and is not any more: %s", text);

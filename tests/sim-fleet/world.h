@@ -86,6 +86,8 @@ typedef struct FleetPlan {
         Usec fault_interval; /* mean time between faults */
         uint32_t fault_kinds;
         Usec think;          /* mean pause of a person between two orders */
+        Usec busy;           /* people give orders for so long */
+        bool loses_machine;  /* one never comes back */
         Usec delay;          /* mean of a request's or reply's way */
         uint32_t loss;       /* of requests and of replies, out of a million */
         size_t history;      /* events that the store keeps */
@@ -111,6 +113,7 @@ struct Machine {
         int64_t pace;     /* of its clock, in millionths off the store's */
         bool up;          /* has power */
         bool alive;       /* its daemon runs */
+        bool lost;        /* for ever */
         bool leaving;     /* and is about to end */
         bool partitioned; /* as FleetServer's */
         bool awake, turning;
@@ -124,13 +127,16 @@ struct Machine {
         Timer retry, run, units, start, leave, mend;
         void (*retry_expired)(void *registry);
         void *retry_data;
-        uint64_t turns;
+        uint64_t turns, all_turns;
         Usec troubled;    /* when something was last wrong with it, now if it is */
         Usec blind;       /* a daemon has ended; what it knew is known again since then. USEC_INFINITY: not yet */
         const Spec *loaded[UNITS_MAX]; /* the text that the supervisor got last */
         bool running[UNITS_MAX];       /* a process of it may be there */
         Usec failed[UNITS_MAX];        /* when it last failed here */
         Usec unwanted[UNITS_MAX];      /* when the store last said that it is not to run here */
+        Usec banned[UNITS_MAX];        /* since when the unit is kept off; 0: it is not */
+        Usec at_fault;                 /* when something was last wrong with the machine itself, and not with the store */
+        uint64_t turns_seen;
         Usec absent;                   /* when the store last did not know the machine */
         Usec drained;
         Usec rezoned;
@@ -285,6 +291,7 @@ uint32_t faults_draw_kinds(Random *random);
 extern const RegistryEvents watch_events; /* of world->seen */
 void watch_init(World *world); /* begins to look around every second */
 void watch_unit_changed(Machine *machine, size_t unit, const SupervisorState *state);
+void watch_leaders(Machine *machine); /* it has had a turn */
 void watch_stop(Machine *machine, size_t unit); /* the agent stops it, or takes it away */
 const Spec *watch_spec(const World *world, size_t unit); /* of the text that the store has; NULL */
 bool watch_wants(World *world, const Machine *machine, size_t unit);

@@ -435,8 +435,8 @@ static bool state_is_told(const AgentUnit *unit, const RegistryState *told) {
 static void agent_disown_state(Agent *agent, const char *name) {
         AgentUnit *unit = agent_unit_make(agent, name);
 
-        if (!unit || unit->loaded || unit->in_flight != TASK_NONE || unit->state_writing)
-                return;
+        if (!unit || unit->loaded || unit->in_flight != TASK_NONE || unit->state_dirty || unit->state_writing)
+                return; /* it is under way, or tried again in a while */
         unit->state_written = true;
         agent_touch_state(unit);
 }
