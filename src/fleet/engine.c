@@ -80,6 +80,8 @@ static void on_lease(void *userdata, const StoreReply *reply) {
                 engine->lease_next = engine->lease_sent + engine->config.lease_ttl / 3;
                 if (!led) {
                         engine->events->note(engine->userdata, "the engine of this machine leads now");
+                        /* what the one before has written is in the mirror when the lease is: nothing is planned sooner */
+                        engine->written = max_of(engine->written, engine->lease_index);
                         engine->dirty = engine->suspect_all = true;
                         engine->events->wake(engine->userdata);
                 }

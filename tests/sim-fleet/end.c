@@ -21,7 +21,9 @@ static bool machines_are_there(const World *world, char *ret, size_t size) {
                 if (world->machines[i].lost) {
                         if (known && (known->present || known->states.length > 0))
                                 return SAY("machine %.4s is lost, and %s is left of it", world->machines[i].id, known->present ? "its key" : "a state");
-                } else if (!known || !known->present)
+                } else if (world->machines[i].leaving || !world->machines[i].alive)
+                        return SAY("the daemon of machine %.4s is about to end or to start", world->machines[i].id);
+                else if (!known || !known->present)
                         return SAY("machine %.4s is well, and not registered", world->machines[i].id);
         }
         return registry_leader(world->seen) ? true : SAY("no engine has the lease");

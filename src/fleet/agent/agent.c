@@ -489,6 +489,8 @@ void agent_run(Agent *agent, Usec now) {
 }
 
 Usec agent_next(const Agent *agent) {
+        if (!agent->listed || !registry_is_loaded(agent->registry)) /* that wakes everyone */
+                return USEC_INFINITY;
         return agent->retry ?: USEC_INFINITY;
 }
 
