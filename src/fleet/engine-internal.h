@@ -21,6 +21,7 @@ struct Engine {
         Usec lease_sent;       /* when the request under way was sent */
         Usec lease_next;       /* when to ask again */
         bool lease_asking;
+        uint64_t lease_refused; /* index of the store when it last refused us */
 
         Usec sweep_next;       /* when to look for texts that no unit has */
 

@@ -68,6 +68,11 @@ static bool engine_must_wait(const Engine *engine, const Picture *picture) {
 
 /* ---- the lease ---- */
 
+/* The mirror may be behind the refusal that told of another leader: then it is not asked. */
+static bool lease_is_free(const Engine *engine) {
+        return !registry_leader(engine->registry) && registry_has_reached(engine->registry, engine->lease_refused);
+}
+
 static void on_lease(void *userdata, const StoreReply *reply) {
         Engine *engine = userdata;
         bool led = engine->lease_index != 0;
@@ -91,7 +96,9 @@ static void on_lease(void *userdata, const StoreReply *reply) {
                 if (led)
                         engine->events->note(engine->userdata, "the engine of this machine has lost its lease");
                 engine->lease_index = 0;
-                engine->lease_next = USEC_INFINITY; /* the watch tells when it is free */
+                engine->lease_refused = reply->index;
+                engine->lease_next = lease_is_free(engine) ? engine->now : USEC_INFINITY; /* the watch tells when it is free */
+                engine->events->wake(engine->userdata);
                 return;
         }
         /* no answer: our lease may stand or not; ask again soon, decide by lease_until */
@@ -230,7 +237,7 @@ static void engine_sweep(Engine *engine) {
 
 void engine_touch(Engine *engine) {
         engine->dirty = true;
-        if (!registry_leader(engine->registry) && !engine->lease_index)
+        if (!engine->lease_index && lease_is_free(engine))
                 engine->lease_next = 0;
 }
 

@@ -89,13 +89,10 @@ static bool rests(void *userdata, const RegistryUnit *unit) {
         return known && known->requirements.stop_on_partition;
 }
 
-static bool runs_global(void *userdata, const RegistryUnit *unit) {
+static bool runs_global(void *userdata, const char *unit, bool is_here) {
         Machine *machine = userdata;
-        Picture *picture = cluster_picture(&machine->cluster);
-        const PictureMachine *self = picture ? picture_machine(picture, machine->id) : NULL;
-        const PictureUnit *known = picture ? picture_unit(picture, unit->name) : NULL;
 
-        return self && known && known->requirements.global && picture_occupies(known, self);
+        return cluster_runs_global(&machine->cluster, machine->id, unit, is_here);
 }
 
 static const RegistryEvents registry_events = {on_changed, on_reachable};

@@ -56,7 +56,11 @@ bool watch_wants(World *world, const Machine *machine, size_t unit) {
                 return true;
         pictured = picture_unit(&world->cluster.picture, known->name);
         here = picture_machine(&world->cluster.picture, machine->id);
-        return pictured && here && pictured->requirements.global && picture_occupies(pictured, here);
+        if (!pictured || !pictured->requirements.global)
+                return false;
+        if (!here) /* that its key ran out is no reason to stop what runs there */
+                return machine->loaded[unit] == spec_find(world, known->hash);
+        return picture_occupies(pictured, here);
 }
 
 /* ---- what the store says ---- */

@@ -12,6 +12,7 @@ enum { EVENTS_MAX = 3000000 };
 #define TIME_TO_SETTLE (300 * USEC_PER_SEC)
 #define TIME_TO_MOVE (3600 * USEC_PER_SEC)
 #define TIME_OF_QUIET (20 * USEC_PER_SEC)
+#define TIME_TO_CALM (5 * USEC_PER_SEC) /* mirrors catch up, and engines see who leads */
 
 const char *count_name(Count count) {
         static const char *const names[COUNT_KINDS] = {
@@ -270,6 +271,8 @@ void world_run(World *world, uint64_t seed, bool verbose) {
                 faults_heal(world);
                 check_settles(world);
         }
+        if (!world->failed)
+                world_pass(world, world->now + TIME_TO_CALM);
         if (!world->failed)
                 check_is_quiet(world);
         world->over = true;

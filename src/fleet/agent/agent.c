@@ -326,10 +326,13 @@ static void agent_do(Agent *agent, const ReconcileTask *task) {
 /* ---- comparing ---- */
 
 static bool agent_wants(Agent *agent, const RegistryUnit *unit) {
+        const AgentUnit *here = agent_unit(agent, unit->name);
+
         if (agent->leaving || !registry_unit_is_complete(unit) || unit->desired == UNIT_INACTIVE)
                 return false;
         return (unit->machine && str_equals(unit->machine, agent->machine)) ||
-               (unit->source && str_equals(unit->source, agent->machine)) || agent->runs_global(agent->userdata, unit);
+               (unit->source && str_equals(unit->source, agent->machine)) || 
+               agent->runs_global(agent->userdata, unit->name, here && here->loaded);
 }
 
 static ActiveState active_state(const char *word) {

@@ -24,8 +24,8 @@ typedef struct AgentEvents {
 /* Failures of one unit that are remembered; MoveAfterFailures= counts no further. */
 #define AGENT_FAILURES_MAX 32
 
-/* Whether a global unit runs on this machine: the program asks its picture. */
-typedef bool (*AgentRunsGlobal)(void *userdata, const RegistryUnit *unit);
+/* Whether a global unit runs on this machine, where it is or not: the program asks its picture. */
+typedef bool (*AgentRunsGlobal)(void *userdata, const char *unit, bool is_here);
 
 /* All is borrowed. The supervisor's events must be agent_supervisor_events with the agent as userdata. -ENOMEM. */
 int agent_new(const char *machine, Registry *registry, const AgentEvents *events, AgentRunsGlobal runs_global, void *userdata,

@@ -36,9 +36,10 @@ static void on_wake(void *userdata) {
         ((Seat *)userdata)->awake = true;
 }
 
-static bool runs_no_global(void *userdata, const RegistryUnit *unit) {
+static bool runs_no_global(void *userdata, const char *unit, bool is_here) {
         (void)userdata;
         (void)unit;
+        (void)is_here;
         return false;
 }
 
