@@ -116,7 +116,7 @@ static int explain_replaced(const Picture *picture, const PictureUnit *unit, con
         const char *name = picture_unit_name(unit), *other_name = picture_unit_name(other);
         const char *glob = first_match(&other->requirements.replaces, name);
 
-        if (!glob || first_match(&unit->requirements.replaces, other_name) || schedule_must_join(picture, other, unit))
+        if (!glob || !schedule_replaces(picture, other, unit))
                 return 0;
         return add(verdict, OBSTACLE_REPLACED, other_name,
                    str_printf("%s is here, whose Replaces=%s matches it", other_name, glob),

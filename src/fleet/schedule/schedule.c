@@ -41,31 +41,6 @@ static bool conflicts_here(const PictureUnit *unit, const PictureMachine *machin
         return false;
 }
 
-/* Whether `by` replaces the unit: the other way round as well, it counts as neither. */
-static bool replaces(const PictureUnit *by, const PictureUnit *unit) {
-        bool forth = false, back = false;
-
-        for (size_t i = 0; i < by->replaces.length; i++)
-                forth = forth || has_pattern(&unit->matched, by->replaces.items[i]);
-        for (size_t i = 0; forth && i < unit->replaces.length; i++)
-                back = back || has_pattern(&by->matched, unit->replaces.items[i]);
-        return forth && !back && by != unit;
-}
-
-static bool joins(const Picture *picture, const PictureUnit *unit, const PictureUnit *other, size_t depth) {
-        for (size_t i = 0; depth < SCHEDULE_CHAIN_MAX && i < unit->requirements.peers.length; i++) {
-                const PictureUnit *peer = picture_unit(picture, unit->requirements.peers.items[i]);
-
-                if (peer && (peer == other || joins(picture, peer, other, depth + 1)))
-                        return true;
-        }
-        return false;
-}
-
-bool schedule_must_join(const Picture *picture, const PictureUnit *unit, const PictureUnit *other) {
-        return joins(picture, unit, other, 0);
-}
-
 /* The counters tell whether anyone there could; only then the occupants are looked through. */
 static const PictureUnit *replacer_here(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine) {
         bool any = false;
@@ -73,7 +48,7 @@ static const PictureUnit *replacer_here(const Picture *picture, const PictureUni
         for (size_t i = 0; i < unit->matched.length; i++)
                 any = any || unit->matched.items[i]->counts[machine->slot].replacing > 0;
         for (size_t i = 0; any && i < machine->occupants.length; i++)
-                if (replaces(machine->occupants.items[i], unit) && !schedule_must_join(picture, machine->occupants.items[i], unit))
+                if (schedule_replaces(picture, machine->occupants.items[i], unit))
                         return machine->occupants.items[i];
         return NULL;
 }
