@@ -83,10 +83,15 @@ static void on_lease(void *userdata, const StoreReply *reply) {
                 engine->lease_index = reply->node->modified;
                 engine->lease_until = engine->lease_sent + engine->config.lease_ttl;
                 engine->lease_next = engine->lease_sent + engine->config.lease_ttl / 3;
+                if (!led || engine->lease_shown) { /* what was written before, also by the leader before, is in the mirror when this is */
+                        engine->written = max_of(engine->written, engine->lease_index);
+                        engine->blind = false;
+                        engine->events->wake(engine->userdata);
+                } else if (engine->blind) {
+                        engine->lease_next = engine->now;
+                }
                 if (!led) {
                         engine->events->note(engine->userdata, "the engine of this machine leads now");
-                        /* what the one before has written is in the mirror when the lease is: nothing is planned sooner */
-                        engine->written = max_of(engine->written, engine->lease_index);
                         engine->dirty = engine->suspect_all = true;
                         engine->events->wake(engine->userdata);
                 }
@@ -116,7 +121,9 @@ static void engine_ask_lease(Engine *engine) {
                 return;
         }
         engine->lease_sent = engine->now;
-        if (registry_lease(engine->registry, engine->config.machine, engine->lease_index, engine->config.lease_ttl, on_lease, engine) >= 0)
+        engine->lease_shown = engine->blind;
+        if (registry_lease(engine->registry, engine->config.machine, engine->lease_index, engine->lease_shown, engine->config.lease_ttl, on_lease,
+                           engine) >= 0)
                 engine->lease_asking = true;
         else
                 engine->lease_next = engine->now + engine->config.lease_ttl / 10;
@@ -129,6 +136,14 @@ void engine_release(Engine *engine) {
         engine->lease_index = 0;
 }
 
+/* Whether a write was taken is not known, or it was refused for what the mirror lacks: that is old until it has a write of
+ * ours which was sent later. A renewal of the lease that is shown is one. */
+static void engine_lose_sight(Engine *engine) {
+        engine->blind = true;
+        engine->lease_shown = false; /* one that is under way was sent before */
+        engine->lease_next = engine->now;
+}
+
 /* ---- the plan ---- */
 
 void engine_step_done(void *userdata, const StoreReply *reply) {
@@ -137,6 +152,8 @@ void engine_step_done(void *userdata, const StoreReply *reply) {
         engine->writing--;
         if (reply->r >= 0 && reply->node)
                 engine->written = max_of(engine->written, reply->node->modified);
+        else
+                engine_lose_sight(engine);
         if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND)
                 engine->failed = true;
         engine->events->wake(engine->userdata);
@@ -267,7 +284,7 @@ void engine_run(Engine *engine, Usec now) {
         }
         if (engine->moving && now >= engine->moving_until)
                 engine->dirty = true;
-        if (engine->dirty && engine->writing == 0 && registry_has_reached(engine->registry, engine->written) && engine->next_step == engine->plan.length)
+        if (engine->dirty && !engine->blind && engine->writing == 0 && registry_has_reached(engine->registry, engine->written) && engine->next_step == engine->plan.length)
                 engine_make_plan(engine);
         engine_go_on(engine);
         engine_sweep(engine);

@@ -200,16 +200,17 @@ int registry_set_metadata(Registry *registry, const char *id, const char *key, c
                          userdata);
 }
 
-int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata) {
+int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata) {
         StoreRequest request = {.verb = STORE_SET, .has_ttl = true, .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)};
 
         if (index) {
                 request.prev_index = index;
-                request.refresh = true;
+                request.refresh = !shown;
         } else {
                 request.exist = STORE_EXIST_MUST_NOT;
-                request.value = machine;
         }
+        if (!request.refresh)
+                request.value = machine;
         return write_key(registry, key_of(registry, "lease", "engine-leader", NULL), request, done, userdata);
 }
 

@@ -183,6 +183,6 @@ int registry_remove_machine(Registry *registry, const char *id, RegistryDone don
 int registry_set_metadata(Registry *registry, const char *id, const char *key, const char *value, RegistryDone done, void *userdata);
 
 /* The engine's lease: `index` 0 takes it when it is free, otherwise renews the one that was taken at that index. The
- * reply's node has the index to renew it by. */
-int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata);
+ * reply's node has the index to renew it by. The mirrors see a lease that is taken, and a renewal only if it is `shown`. */
+int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata);
 int registry_release_lease(Registry *registry, uint64_t index, RegistryDone done, void *userdata);
