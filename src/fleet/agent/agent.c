@@ -331,7 +331,7 @@ static bool agent_wants(Agent *agent, const RegistryUnit *unit) {
         if (agent->leaving || !registry_unit_is_complete(unit) || unit->desired == UNIT_INACTIVE)
                 return false;
         return (unit->machine && str_equals(unit->machine, agent->machine)) ||
-               (unit->source && str_equals(unit->source, agent->machine)) || 
+               (unit->source && str_equals(unit->source, agent->machine)) ||
                agent->runs_global(agent->userdata, unit->name, here && here->loaded);
 }
 
