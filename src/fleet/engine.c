@@ -73,12 +73,17 @@ static bool lease_is_free(const Engine *engine) {
         return !registry_leader(engine->registry) && registry_has_reached(engine->registry, engine->lease_refused);
 }
 
+/* The key is somebody else's, or it is gone. Any other refusal is the store's own trouble: it has no leader. */
+static bool lease_is_lost(const StoreReply *reply) {
+        return reply->code == STORE_KEY_NOT_FOUND || reply->code == STORE_KEY_EXISTS || reply->code == STORE_COMPARE_FAILED;
+}
+
 static void on_lease(void *userdata, const StoreReply *reply) {
         Engine *engine = userdata;
         bool led = engine->lease_index != 0;
 
         engine->lease_asking = false;
-        engine_note_contact(engine, reply->r >= 0 || reply->code);
+        engine_note_contact(engine, reply->r >= 0 || lease_is_lost(reply));
         if (reply->r >= 0 && reply->node) {
                 engine->lease_index = reply->node->modified;
                 engine->lease_until = engine->lease_sent + engine->config.lease_ttl;
@@ -97,7 +102,7 @@ static void on_lease(void *userdata, const StoreReply *reply) {
                 }
                 return;
         }
-        if (reply->code) { /* somebody else has it */
+        if (lease_is_lost(reply)) {
                 if (led)
                         engine->events->note(engine->userdata, "the engine of this machine has lost its lease");
                 engine->lease_index = 0;
@@ -129,11 +134,20 @@ static void engine_ask_lease(Engine *engine) {
                 engine->lease_next = engine->now + engine->config.lease_ttl / 10;
 }
 
-void engine_release(Engine *engine) {
-        engine->closing = true;
+/* Not before the last write is answered: the next leader would plan without it. */
+static void engine_settle_release(Engine *engine) {
+        if (!engine->closing || engine->writing > 0)
+                return;
         if (engine->lease_index)
                 (void)registry_release_lease(engine->registry, engine->lease_index, NULL, NULL);
         engine->lease_index = 0;
+}
+
+void engine_release(Engine *engine) {
+        engine->closing = true;
+        plan_deinit(&engine->plan);
+        engine->next_step = 0;
+        engine_settle_release(engine);
 }
 
 /* Whether a write was taken is not known, or it was refused for what the mirror lacks: that is old until it has a write of
@@ -156,11 +170,12 @@ void engine_step_done(void *userdata, const StoreReply *reply) {
                 engine_lose_sight(engine);
         if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND)
                 engine->failed = true;
+        engine_settle_release(engine);
         engine->events->wake(engine->userdata);
 }
 
-/* Everything that a machine left behind which is gone. */
-static void engine_clear_gone(Engine *engine) {
+/* Of machines that are gone; what such a one said last may come late. */
+static void engine_clear_states(Engine *engine) {
         map_foreach(registry_machines(engine->registry), entry) {
                 const RegistryMachine *machine = entry->value;
 
@@ -169,6 +184,11 @@ static void engine_clear_gone(Engine *engine) {
                 if (registry_drop_states(engine->registry, machine->id, engine_step_done, engine) >= 0)
                         engine->writing++;
         }
+}
+
+/* Everything that was left behind. */
+static void engine_clear_gone(Engine *engine) {
+        engine_clear_states(engine);
         map_foreach(registry_units(engine->registry), entry) {
                 const RegistryUnit *unit = entry->value;
 
@@ -184,7 +204,6 @@ static void engine_make_plan(Engine *engine) {
         int r;
 
         plan_deinit(&engine->plan);
-        engine->plan = (Plan){0};
         engine->next_step = 0;
         engine->failed = false;
         if (!picture || engine_must_wait(engine, picture))
@@ -242,6 +261,7 @@ static void engine_sweep(Engine *engine) {
         if (engine->now < engine->sweep_next)
                 return;
         engine->sweep_next = engine->now + SWEEP_SEC * USEC_PER_SEC;
+        engine_clear_states(engine);
         (void)registry_sweep_parts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
         count = registry_sweep_texts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
         if (count > 0) {
@@ -275,12 +295,13 @@ void engine_state_changed(Engine *engine, const char *name) {
 void engine_run(Engine *engine, Usec now) {
         engine->now = now;
         engine_ask_lease(engine);
-        if (!engine_leads(engine, now) || !registry_is_loaded(engine->registry))
+        if (engine->closing || !engine_leads(engine, now) || !registry_is_loaded(engine->registry))
                 return;
         if (engine->failed && engine->writing == 0) { /* the picture saw steps that did not happen */
                 engine->cluster->stale = true;
                 engine->dirty = true;
-                engine->plan.length = engine->next_step = 0;
+                plan_deinit(&engine->plan);
+                engine->next_step = 0;
         }
         if (engine->moving && now >= engine->moving_until)
                 engine->dirty = true;

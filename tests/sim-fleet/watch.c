@@ -294,13 +294,24 @@ static void judge_move(World *world, Machine *machine, size_t unit) {
 
 /* ---- stops ---- */
 
+/* What the agent can read in its own mirror says that it is to run, with the text that it has. */
+static bool is_known_as_wanted(Machine *machine, size_t unit) {
+        const char *name = machine->world->units[unit].name;
+        const RegistryUnit *known = machine->alive ? registry_unit(machine->registry, name) : NULL;
+        const Spec *spec = machine->loaded[unit];
+
+        if (!known || !registry_unit_is_complete(known) || known->desired != UNIT_LAUNCHED || !spec || !str_equals(spec->hash, known->hash))
+                return false;
+        return (known->machine && str_equals(known->machine, machine->id)) || (known->source && str_equals(known->source, machine->id)) ||
+               cluster_runs_global(&machine->cluster, machine->id, name, true);
+}
+
 void watch_stop(Machine *machine, size_t unit) {
         World *world = machine->world;
         const Spec *spec = machine->loaded[unit];
+        bool wanted = wants_running(world, machine, unit) && !is_recent(world, machine->unwanted[unit], reason_age(world, machine));
 
-        if (!wants_running(world, machine, unit) || is_recent(world, machine->unwanted[unit], reason_age(world, machine)))
-                return;
-        if (machine->leaving)
+        if (machine->leaving || (!wanted && !is_known_as_wanted(machine, unit)))
                 return;
         if (spec && spec->stop && machine->partitioned &&
             (machine_is_troubled(machine, 2 * world->plan.ttl) || is_recent(world, world->store_troubled, 2 * world->plan.ttl)))

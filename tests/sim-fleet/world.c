@@ -132,6 +132,12 @@ static void plan_draw(FleetPlan *plan, Random *random) {
                 .loss = random_chance(random, 1, 2) ? 0 : (uint32_t)random_below(random, REPLIES_LOST_MAX),
                 .history = 20 + random_below(random, 300),
         };
+        if (random_chance(random, 1, 5)) { /* so little happens that each thing must have its reason */
+                plan->fault_kinds = 0;
+                plan->loss = 0;
+                plan->faulty = 400 * USEC_PER_SEC;
+                plan->think = 15 * USEC_PER_SEC;
+        }
         plan->busy = random_chance(random, 1, 2) ? plan->faulty : 20 * USEC_PER_SEC; /* then a fleet at rest, but for faults */
         plan->loses_machine = plan->machines > 3 && random_chance(random, 1, 4);
         plan->margin = plan->ttl / 4;
