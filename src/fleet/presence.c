@@ -112,7 +112,7 @@ static void on_created(void *userdata, const StoreReply *reply) {
         Presence *presence = userdata;
 
         presence->asking = false;
-        presence->failed = reply->r < 0 && !reply->code;
+        presence->failed = reply->r < 0 && reply->code != STORE_KEY_EXISTS; /* a store without a leader refuses, too */
         if (reply->r >= 0) {
                 presence_catch_up(presence, reply);
                 presence_succeed(presence);

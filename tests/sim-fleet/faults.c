@@ -33,6 +33,19 @@ uint32_t faults_draw_kinds(Random *random) {
         }
 }
 
+/* One sort only, or none: then each thing that happens must have its reason. */
+uint32_t faults_draw_one_sort(Random *random) {
+        static const uint32_t sorts[] = {
+                0,
+                1 << FAULT_CUT | 1 << FAULT_CUT_LEADER,
+                1 << FAULT_STORE_REFUSES | 1 << FAULT_STORE_GONE | 1 << FAULT_STORE_SILENT,
+                1 << FAULT_CRASH | 1 << FAULT_CRASH_LEADER | 1 << FAULT_POWER,
+                1 << FAULT_UNIT_ENDS | 1 << FAULT_UNIT_SCRIPT,
+        };
+
+        return sorts[random_below(random, ARRAY_SIZE(sorts))];
+}
+
 static Machine *draw_machine(World *world) {
         return &world->machines[random_below(&world->chance, world->plan.machines)];
 }

@@ -132,10 +132,11 @@ static void plan_draw(FleetPlan *plan, Random *random) {
                 .loss = random_chance(random, 1, 2) ? 0 : (uint32_t)random_below(random, REPLIES_LOST_MAX),
                 .history = 20 + random_below(random, 300),
         };
-        if (random_chance(random, 1, 5)) { /* so little happens that each thing must have its reason */
-                plan->fault_kinds = 0;
+        if (random_chance(random, 1, 3)) { /* little happens, and that is judged the more sharply */
+                plan->fault_kinds = faults_draw_one_sort(random);
                 plan->loss = 0;
                 plan->faulty = 400 * USEC_PER_SEC;
+                plan->fault_interval = 3 * USEC_PER_SEC;
                 plan->think = 15 * USEC_PER_SEC;
         }
         plan->busy = random_chance(random, 1, 2) ? plan->faulty : 20 * USEC_PER_SEC; /* then a fleet at rest, but for faults */

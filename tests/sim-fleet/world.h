@@ -286,6 +286,7 @@ void people_end(World *world);
 void faults_init(World *world);
 void faults_heal(World *world); /* all of them, for good */
 uint32_t faults_draw_kinds(Random *random);
+uint32_t faults_draw_one_sort(Random *random);
 
 /* ---- watch.c: at every moment ---- */
 extern const RegistryEvents watch_events; /* of world->seen */
