@@ -67,7 +67,8 @@ static void print_line(const JournalLine *line) {
         printf("%s %s", at, line->stream->unit);
         if (line->stream->machine)
                 printf(" on %.8s...", line->stream->machine);
-        printf("[%" JSON_INTEGER_FORMAT "]: %s\n", json_integer_value(json_object_get(line->json, "pid")), cli_text(line->json, "text"));
+        printf("[%" JSON_INTEGER_FORMAT "]: %s\n", json_integer_value(json_object_get(line->json, "pid")),
+               cli_text(line->json, "text"));
 }
 
 static void print_held(Journal *journal) {
@@ -124,7 +125,9 @@ static void on_body(HttpCall *call, Slice bytes) {
                         (void)buffer_append_byte(&stream->line, bytes.data[i]);
                         continue;
                 }
-                line = buffer_length(&stream->line) ? json_loadb(buffer_data(&stream->line), buffer_length(&stream->line), 0, NULL) : NULL;
+                line = buffer_length(&stream->line)
+                               ? json_loadb(buffer_data(&stream->line), buffer_length(&stream->line), 0, NULL)
+                               : NULL;
                 if (line)
                         hold_line(stream, line);
                 buffer_clear(&stream->line);
@@ -151,7 +154,9 @@ static void on_done(HttpCall *call, int r, const Error *error) {
         stream->failed = r < 0 || http_call_status(call) != 200;
         if (!stream->failed)
                 return;
-        body = r < 0 ? NULL : json_loadb(buffer_length(&stream->line) ? buffer_data(&stream->line) : "", buffer_length(&stream->line), 0, NULL);
+        body = r < 0 ? NULL
+                     : json_loadb(buffer_length(&stream->line) ? buffer_data(&stream->line) : "",
+                                  buffer_length(&stream->line), 0, NULL);
         message = cli_text(json_object_get(body, "error"), "message");
         complain(stream, r < 0 ? error->text : *message ? message : "there is nothing of it");
         json_decref(body);
@@ -179,7 +184,8 @@ static char *stream_target(const Journal *journal, const char *unit, const char 
 
         if (!base)
                 return NULL;
-        (void)buffer_printf(&target, "%s?lines=%" PRIu64 "%s", base, journal->lines, journal->follow ? "&follow=true" : "");
+        (void)buffer_printf(&target, "%s?lines=%" PRIu64 "%s", base, journal->lines,
+                            journal->follow ? "&follow=true" : "");
         if (machine) {
                 (void)buffer_append_string(&target, "&machine=");
                 (void)url_encode(&target, URL_SEGMENT, slice_from(machine));
@@ -195,7 +201,8 @@ static int add_stream(Journal *journal, const char *unit, const char *machine, b
                 fleet_complain(journal->group, "more than %d logs at once: name fewer units", STREAMS_MAX);
                 return CLI_USAGE;
         }
-        *stream = (JournalStream){.journal = journal, .unit = strdup(unit), .target = stream_target(journal, unit, machine)};
+        *stream = (JournalStream){
+                .journal = journal, .unit = strdup(unit), .target = stream_target(journal, unit, machine)};
         journal->n_streams++;
         if (told)
                 stream->machine = strdup(machine);
@@ -210,7 +217,7 @@ static int add_global(Journal *journal, const char *unit) {
         json_t *state;
         size_t i;
 
-        json_array_foreach(json_object_get(answer.json, "states"), i, state)
+        json_array_foreach (json_object_get(answer.json, "states"), i, state)
                 if (code == 0)
                         code = add_stream(journal, unit, cli_text(state, "machine"), true);
         if (code == 0 && json_array_size(json_object_get(answer.json, "states")) == 0)
@@ -224,7 +231,9 @@ static int add_unit(Journal *journal, const char *argument) {
         int code = fleet_show_unit(journal->group, argument, "does not exist.", &name, &unit);
 
         if (code == 0)
-                code = fleet_unit_is_global(unit) && !journal->machine ? add_global(journal, name) : add_stream(journal, name, journal->machine, false);
+                code = fleet_unit_is_global(unit) && !journal->machine
+                               ? add_global(journal, name)
+                               : add_stream(journal, name, journal->machine, false);
         json_decref(unit);
         return code;
 }
@@ -289,9 +298,11 @@ int fleet_verb_journal(void *userdata, int argc, char **argv) {
         bool unused_switch = false;
         const Option options[] = {
                 {"lines", 'n', OPTION_U64, "N", NULL, "how many old lines of each (default: 10)", &journal.lines, NULL},
-                {"follow", 'f', OPTION_SWITCH, NULL, NULL, "go on with new ones until interrupted", &journal.follow, NULL},
+                {"follow", 'f', OPTION_SWITCH, NULL, NULL, "go on with new ones until interrupted", &journal.follow,
+                 NULL},
                 {"f", 0, OPTION_SWITCH, NULL, NULL, NULL, &journal.follow, NULL},
-                {"machine", 'm', OPTION_STRING, "ID", NULL, "of a global unit: which machine's (default: all)", &machine, NULL},
+                {"machine", 'm', OPTION_STRING, "ID", NULL, "of a global unit: which machine's (default: all)",
+                 &machine, NULL},
                 {"output", 'o', OPTION_STRING, NULL, NULL, NULL, &output, NULL},
                 {"ssh-port", 0, OPTION_U64, NULL, NULL, NULL, &unused, NULL},
                 {"sudo", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused_switch, NULL},

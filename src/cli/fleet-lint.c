@@ -5,7 +5,7 @@
 #include "fleet/unit/lint.h"
 
 /* Longest wait for a cluster that need not be there. */
-enum { ASK_MSEC = 2000 };
+enum { ASK_MSEC = 2000, VERIFY_MSEC = 10000 };
 
 /* ---- the cluster, if one answers ---- */
 
@@ -94,6 +94,62 @@ static const LintCluster *cluster_get(FleetGroup *group, Cluster *cluster) {
         return cluster->view.length > 0 ? &cluster->view : NULL;
 }
 
+static const LintFinding *first_error(const LintReport *report) {
+        for (size_t i = 0; i < report->length; i++)
+                if (report->items[i].severity == LINT_ERROR)
+                        return &report->items[i];
+        return NULL;
+}
+
+/* ---- what systemd says on the machine that the unit would go to ---- */
+
+/* "NAME:LINE: TEXT": with its place; otherwise of the file as a whole. */
+static void add_line(const char *name, const char *line, LintReport *report) {
+        size_t length = strlen(name);
+        unsigned number = 0;
+        int used = 0;
+
+        if (str_starts_with(line, name) && sscanf(line + length, ":%u:%n", &number, &used) == 1 && used > 0)
+                line += length + (size_t)used;
+        else if (str_starts_with(line, name) && line[length] == ':')
+                line += length + 1;
+        line += strspn(line, " ");
+        (void)lint_report_add(report, LINT_WARNING, (TextPosition){number, number ? 1 : 0}, 1, "systemd there says: %s",
+                              line);
+}
+
+static void add_systemd(FleetGroup *group, const Cluster *cluster, const char *name, const char *text,
+                        LintReport *report) {
+        _cleanup_cli_answer_ CliAnswer answer = {0};
+        _cleanup_buffer_ Buffer body = BUFFER_INIT;
+        JsonWriter json = json_writer(&body);
+        HttpCallSpec spec = {
+                .url = &group->endpoint,
+                .method = "POST",
+                .target = "/faering/v1/verify",
+                .headers = "Content-Type: application/json\r\n",
+                .connect_timeout = ASK_MSEC * USEC_PER_MSEC,
+                .head_timeout = VERIFY_MSEC * USEC_PER_MSEC,
+        };
+        json_t *line;
+        size_t i;
+
+        json_begin_object(&json);
+        json_field_string(&json, "name", name);
+        json_field_string(&json, "text", text);
+        json_end_object(&json);
+        if (cluster->view.length == 0 || first_error(report) || !buffer_string(&body))
+                return;
+        spec.body = slice_from(buffer_string(&body));
+        if (cli_request(&group->loop, group->http, &spec, &answer, NULL) < 0 || answer.status != 200)
+                return; /* a daemon that is no more, or an old one */
+        json_array_foreach (json_object_get(answer.json, "lines"), i, line)
+                add_line(name, json_string_value(line) ?: "", report);
+        if (strstr(cli_text(answer.json, "why"), "by https"))
+                (void)lint_report_add(report, LINT_NOTE, (TextPosition){0}, 0,
+                                      "what systemd says there is not known: %s", cli_text(answer.json, "why"));
+}
+
 /* ---- findings ---- */
 
 static void print_findings(const LintReport *report, LintSeverity least, const char *path, const char *text, FILE *to) {
@@ -104,13 +160,6 @@ static void print_findings(const LintReport *report, LintSeverity least, const c
                         (void)lint_finding_write(&report->items[i], path, slice_from(text), &out);
         if (buffer_length(&out) > 0)
                 (void)fwrite(buffer_data(&out), 1, buffer_length(&out), to);
-}
-
-static const LintFinding *first_error(const LintReport *report) {
-        for (size_t i = 0; i < report->length; i++)
-                if (report->items[i].severity == LINT_ERROR)
-                        return &report->items[i];
-        return NULL;
 }
 
 /* ---- before a change ---- */
@@ -218,6 +267,7 @@ static int lint_file(FleetGroup *group, Linting *linting, const char *argument) 
         }
         if (lint_unit(name, slice_from(text), cluster_get(group, &linting->cluster), &report) < 0)
                 return CLI_FAILED;
+        add_systemd(group, &linting->cluster, name, text, &report);
         linting->errors += lint_report_count(&report, LINT_ERROR);
         linting->warnings += lint_report_count(&report, LINT_WARNING);
         if (linting->files)

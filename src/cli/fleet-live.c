@@ -6,9 +6,9 @@
 
 enum {
         WAIT_SEC = 20,
-        ANSWER_SEC = 5,    /* longer than that after its time the daemon is not there any more */
-        PAUSE_MSEC = 200,  /* between two pictures */
-        OLD_MSEC = 2000,   /* of a daemon that must be asked again and again */
+        ANSWER_SEC = 5,   /* longer than that after its time the daemon is not there any more */
+        PAUSE_MSEC = 200, /* between two pictures */
+        OLD_MSEC = 2000,  /* of a daemon that must be asked again and again */
 };
 
 static void on_signal(int number) {

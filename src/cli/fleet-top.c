@@ -8,9 +8,9 @@
 
 enum {
         INTERVAL_SEC = 2,
-        FIRST_MSEC = 500,     /* between the first two looks */
+        FIRST_MSEC = 500, /* between the first two looks */
         CONNECT_MSEC = 3000,
-        ANSWER_MSEC = 10000,  /* the daemon asked another machine's, which has less */
+        ANSWER_MSEC = 10000, /* the daemon asked another machine's, which has less */
         INTERVAL_SEC_MAX = 3600,
 };
 
@@ -19,7 +19,7 @@ typedef enum TopOrder { BY_CPU, BY_MEMORY, BY_NAME } TopOrder;
 /* One unit on one machine. Borrows its strings from the answers. */
 typedef struct TopRow {
         const char *unit, *machine;
-        double cpu; /* processors; negative: not known */
+        double cpu;               /* processors; negative: not known */
         json_int_t memory, tasks; /* negative: not known */
 } TopRow;
 
@@ -33,7 +33,7 @@ typedef struct TopMachine {
         struct Top *top;
         const char *id; /* borrowed from top->machines */
         TopLook before, now;
-        bool asked;     /* an answer is awaited */
+        bool asked; /* an answer is awaited */
         bool complained;
 } TopMachine;
 
@@ -123,7 +123,7 @@ static int list_machines(Top *top) {
         top->machines = calloc(json_array_size(top->listed) + 1, sizeof(*top->machines));
         if (!top->machines)
                 return CLI_FAILED;
-        json_array_foreach(top->listed, i, machine)
+        json_array_foreach (top->listed, i, machine)
                 top->machines[top->n_machines++] = (TopMachine){.top = top, .id = cli_text(machine, "id")};
         return 0;
 }
@@ -140,7 +140,7 @@ static json_t *find_unit(json_t *answer, const char *name) {
         json_t *unit;
         size_t i;
 
-        json_array_foreach(json_object_get(answer, "units"), i, unit)
+        json_array_foreach (json_object_get(answer, "units"), i, unit)
                 if (str_equals(cli_text(unit, "unit"), name))
                         return unit;
         return NULL;
@@ -151,14 +151,17 @@ static double cpu_of(const TopMachine *machine, json_t *unit, json_t *before) {
         json_int_t used = number_of(unit, "cpuUsec"), used_before = number_of(before, "cpuUsec");
         json_int_t time = number_of(machine->now.answer, "time") - number_of(machine->before.answer, "time");
 
-        return used < 0 || used_before < 0 || used < used_before || time <= 0 ? -1 : (double)(used - used_before) / (double)time;
+        return used < 0 || used_before < 0 || used < used_before || time <= 0
+                       ? -1
+                       : (double)(used - used_before) / (double)time;
 }
 
 static void add_rows(Top *top, const TopMachine *machine) {
-        json_t *units = json_object_get(machine->now.answer, "units"), *units_before = json_object_get(machine->before.answer, "units"), *unit;
+        json_t *units = json_object_get(machine->now.answer, "units"),
+               *units_before = json_object_get(machine->before.answer, "units"), *unit;
         size_t i;
 
-        json_array_foreach(units, i, unit) {
+        json_array_foreach (units, i, unit) {
                 json_t *before = json_array_get(units_before, i); /* in the same place, if nothing has come or gone */
 
                 if (!str_equals(cli_text(before, "unit"), cli_text(unit, "unit")))
@@ -196,7 +199,8 @@ static int by_name(const void *a, const void *b) {
 }
 
 static int make_rows(Top *top) {
-        static int (*const orders[])(const void *, const void *) = {[BY_CPU] = by_cpu, [BY_MEMORY] = by_memory, [BY_NAME] = by_name};
+        static int (*const orders[])(const void *,
+                                     const void *) = {[BY_CPU] = by_cpu, [BY_MEMORY] = by_memory, [BY_NAME] = by_name};
         size_t count = 0;
 
         for (size_t i = 0; i < top->n_machines; i++)
@@ -337,19 +341,23 @@ static int read_order(FleetGroup *group, const char *text, TopOrder *ret) {
 
 int fleet_verb_top(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
-        _cleanup_(top_deinit) Top top = {.group = group, .rounds = isatty(STDOUT_FILENO) ? 0 : 1, .interval = INTERVAL_SEC};
+        _cleanup_(top_deinit)
+                Top top = {.group = group, .rounds = isatty(STDOUT_FILENO) ? 0 : 1, .interval = INTERVAL_SEC};
         _cleanup_string_list_ StringList arguments = {0};
         _cleanup_free_ char *output = NULL, *sort = NULL;
         const Option options[] = {
-                {"rounds", 'n', OPTION_U64, "N", NULL, "end after N pictures (default: 1 when the output is no terminal)", &top.rounds, NULL},
-                {"interval", 'd', OPTION_U64, "SECONDS", NULL, "from one to the next (default: 2)", &top.interval, NULL},
+                {"rounds", 'n', OPTION_U64, "N", NULL,
+                 "end after N pictures (default: 1 when the output is no terminal)", &top.rounds, NULL},
+                {"interval", 'd', OPTION_U64, "SECONDS", NULL, "from one to the next (default: 2)", &top.interval,
+                 NULL},
                 {"sort", 's', OPTION_STRING, "KEY", NULL, "cpu, memory or unit (default: cpu)", &sort, NULL},
                 {"units", 'u', OPTION_U64, "N", NULL, "only the first N units", &top.most, NULL},
                 {"output", 'o', OPTION_STRING, "FORM", NULL, "table or json", &output, NULL},
                 {0}};
         int code;
 
-        if (verb_parse(verb_find(fleet_verbs, "top", false), group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
+        if (verb_parse(verb_find(fleet_verbs, "top", false), group->program, options, OPTIONS_GNU, argc, argv,
+                       &arguments, &code) < 0)
                 return code;
         if (top.interval == 0 || top.interval > INTERVAL_SEC_MAX) {
                 fleet_complain(group, "--interval takes seconds from 1 to %d", INTERVAL_SEC_MAX);

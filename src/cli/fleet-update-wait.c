@@ -51,12 +51,11 @@ static bool is_well(const Update *update, json_t *state) {
         return str_equals(cli_text(state, "active"), "active") && (!*health || str_equals(health, "passing"));
 }
 
-/* What will not become better by waiting. */
+/* What will not become better by waiting. Between the old text and the new one a unit is "not-found" for a moment. */
 static bool has_failed(json_t *state) {
         const char *load = cli_text(state, "load");
 
-        return str_equals(cli_text(state, "active"), "failed") || str_equals(load, "error") ||
-               str_equals(load, "not-found") || str_equals(load, "bad-setting");
+        return str_equals(cli_text(state, "active"), "failed") || str_equals(load, "error") || str_equals(load, "bad-setting");
 }
 
 static void describe(json_t *state, Buffer *why) {

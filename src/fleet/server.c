@@ -320,6 +320,7 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         server->api = (FleetApi){
                 .registry = server->registry,
                 .machine = server->settings->machine.id,
+                .state_dir = server->settings->state_dir,
                 .supervisor = supervisor,
                 .http = server->others,
                 .picture = api_picture,

@@ -18,12 +18,13 @@ int usage_parse_stat(const char *text, uint64_t *ret_ticks, uint64_t *ret_pages)
         uint64_t own, system, pages;
         int64_t children, children_system;
 
-        if (!rest ||
-            sscanf(rest + 1,
-                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64 " %" SCNd64 " %*d %*d %*d %*d %*u %*u %" SCNu64,
-                   &own, &system, &children, &children_system, &pages) != 5)
+        if (!rest || sscanf(rest + 1,
+                            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64 " %" SCNd64
+                            " %*d %*d %*d %*d %*u %*u %" SCNu64,
+                            &own, &system, &children, &children_system, &pages) != 5)
                 return -EBADMSG;
-        *ret_ticks = own + system + (uint64_t)max_of(children, (int64_t)0) + (uint64_t)max_of(children_system, (int64_t)0);
+        *ret_ticks =
+                own + system + (uint64_t)max_of(children, (int64_t)0) + (uint64_t)max_of(children_system, (int64_t)0);
         *ret_pages = pages;
         return 0;
 }
@@ -84,7 +85,8 @@ void usage_reader_deinit(UsageReader *reader) {
 
 /* The unit's folder in one hierarchy, or NULL where it shares a group with us or with all. */
 static char *unit_folder(const CgroupPlace *place, const CgroupPlace *own, const char *unit) {
-        if (!place->top || !place->own || str_equals(place->own, place->top) || (own->own && str_equals(place->own, own->own)))
+        if (!place->top || !place->own || str_equals(place->own, place->top) ||
+            (own->own && str_equals(place->own, own->own)))
                 return NULL;
         return slice_dup(usage_unit_folder(place->own, unit));
 }

@@ -164,30 +164,32 @@ typedef struct Route {
         const char *prefix;
         const char *resource;
         void (*handle)(FleetApi *api, HttpRequest *request, const char *path);
-        bool reads; /* served to other machines, for GET */
+        bool reads;  /* served to other machines, for GET */
+        bool judges; /* served to those that have shown a certificate, for POST */
 } Route;
 
 static const Route routes[] = {
-        {"/fleet/v1", "units", fleet_units_handle, false},
-        {"/fleet/v1", "machines", fleet_machines_handle, false},
-        {"/fleet/v1", "state", fleet_states_handle, true},
-        {"/fleet/v1", "discovery", fleet_discovery_handle, false},
-        {"/v1-alpha", "units", fleet_units_handle, false},
-        {"/v1-alpha", "machines", fleet_machines_handle, false},
-        {"/v1-alpha", "state", fleet_states_handle, false},
-        {"/v1-alpha", "discovery", fleet_discovery_handle, false},
-        {"/faering/v1", "changes", fleet_changes_handle, false},
-        {"/faering/v1", "explain", fleet_explain_handle, false},
-        {"/faering/v1", "machines", fleet_own_machines_handle, false},
-        {"/faering/v1", "moves", fleet_moves_handle, false},
-        {"/faering/v1", "plan", fleet_plan_handle, false},
-        {"/faering/v1", "rebalance", fleet_rebalance_handle, false},
-        {"/faering/v1", "rolls", fleet_rolls_handle, false},
-        {"/faering/v1", "states", fleet_own_states_handle, false},
-        {"/faering/v1", "usage", fleet_usage_handle, true},
-        {"/faering/v1", "whatif", fleet_whatif_handle, false},
-        {"/faering/v1", "logs", fleet_logs_handle, true},
-        {"/faering/v1", "status", fleet_status_handle, false},
+        {"/fleet/v1", "units", fleet_units_handle, false, false},
+        {"/fleet/v1", "machines", fleet_machines_handle, false, false},
+        {"/fleet/v1", "state", fleet_states_handle, true, false},
+        {"/fleet/v1", "discovery", fleet_discovery_handle, false, false},
+        {"/v1-alpha", "units", fleet_units_handle, false, false},
+        {"/v1-alpha", "machines", fleet_machines_handle, false, false},
+        {"/v1-alpha", "state", fleet_states_handle, false, false},
+        {"/v1-alpha", "discovery", fleet_discovery_handle, false, false},
+        {"/faering/v1", "changes", fleet_changes_handle, false, false},
+        {"/faering/v1", "explain", fleet_explain_handle, false, false},
+        {"/faering/v1", "machines", fleet_own_machines_handle, false, false},
+        {"/faering/v1", "moves", fleet_moves_handle, false, false},
+        {"/faering/v1", "plan", fleet_plan_handle, false, false},
+        {"/faering/v1", "rebalance", fleet_rebalance_handle, false, false},
+        {"/faering/v1", "rolls", fleet_rolls_handle, false, false},
+        {"/faering/v1", "states", fleet_own_states_handle, false, false},
+        {"/faering/v1", "usage", fleet_usage_handle, true, false},
+        {"/faering/v1", "verify", fleet_verify_handle, false, true},
+        {"/faering/v1", "whatif", fleet_whatif_handle, false, false},
+        {"/faering/v1", "logs", fleet_logs_handle, true, false},
+        {"/faering/v1", "status", fleet_status_handle, false, false},
 };
 
 static bool route_matches(const Route *route, const char *path, const char **ret_rest) {
@@ -204,7 +206,10 @@ static bool route_matches(const Route *route, const char *path, const char **ret
 }
 
 static bool route_is_open(const Route *route, HttpRequest *request) {
-        return !http_request_listener_data(request) || (route->reads && http_request_method(request) == HTTP_METHOD_GET);
+        HttpMethod method = http_request_method(request);
+
+        return !http_request_listener_data(request) || (route->reads && method == HTTP_METHOD_GET) ||
+               (route->judges && method == HTTP_METHOD_POST && http_request_is_tls(request));
 }
 
 void fleet_api_handle(void *userdata, HttpRequest *request) {

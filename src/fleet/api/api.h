@@ -19,6 +19,7 @@
 typedef struct FleetApi {
         Registry *registry;
         const char *machine;        /* this one's ID */
+        const char *state_dir;      /* for files of a moment */
         Supervisor *supervisor;     /* whose logs are read; may be NULL until it is there */
         HttpClient *http;           /* to other machines' daemons */
         Picture *(*picture)(void *userdata); /* for explanations; NULL without memory */
@@ -29,8 +30,8 @@ typedef struct FleetApi {
         size_t n_waiters;
 } FleetApi;
 
-/* The `listener_data` of an address where other machines' daemons ask: only what reads this machine's logs and states is
- * served there, and nothing is passed on. */
+/* The `listener_data` of an address where other machines' daemons ask: only what reads this machine's logs, states and usage is
+ * served there, by TLS also what its systemd says of a unit file, and nothing is passed on. */
 extern const char fleet_api_reading_only[];
 
 /* Something is different in the registry: tells those that wait for it. */

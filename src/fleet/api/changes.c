@@ -102,7 +102,8 @@ void fleet_changes_handle(FleetApi *api, HttpRequest *request, const char *path)
                 fleet_fail(request, 404, "");
         else if (http_request_method(request) != HTTP_METHOD_GET)
                 fleet_fail(request, 405, "only GET supported against this resource");
-        else if (!read_number(request, "since", UINT64_MAX, &since) || !read_number(request, "wait", WAIT_SEC_MAX, &seconds))
+        else if (!read_number(request, "since", UINT64_MAX, &since) ||
+                 !read_number(request, "wait", WAIT_SEC_MAX, &seconds))
                 return;
         else if (since != api->changes)
                 respond(api, request);

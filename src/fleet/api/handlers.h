@@ -22,8 +22,16 @@ void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const
 /* How often who follows a log hears that it is still there. */
 #define FLEET_LOG_BEAT_MSEC 3000
 
-/* Passes a reading on to the daemon of another machine, and its answer back as it comes. `what`, for complaints: "the log is". */
-void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *target, const char *what);
+/* What is asked of another machine's daemon. */
+typedef struct FleetRelay {
+        const char *method; /* NULL: GET */
+        const char *target;
+        Slice body;         /* JSON; data NULL: none */
+        const char *what;   /* for complaints: "the log is" */
+} FleetRelay;
+
+/* Passes it on, and the answer back as it comes. */
+void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const FleetRelay *asked);
 
 /* The machine that ?machine= names by the beginning of its ID. False after it was answered; *ret NULL: none is named. */
 bool fleet_named_machine(FleetApi *api, HttpRequest *request, const RegistryMachine **ret);
@@ -53,6 +61,7 @@ void fleet_rebalance_handle(FleetApi *api, HttpRequest *request, const char *pat
 void fleet_moves_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_whatif_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_changes_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_verify_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_usage_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_own_states_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_rolls_handle(FleetApi *api, HttpRequest *request, const char *path);

@@ -155,7 +155,7 @@ static void relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine
         (void)url_encode(&target, URL_SEGMENT, slice_from(unit));
         (void)buffer_printf(&target, "?lines=%" PRIu64 "&follow=%s", lines, follow ? "true" : "false");
         if (buffer_string(&target))
-                fleet_relay(api, request, machine, buffer_string(&target), "the log is");
+                fleet_relay(api, request, machine, &(FleetRelay){.target = buffer_string(&target), .what = "the log is"});
         else
                 fleet_fail(request, 500, "out of memory");
 }

@@ -30,7 +30,8 @@ static void on_head(HttpCall *call) {
         if (http_call_status(call) != 200)
                 return;
         type = http_call_header(call, "content-type");
-        (void)buffer_printf(&headers, "Content-Type: %.*s\r\n", (int)min_of(type.length, (size_t)TYPE_MAX), type.data ?: "");
+        (void)buffer_printf(&headers, "Content-Type: %.*s\r\n", (int)min_of(type.length, (size_t)TYPE_MAX),
+                            type.data ?: "");
         relay->begun = true;
         http_respond_begin(relay->request, 200, buffer_string(&headers) ?: "", UINT64_MAX);
 }
@@ -63,10 +64,13 @@ static void on_done(HttpCall *call, int r, const Error *error) {
 
 static const HttpCallOps relay_ops = {.head = on_head, .body = on_body, .done = on_done};
 
-static int relay_start(FleetApi *api, Relay *relay, const Url *url, const char *target) {
+static int relay_start(FleetApi *api, Relay *relay, const Url *url, const FleetRelay *asked) {
         const HttpCallSpec spec = {
                 .url = url,
-                .target = target,
+                .method = asked->method,
+                .target = asked->target,
+                .headers = asked->body.data ? "Content-Type: application/json\r\n" : NULL,
+                .body = asked->body,
                 .connect_timeout = CONNECT_MSEC * USEC_PER_MSEC,
                 .head_timeout = HEAD_MSEC * USEC_PER_MSEC,
                 .idle_timeout = SILENCE_MSEC * USEC_PER_MSEC,
@@ -75,17 +79,18 @@ static int relay_start(FleetApi *api, Relay *relay, const Url *url, const char *
         return http_client_call(api->http, &spec, &relay_ops, relay, &relay->call);
 }
 
-void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *target, const char *what) {
+void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const FleetRelay *asked) {
         _cleanup_free_ char *refusal = NULL;
         Error error = ERROR_NONE;
         Relay *relay;
         Url url;
 
         if (!machine->present || !machine->record.logs || !*machine->record.logs) {
-                refusal = str_printf(machine->present ? "%s on machine %s, whose daemon serves it to no other: give it --serve-logs "
-                                                        "(FLEET_SERVE_LOGS) or certificates, or ask there"
-                                                      : "%s on machine %s, which is gone",
-                                     what, machine->id);
+                refusal = str_printf(
+                        machine->present ? "%s on machine %s, whose daemon serves it to no other: give it --serve-logs "
+                                           "(FLEET_SERVE_LOGS) or certificates, or ask there"
+                                         : "%s on machine %s, which is gone",
+                        asked->what, machine->id);
                 fleet_fail(request, 502, refusal ?: "");
                 return;
         }
@@ -96,7 +101,7 @@ void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *mac
         relay = calloc(1, sizeof(*relay));
         if (relay)
                 *relay = (Relay){.request = request, .machine = strdup(machine->id)};
-        if (!relay || !relay->machine || relay_start(api, relay, &url, target) < 0) {
+        if (!relay || !relay->machine || relay_start(api, relay, &url, asked) < 0) {
                 if (relay)
                         relay_free(relay);
                 fleet_fail(request, 500, "out of memory");

@@ -14,7 +14,8 @@ static void write_unit(JsonWriter *json, const UsageReader *reader, const char *
         UnitUsage usage = {UNIT_USAGE_UNKNOWN, UNIT_USAGE_UNKNOWN, UNIT_USAGE_UNKNOWN};
 
         if (state->main_pid > 0)
-                (void)usage_read(reader, name, state->main_pid, &usage); /* without a group of its own nothing is known */
+                (void)usage_read(reader, name, state->main_pid,
+                                 &usage); /* without a group of its own nothing is known */
         json_begin_object(json);
         json_field_string(json, "unit", name);
         json_field_string(json, "active", state->active);
@@ -34,7 +35,7 @@ static int write_units(FleetApi *api, JsonWriter *json) {
         json_key(json, "units");
         json_begin_array(json);
         if (machine)
-                map_foreach(&machine->states, entry) {
+                map_foreach (&machine->states, entry) {
                         const RegistryState *told = entry->value;
                         SupervisorState state;
 
@@ -72,7 +73,8 @@ void fleet_usage_handle(FleetApi *api, HttpRequest *request, const char *path) {
         else if (!fleet_named_machine(api, request, &machine))
                 return;
         else if (machine && !str_equals(machine->id, api->machine) && !http_request_listener_data(request))
-                fleet_relay(api, request, machine, "/faering/v1/usage", "what its units use is known");
+                fleet_relay(api, request, machine,
+                            &(FleetRelay){.target = "/faering/v1/usage", .what = "what its units use is known"});
         else
                 respond_own(api, request);
 }
