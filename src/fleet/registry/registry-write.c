@@ -194,13 +194,15 @@ int registry_set_metadata(Registry *registry, const char *id, const char *key, c
 
 int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata) {
         StoreRequest request = {.verb = STORE_SET, .has_ttl = true, .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)};
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
 
         if (index) {
                 request.prev_index = index;
                 request.refresh = true;
         } else {
                 request.exist = STORE_EXIST_MUST_NOT;
-                request.value = machine;
+                if (lease_write(machine, &value) < 0 || !(request.value = buffer_string(&value)))
+                        return -ENOMEM;
         }
         return write_key(registry, key_of(registry, "lease", "engine-leader", NULL), request, done, userdata);
 }
