@@ -97,9 +97,7 @@ static int accounts_authorize(BootAccounts *base, const char *user, const char *
         if (r == -ENOENT && accounts->files->dry)
                 return 0; /* the plan makes it */
         if (r == -ENOENT)
-                return error_set(error, r,
-                                 "there is no user %s; make it with users:, or give the keys to a user who is there",
-                                 user);
+                return error_set(error, r, "there is no user %s any more", user);
         if (r < 0)
                 return error_set_errno(error, r, "cannot look for the user %s", user);
         r = authorized_keys_write(accounts->files, &found, key_name, keys, error);

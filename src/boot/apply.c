@@ -53,6 +53,27 @@ static int find_owners(Apply *apply) {
         return 0;
 }
 
+/* Whoever is to get SSH keys is there, or is made by the plan. */
+static int find_key_users(Apply *apply) {
+        BootAccounts *accounts = apply->machine->accounts;
+
+        for (size_t i = 0; i < apply->plan->length; i++) {
+                const Step *step = &apply->plan->steps[i];
+                int r;
+
+                if (step->kind != STEP_KEYS || plan_makes_user(apply->plan, step->user))
+                        continue;
+                r = accounts->ops->exists(accounts, step->user, apply->error);
+                if (r == 0)
+                        r = error_set(apply->error, -ENOENT,
+                                      "there is no user %s to give SSH keys to; make it with users:, or give the keys to a user who is there",
+                                      step->user);
+                if (r < 0)
+                        return error_prefix(apply->error, r, "line %u", step->line);
+        }
+        return 0;
+}
+
 /* ---- steps ---- */
 
 static int apply_user(Apply *apply, const Step *step, Buffer *result) {
@@ -205,6 +226,8 @@ int boot_apply(const BootPlan *plan, const BootMachine *machine, Usec wait, cons
         ApplyCount counted = {0};
         int r = owners && outstanding ? find_owners(&apply) : -ENOMEM;
 
+        if (r >= 0)
+                r = find_key_users(&apply);
         if (r >= 0)
                 r = apply_steps(&apply, &counted);
         if (count)

@@ -104,7 +104,7 @@ static int fake_exists(BootAccounts *accounts, const char *user, Error *error) {
         const FakeMachine *machine = OF_ACCOUNTS(accounts);
 
         (void)error;
-        return str_equals(user, "core") || is(machine->user, user) || string_list_contains(&machine->made, user);
+        return (str_equals(user, "core") && !machine->no_core) || is(machine->user, user) || string_list_contains(&machine->made, user);
 }
 
 static int fake_create(BootAccounts *accounts, const char *user, const StringList *options, Error *error) {

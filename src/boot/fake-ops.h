@@ -13,6 +13,7 @@ typedef struct FakeMachine {
         const char *unwritable; /* a path that cannot be written: -EROFS */
         const char *slow;       /* a unit whose commands go on longer than anyone waits */
         const char *user;       /* is there, beside "core" and those that were made */
+        bool no_core;           /* there is no user "core" */
         const char *not_masked; /* a path that is a real file */
         StringList made;        /* users */
 } FakeMachine;

@@ -31,6 +31,7 @@ int root_files_find_user(const RootFiles *files, const char *name, RootUser *ret
         return r;
 }
 
+/* root is 0, also in a tree that has no list of users. */
 static int find_user(const RootFiles *files, const char *name, uid_t *ret) {
         RootUser user;
         uint64_t number;
@@ -39,6 +40,10 @@ static int find_user(const RootFiles *files, const char *name, uid_t *ret) {
         if (r >= 0) {
                 *ret = user.id;
                 free(user.home);
+                return 0;
+        }
+        if (r == -ENOENT && str_equals(name, "root")) {
+                *ret = 0;
                 return 0;
         }
         if (r == -ENOENT && str_parse_u64(slice_from(name), UINT32_MAX - 1, &number) >= 0) {
@@ -62,6 +67,10 @@ static int find_group(const RootFiles *files, const char *name, gid_t *ret) {
                 (void)fclose(stream);
         if (one)
                 return 0;
+        if (str_equals(name, "root")) {
+                *ret = 0;
+                return 0;
+        }
         if (str_parse_u64(slice_from(name), UINT32_MAX - 1, &number) < 0)
                 return -ENOENT;
         *ret = (gid_t)number;

@@ -106,6 +106,21 @@ static void test_unknown_owner_changes_nothing(void **state) {
         assert_int_equal(buffer_length(&machine.journal), 0);
 }
 
+static void test_keys_for_nobody_are_found_before_the_first_change(void **state) {
+        _cleanup_fake_machine_ FakeMachine machine;
+        Error error = ERROR_NONE;
+        size_t done;
+        Seen seen;
+
+        (void)state;
+        fake_machine_init(&machine);
+        machine.no_core = true;
+        assert_int_equal(apply(&machine, "#cloud-config\nhostname: h\nssh_authorized_keys: [ssh-rsa A]\n", &seen, &done, &error), -ENOENT);
+        assert_non_null(strstr(error.text, "there is no user core to give SSH keys to; make it with users:"));
+        assert_int_equal(done, 0);
+        assert_int_equal(buffer_length(&machine.journal), 0);
+}
+
 static void test_first_failure_ends_it_and_names_the_step(void **state) {
         _cleanup_fake_machine_ FakeMachine machine;
         Error error = ERROR_NONE;
@@ -236,6 +251,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_steps_are_done_in_order),
                 cmocka_unit_test(test_unknown_owner_changes_nothing),
+                cmocka_unit_test(test_keys_for_nobody_are_found_before_the_first_change),
                 cmocka_unit_test(test_first_failure_ends_it_and_names_the_step),
                 cmocka_unit_test(test_missing_unit_is_an_error),
                 cmocka_unit_test(test_failed_job_is_no_error),

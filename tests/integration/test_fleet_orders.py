@@ -41,15 +41,15 @@ def test_drained_machine_hands_its_units_over(clean, tmp_path):
     """Each starts elsewhere before it stops here; the mark survives the daemon's restart; what has no other home is named."""
     one, two, _ = clean.machines
     log = tmp_path / "log"
-    path = write(tmp_path, "web.service", f"MachineID={two.id}\n", start=f"/bin/sh -c 'echo start >> {log}; exec sleep 1000'",
-                 service=f"ExecStopPost=/bin/sh -c 'echo stop >> {log}'")
+    # active only when it has told: a simple service is so before its shell has run
+    told = f"Type=oneshot\nRemainAfterExit=yes\nExecStopPost=/bin/sh -c 'echo stop >> {log}'"
+    path = write(tmp_path, "web.service", f"MachineID={two.id}\n", start=f"/bin/sh -c 'echo start >> {log}'", service=told)
     one.ok("start", path)
     # the same with another text, which may be anywhere, would be started anew: so the unit is placed by load
     one.ok("destroy", "web")
     log.unlink()
     one.ok("cordon", clean.machines[0].id, clean.machines[2].id)
-    path = write(tmp_path, "web.service", start=f"/bin/sh -c 'echo start >> {log}; exec sleep 1000'",
-                 service=f"ExecStopPost=/bin/sh -c 'echo stop >> {log}'")
+    path = write(tmp_path, "web.service", start=f"/bin/sh -c 'echo start >> {log}'", service=told)
     one.ok("start", path)
     assert places(one) == {"web.service": two.id}
     one.ok("uncordon", clean.machines[0].id, clean.machines[2].id)

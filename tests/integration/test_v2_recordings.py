@@ -217,6 +217,11 @@ class Player:
 def store(request, tmp_path_factory):
     with Cluster(tmp_path_factory.mktemp("v2"), request.param) as cluster:
         leader = cluster.leader()
+        # each member tells the cluster its name when it is ready: a write, which is not to come in between
+        end = time.monotonic() + 10
+        while not all(one["name"] for one in leader.members()[1]["members"]):
+            assert time.monotonic() < end, leader.members()
+            time.sleep(0.02)
         yield next((one for one in cluster.stores if one is not leader), leader)
 
 
