@@ -153,6 +153,12 @@ int registry_drop_states(Registry *registry, const char *machine, RegistryDone d
                          (StoreRequest){.verb = STORE_DELETE, .recursive = true, .dir = true}, done, userdata);
 }
 
+/* These are harmless to repeat. One that got lost with a dying leader must not use up the time to live, nor the grace that an
+ * engine gives machines which have lost their keys while the store was away. */
+static Usec renewal_timeout(Usec ttl) {
+        return ttl / 6;
+}
+
 static int write_machine(Registry *registry, const MachineRecord *record, StoreExist exist, Usec ttl, RegistryDone done,
                          void *userdata) {
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
@@ -161,7 +167,7 @@ static int write_machine(Registry *registry, const MachineRecord *record, StoreE
                 return -ENOMEM;
         return write_key(registry, key_of(registry, "machines", record->id, "object"),
                          (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value), .exist = exist, .has_ttl = true,
-                                        .ttl = ttl_seconds(ttl)},
+                                        .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)},
                          done, userdata);
 }
 
@@ -171,11 +177,6 @@ int registry_create_machine(Registry *registry, const MachineRecord *record, Use
 
 int registry_put_machine(Registry *registry, const MachineRecord *record, Usec ttl, RegistryDone done, void *userdata) {
         return write_machine(registry, record, STORE_EXIST_ANY, ttl, done, userdata);
-}
-
-/* Renewals are harmless to repeat, and one that got lost with a dying leader must not use up the time to live. */
-static Usec renewal_timeout(Usec ttl) {
-        return ttl / 6;
 }
 
 /* A refresh wakes no watcher: an idle cluster stays asleep. */
