@@ -77,11 +77,16 @@ void fleet_complain(const FleetGroup *group, const char *format, ...) {
 /* ---- requests ---- */
 
 /* fleetctl's words for it. */
-static int complain_status(const FleetGroup *group, const char *what, const CliAnswer *answer) {
+int fleet_complain_answer(const FleetGroup *group, const char *what, const CliAnswer *answer) {
         const char *message = cli_text(json_object_get(answer->json, "error"), "message");
 
         fleet_complain(group, "%s%sgoogleapi: Error %u: %s", what ?: "", what ? ": " : "", answer->status,
                        *message ? message : answer->body ?: "");
+        return CLI_FAILED;
+}
+
+int fleet_complain_unanswered(const FleetGroup *group, const Error *error) {
+        fleet_complain(group, "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another place", error->text);
         return CLI_FAILED;
 }
 
@@ -101,13 +106,10 @@ int fleet_request_for(FleetGroup *group, const char *what, const char *method, c
         };
         Error error = ERROR_NONE;
 
-        if (cli_request(&group->loop, group->http, &spec, ret_answer, &error) < 0) {
-                fleet_complain(group,
-                               "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another place", error.text);
-                return CLI_FAILED;
-        }
+        if (cli_request(&group->loop, group->http, &spec, ret_answer, &error) < 0)
+                return fleet_complain_unanswered(group, &error);
         if (ret_answer->status >= 400 && ret_answer->status != 404) {
-                int code = complain_status(group, what, ret_answer);
+                int code = fleet_complain_answer(group, what, ret_answer);
 
                 cli_answer_deinit(ret_answer);
                 return code;
@@ -159,9 +161,13 @@ int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
         return 0;
 }
 
+char *fleet_desired_body(const char *desired) {
+        return str_printf("{\"desiredState\":\"%s\"}", desired);
+}
+
 int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired) {
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
-        _cleanup_free_ char *body = str_printf("{\"desiredState\":\"%s\"}", desired);
+        _cleanup_free_ char *body = fleet_desired_body(desired);
         _cleanup_cli_answer_ CliAnswer answer = {0};
 
         return target && body ? fleet_request_for(group, what, "PUT", target, body, &answer) : CLI_FAILED;

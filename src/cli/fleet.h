@@ -44,6 +44,27 @@ int fleet_request(FleetGroup *group, const char *method, const char *target, con
 int fleet_request_for(FleetGroup *group, const char *what, const char *method, const char *target, const char *body,
                       CliAnswer *ret_answer);
 
+/* The words for an answer that is a refusal, and for none; the exit code. */
+int fleet_complain_answer(const FleetGroup *group, const char *what, const CliAnswer *answer);
+int fleet_complain_unanswered(const FleetGroup *group, const Error *error);
+
+/* Requests about many units: all of one method; borrowed `what` as of fleet_request_for(). */
+typedef struct FleetBatch FleetBatch;
+
+FleetBatch *fleet_batch_new(FleetGroup *group, const char *what, const char *method);
+FleetBatch *fleet_batch_free(FleetBatch *batch);
+static inline void fleet_batch_cleanup(FleetBatch **batch) {
+        *batch = fleet_batch_free(*batch);
+}
+#define _cleanup_fleet_batch_ _cleanup_(fleet_batch_cleanup)
+
+/* 0 or the exit code. `body` may be NULL. */
+int fleet_batch_add(FleetBatch *batch, const char *name, const char *body);
+
+/* Sends them, several at a time, and waits for all. After the first refusal, which is told, no more are sent. 0 or the exit code;
+ * units that are not there (404) are none of its affair. */
+int fleet_batch_run(FleetBatch *batch);
+
 /* All pages of a collection as one array, the caller's. 0 or the exit code. `resource` may have a query. */
 int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t **ret_array);
 
@@ -53,6 +74,7 @@ char *fleet_unit_target(const char *resource, const char *name);
 /* One unit: *ret_unit NULL when there is none. 0 or the exit code. */
 int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit);
 int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired);
+char *fleet_desired_body(const char *desired);
 
 /* The unit's text out of the API's options. -ENOMEM and the errors of unitfile_add(). */
 int fleet_read_options(json_t *unit, UnitFile *file);

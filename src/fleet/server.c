@@ -79,9 +79,9 @@ static const RegistryTimer retry_timer = {retry_start, retry_stop};
 static void on_changed(void *userdata, RegistryChange change, const char *subject) {
         FleetServer *server = userdata;
 
-        (void)cluster_update(&server->cluster, change, subject); /* what failed is done anew by cluster_picture() */
-        if (change == REGISTRY_LOADED)
-                agent_registry_loaded(server->agent);
+        if (cluster_update(&server->cluster, change, subject) < 0) /* it is done anew by cluster_picture() */
+                agent_touch_all(server->agent);
+        agent_registry_changed(server->agent, change, subject);
         if (change == REGISTRY_STATE)
                 engine_state_changed(server->engine, subject);
         else
@@ -174,6 +174,7 @@ static void server_note_partition(FleetServer *server, bool partitioned) {
         if (partitioned == server->partitioned)
                 return;
         server->partitioned = partitioned;
+        agent_touch_all(server->agent);
         if (partitioned)
                 log_warning("the store has not been reached for too long: units with OnPartition=stop end before others start them");
         else
@@ -194,6 +195,8 @@ static void server_run(FleetServer *server) {
                 if (presence_is_troubled(server->presence, now))
                         engine_doubt(server->engine, now);
                 engine_run(server->engine, now);
+                if (cluster_globals_have_changed(&server->cluster, server->settings->machine.id))
+                        agent_touch_all(server->agent);
                 agent_run(server->agent, now);
         }
         if (!server->closing)

@@ -129,8 +129,11 @@ def test_the_address_for_others_only_reads(fleet, tmp_path):
 
     assert ask("/fleet/v1/state") == 200
     assert ask("/faering/v1/logs/talk.service") == 200
+    assert ask("/faering/v1/usage") == 200
     for method, path in (("GET", "/fleet/v1/units"), ("GET", "/fleet/v1/machines"), ("DELETE", "/fleet/v1/units/talk.service"),
-                         ("PUT", "/fleet/v1/units/talk.service"), ("PATCH", "/fleet/v1/machines"), ("POST", "/fleet/v1/state")):
+                         ("PUT", "/fleet/v1/units/talk.service"), ("PATCH", "/fleet/v1/machines"), ("POST", "/fleet/v1/state"),
+                         ("POST", "/faering/v1/verify"), ("GET", "/faering/v1/rolls"), ("DELETE", "/faering/v1/rolls/talk.service"),
+                         ("GET", "/faering/v1/states/talk.service"), ("GET", "/faering/v1/changes")):
         assert ask(path, method) == 403, (method, path)
     assert "talk.service" in one.units()
 

@@ -50,8 +50,11 @@ void agent_run(Agent *agent, Usec now);
 /* When agent_run() is to be called at the latest: something that the store did not take is to be written again, or a check is due. */
 Usec agent_next(const Agent *agent);
 
-/* The registry was loaded anew: the states it has of this machine may not be ours. */
-void agent_registry_loaded(Agent *agent);
+/* A change of the registry (RegistryEvents). The picture that AgentRunsGlobal asks must have taken it over before. */
+void agent_registry_changed(Agent *agent, RegistryChange change, const char *subject);
+
+/* Something else has changed that units depend on: what AgentEvents.rests or AgentRunsGlobal say. */
+void agent_touch_all(Agent *agent);
 
 /* A leave for good: unloads everything. `left` is called when nothing runs any more. */
 void agent_leave(Agent *agent, void (*left)(void *userdata));

@@ -329,13 +329,14 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
 /* ---- keys ---- */
 
 static int mirror_lease(Registry *registry, const char *value, bool quiet) {
-        char *copy = strdup(value);
+        char *machine;
+        int r = lease_read(value, &machine);
 
-        if (!copy)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
         free(registry->leader);
-        registry->leader = copy;
-        tell(registry, quiet, REGISTRY_LEASE, value);
+        registry->leader = machine;
+        tell(registry, quiet, REGISTRY_LEASE, machine);
         return 0;
 }
 

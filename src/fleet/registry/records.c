@@ -131,6 +131,16 @@ int cordon_write(PictureCordon cordon, Buffer *to) {
         return buffer_failed(to);
 }
 
+int lease_write(const char *machine, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "MachineID", machine);
+        json_field_u64(&json, "Version", LEASE_VERSION);
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
 int unit_text_write(const char *text, Buffer *to) {
         JsonWriter json = json_writer(to);
 
@@ -312,6 +322,18 @@ int move_read(const char *text, MoveRecord *ret) {
         }
         *ret = record;
         return 0;
+}
+
+int lease_read(const char *text, char **ret_machine) {
+        json_t *object = json_loads(text, 0, NULL);
+        int r = 0;
+
+        if (json_is_object(object))
+                r = copy_string(object, "MachineID", ret_machine);
+        else if (!(*ret_machine = strdup(text)))
+                r = -ENOMEM;
+        json_decref(object);
+        return r;
 }
 
 int cordon_read(const char *text, PictureCordon *ret) {

@@ -40,6 +40,8 @@ typedef struct BanRecord {
         char *hash;
 } BanRecord;
 
+#define LEASE_VERSION 1 /* of fleet 1.0's engine: a higher one takes the lease away from it */
+
 /* A move that people asked for. */
 typedef struct MoveRecord {
         char *from, *to, *reason;
@@ -55,6 +57,7 @@ int ban_write(const BanRecord *record, Buffer *to);
 int move_write(const MoveRecord *record, Buffer *to);
 int cordon_write(PictureCordon cordon, Buffer *to);
 int unit_text_write(const char *text, Buffer *to);
+int lease_write(const char *machine, Buffer *to);
 
 /* -EBADMSG, -ENOMEM. */
 int machine_record_read(const char *json, MachineRecord *ret);
@@ -72,5 +75,6 @@ void move_record_deinit(MoveRecord *record);
 const char *cordon_to_string(PictureCordon cordon);
 int cordon_from_string(const char *text, PictureCordon *ret);
 
-/* A heap string. */
+/* Heap strings. What is no JSON object is read as a bare machine ID: so earlier versions wrote the lease. */
 int unit_text_read(const char *json, char **ret_text);
+int lease_read(const char *text, char **ret_machine);

@@ -167,6 +167,12 @@ int registry_drop_states(Registry *registry, const char *machine, RegistryDone d
                          (StoreRequest){.verb = STORE_DELETE, .recursive = true, .dir = true}, done, userdata);
 }
 
+/* These are harmless to repeat. One that got lost with a dying leader must not use up the time to live, nor the grace that an
+ * engine gives machines which have lost their keys while the store was away. */
+static Usec renewal_timeout(Usec ttl) {
+        return ttl / 6;
+}
+
 static int write_machine(Registry *registry, const MachineRecord *record, StoreExist exist, Usec ttl, RegistryDone done,
                          void *userdata) {
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
@@ -175,7 +181,7 @@ static int write_machine(Registry *registry, const MachineRecord *record, StoreE
                 return -ENOMEM;
         return write_key(registry, key_of(registry, "machines", record->id, "object"),
                          (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value), .exist = exist, .has_ttl = true,
-                                        .ttl = ttl_seconds(ttl)},
+                                        .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)},
                          done, userdata);
 }
 
@@ -185,11 +191,6 @@ int registry_create_machine(Registry *registry, const MachineRecord *record, Use
 
 int registry_put_machine(Registry *registry, const MachineRecord *record, Usec ttl, RegistryDone done, void *userdata) {
         return write_machine(registry, record, STORE_EXIST_ANY, ttl, done, userdata);
-}
-
-/* Renewals are harmless to repeat, and one that got lost with a dying leader must not use up the time to live. */
-static Usec renewal_timeout(Usec ttl) {
-        return ttl / 6;
 }
 
 /* A refresh wakes no watcher: an idle cluster stays asleep. */
@@ -216,6 +217,7 @@ int registry_set_metadata(Registry *registry, const char *id, const char *key, c
 
 int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata) {
         StoreRequest request = {.verb = STORE_SET, .has_ttl = true, .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)};
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
 
         if (index) {
                 request.prev_index = index;
@@ -223,8 +225,11 @@ int registry_lease(Registry *registry, const char *machine, uint64_t index, bool
         } else {
                 request.exist = STORE_EXIST_MUST_NOT;
         }
-        if (!request.refresh)
-                request.value = machine;
+        if (!request.refresh) {
+                if (lease_write(machine, &value) < 0 || !buffer_string(&value))
+                        return -ENOMEM;
+                request.value = buffer_string(&value);
+        }
         return write_key(registry, key_of(registry, "lease", "engine-leader", NULL), request, done, userdata);
 }
 

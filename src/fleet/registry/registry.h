@@ -150,6 +150,9 @@ typedef StoreReplied RegistryDone;
 
 int registry_put_text(Registry *registry, const char *hash, const char *text, RegistryDone done, void *userdata);
 
+/* Whether the mirror has the text, and a unit that has it: it need not be put again. */
+bool registry_text_is_used(const Registry *registry, const char *hash);
+
 /* Removes the text unless it was written again since `index`. */
 int registry_remove_text(Registry *registry, const char *hash, uint64_t index, RegistryDone done, void *userdata);
 
@@ -190,7 +193,8 @@ int registry_renew_machine(Registry *registry, const char *id, Usec ttl, Registr
 int registry_remove_machine(Registry *registry, const char *id, RegistryDone done, void *userdata);
 int registry_set_metadata(Registry *registry, const char *id, const char *key, const char *value, RegistryDone done, void *userdata);
 
-/* The engine's lease: `index` 0 takes it when it is free, otherwise renews the one that was taken at that index. The
- * reply's node has the index to renew it by. The mirrors see a lease that is taken, and a renewal only if it is `shown`. */
+/* The engine's lease; its value is that of fleet 1.0, {"MachineID":…,"Version":…}. `index` 0 takes it when it is free, otherwise
+ * renews the one that was taken at that index. The reply's node has the index to renew it by. The mirrors see a lease that is
+ * taken, and a renewal only if it is `shown`. */
 int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata);
 int registry_release_lease(Registry *registry, uint64_t index, RegistryDone done, void *userdata);

@@ -48,3 +48,12 @@ size_t registry_sweep_texts(Registry *registry, Usec now, Usec age, size_t most)
         }
         return count;
 }
+
+bool registry_text_is_used(const Registry *registry, const char *hash) {
+        if (!map_get(&registry->texts, slice_from(hash)))
+                return false;
+        map_foreach (&registry->units, entry)
+                if (((const RegistryUnit *)entry->value)->hash && str_equals(((const RegistryUnit *)entry->value)->hash, hash))
+                        return true;
+        return false;
+}

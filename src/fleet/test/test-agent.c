@@ -16,9 +16,8 @@ typedef struct Seat {
 static void on_changed(void *userdata, RegistryChange change, const char *subject) {
         Seat *seat = userdata;
 
-        (void)subject;
-        if (change == REGISTRY_LOADED && seat->agent)
-                agent_registry_loaded(seat->agent);
+        if (seat->agent)
+                agent_registry_changed(seat->agent, change, subject);
         seat->awake = true;
 }
 
