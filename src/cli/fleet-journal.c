@@ -13,6 +13,7 @@ enum {
         CONNECT_MSEC = 3000,
         HEAD_MSEC = 10000,    /* the daemon asked another machine's, which has less */
         SILENCE_MSEC = 15000, /* it says so when there is nothing to say */
+        MOVES_MSEC = 2000,
 };
 
 typedef struct Journal Journal;
@@ -23,6 +24,10 @@ typedef struct JournalStream {
         char *unit;
         char *machine; /* told with each line: of a global unit; NULL: wherever it is */
         char *target;
+        char *at;      /* the machine that is read, of a unit that is followed where it goes; NULL: one that stays */
+        json_int_t last; /* time of its newest line */
+        json_int_t skip; /* lines that are not newer are not wanted */
+        HttpCall *call;  /* NULL: it is over */
         Buffer line;
         bool done;
         bool failed;
@@ -45,6 +50,7 @@ struct Journal {
         JournalLine *held;
         size_t n_held, capacity, numbered;
         uv_timer_t window;
+        uv_timer_t moves; /* when to look whether units have moved */
 };
 
 /* ---- lines ---- */
@@ -87,8 +93,15 @@ static void on_window(uv_timer_t *timer) {
 }
 
 /* Takes `json`. */
-static void hold_line(const JournalStream *stream, json_t *json) {
+static void hold_line(JournalStream *stream, json_t *json) {
         Journal *journal = stream->journal;
+        json_int_t time = json_integer_value(json_object_get(json, "time"));
+
+        if (stream->skip > 0 && time <= stream->skip) {
+                json_decref(json);
+                return;
+        }
+        stream->last = max_of(stream->last, time);
 
         if (journal->n_held == journal->capacity) {
                 size_t capacity = journal->capacity ? journal->capacity * 2 : 64;
@@ -102,7 +115,7 @@ static void hold_line(const JournalStream *stream, json_t *json) {
                 journal->capacity = capacity;
         }
         journal->held[journal->n_held++] =
-                (JournalLine){stream, json, json_integer_value(json_object_get(json, "time")), journal->numbered++};
+                (JournalLine){stream, json, time, journal->numbered++};
         if (journal->n_held == HELD_MAX)
                 print_held(journal);
         else if (journal->follow && !uv_is_active((uv_handle_t *)&journal->window))
@@ -150,6 +163,7 @@ static void on_done(HttpCall *call, int r, const Error *error) {
         json_t *body;
         const char *message;
 
+        stream->call = NULL;
         stream->done = true;
         stream->failed = r < 0 || http_call_status(call) != 200;
         if (!stream->failed)
@@ -174,7 +188,7 @@ static int start_stream(JournalStream *stream) {
                 .idle_timeout = SILENCE_MSEC * USEC_PER_MSEC,
         };
 
-        return http_client_call(group->http, &spec, &stream_ops, stream, NULL) < 0 ? CLI_FAILED : 0;
+        return http_client_call(group->http, &spec, &stream_ops, stream, &stream->call) < 0 ? CLI_FAILED : 0;
 }
 
 /* "…/logs/NAME?lines=N&follow=true&machine=ID" */
@@ -225,17 +239,71 @@ static int add_global(Journal *journal, const char *unit) {
         return code;
 }
 
+/* Wherever it is now, and goes. */
+static int add_mobile(Journal *journal, const char *name, const char *machine) {
+        int code = add_stream(journal, name, NULL, false);
+
+        if (code == 0)
+                journal->streams[journal->n_streams - 1].at = strdup(machine);
+        return code;
+}
+
 static int add_unit(Journal *journal, const char *argument) {
         _cleanup_free_ char *name = NULL;
         json_t *unit = NULL;
         int code = fleet_show_unit(journal->group, argument, "does not exist.", &name, &unit);
 
-        if (code == 0)
-                code = fleet_unit_is_global(unit) && !journal->machine
-                               ? add_global(journal, name)
-                               : add_stream(journal, name, journal->machine, false);
+        if (code == 0 && journal->machine)
+                code = add_stream(journal, name, journal->machine, false);
+        else if (code == 0)
+                code = fleet_unit_is_global(unit) ? add_global(journal, name) : add_mobile(journal, name, cli_text(unit, "machineID"));
         json_decref(unit);
         return code;
+}
+
+/* ---- units that move while they are followed ---- */
+
+static void on_looked(HttpCall *call, int r, const Error *error) {
+        JournalStream *stream = http_call_userdata(call);
+        Slice body = http_call_body(call);
+        json_t *unit = r < 0 ? NULL : json_loadb(body.length ? body.data : "", body.length, 0, NULL);
+        const char *machine = cli_text(unit, "machineID");
+        char *copy;
+
+        (void)error; /* looked at again in a while */
+        if (*machine && !str_equals(machine, stream->at) && (copy = strdup(machine))) {
+                free(stream->at);
+                stream->at = copy;
+                if (stream->call)
+                        http_call_cancel(stream->call);
+                stream->call = NULL;
+                buffer_clear(&stream->line);
+                stream->skip = stream->last; /* what an earlier stay has left there is old */
+                stream->failed = start_stream(stream) != 0;
+                stream->done = stream->failed;
+        }
+        json_decref(unit);
+}
+
+static const HttpCallOps look_ops = {.done = on_looked};
+
+static void on_moves(uv_timer_t *timer) {
+        Journal *journal = timer->data;
+        FleetGroup *group = journal->group;
+
+        for (size_t i = 0; i < journal->n_streams; i++) {
+                JournalStream *stream = &journal->streams[i];
+                _cleanup_free_ char *target = stream->at ? fleet_unit_target("/fleet/v1/units", stream->unit) : NULL;
+                const HttpCallSpec spec = {
+                        .url = &group->endpoint,
+                        .target = target,
+                        .connect_timeout = CONNECT_MSEC * USEC_PER_MSEC,
+                        .head_timeout = MOVES_MSEC * USEC_PER_MSEC,
+                };
+
+                if (target)
+                        (void)http_client_call(group->http, &spec, &look_ops, stream, NULL);
+        }
 }
 
 /* ---- all ---- */
@@ -252,6 +320,8 @@ static int run(Journal *journal) {
 
         for (size_t i = 0; code == 0 && i < journal->n_streams; i++)
                 code = start_stream(&journal->streams[i]);
+        if (journal->follow)
+                (void)uv_timer_start(&journal->moves, on_moves, MOVES_MSEC, MOVES_MSEC);
         while (code == 0 && !is_over(journal))
                 (void)uv_run(&journal->group->loop, UV_RUN_ONCE);
         print_held(journal);
@@ -266,6 +336,7 @@ static void journal_deinit(Journal *journal) {
                 free(journal->streams[i].unit);
                 free(journal->streams[i].machine);
                 free(journal->streams[i].target);
+                free(journal->streams[i].at);
                 buffer_deinit(&journal->streams[i].line);
         }
         free(journal->streams);
@@ -279,12 +350,14 @@ static int print_journal(Journal *journal, const StringList *arguments) {
         if (!journal->streams)
                 return CLI_FAILED;
         (void)uv_timer_init(&journal->group->loop, &journal->window);
-        journal->window.data = journal;
+        (void)uv_timer_init(&journal->group->loop, &journal->moves);
+        journal->window.data = journal->moves.data = journal;
         for (size_t i = 0; code == 0 && i < arguments->length; i++)
                 code = add_unit(journal, arguments->items[i]);
         if (code == 0)
                 code = run(journal);
         uv_close((uv_handle_t *)&journal->window, NULL);
+        uv_close((uv_handle_t *)&journal->moves, NULL);
         (void)uv_run(&journal->group->loop, UV_RUN_NOWAIT);
         return code;
 }

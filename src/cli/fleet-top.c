@@ -47,6 +47,7 @@ typedef struct Top {
         TopOrder order;
         uint64_t rounds, interval, most; /* 0: no end, no limit */
         bool json;
+        bool failed; /* a machine has not told once */
 } Top;
 
 /* ---- asking all machines at once ---- */
@@ -110,21 +111,51 @@ static void ask_all(Top *top) {
                 if (machine->now.why && !machine->complained)
                         fleet_complain(top->group, "machine %.8s... does not tell: %s", machine->id, machine->now.why);
                 machine->complained = machine->now.why;
+                top->failed = top->failed || machine->complained;
         }
 }
 
+static void forget_machines(TopMachine *machines, size_t count) {
+        for (size_t i = 0; i < count; i++) {
+                look_deinit(&machines[i].before);
+                look_deinit(&machines[i].now);
+        }
+        free(machines);
+}
+
+/* What was known of a machine, which is known no more under its old place. */
+static TopMachine take_machine(Top *top, const char *id) {
+        for (size_t i = 0; i < top->n_machines; i++)
+                if (str_equals(top->machines[i].id, id)) {
+                        TopMachine known = top->machines[i];
+
+                        top->machines[i].before = top->machines[i].now = (TopLook){0};
+                        return known;
+                }
+        return (TopMachine){.top = top};
+}
+
+/* Machines come and go. */
 static int list_machines(Top *top) {
-        int code = fleet_list(top->group, "machines", "machines", &top->listed);
-        json_t *machine;
+        json_t *listed = NULL, *machine;
+        int code = fleet_list(top->group, "machines", "machines", &listed);
+        TopMachine *machines = calloc(json_array_size(listed) + 1, sizeof(*machines));
         size_t i;
 
-        if (code != 0)
-                return code;
-        top->machines = calloc(json_array_size(top->listed) + 1, sizeof(*top->machines));
-        if (!top->machines)
-                return CLI_FAILED;
-        json_array_foreach (top->listed, i, machine)
-                top->machines[top->n_machines++] = (TopMachine){.top = top, .id = cli_text(machine, "id")};
+        if (code != 0 || !machines) {
+                json_decref(listed);
+                free(machines);
+                return code ?: CLI_FAILED;
+        }
+        json_array_foreach (listed, i, machine) {
+                machines[i] = take_machine(top, cli_text(machine, "id"));
+                machines[i].id = cli_text(machine, "id");
+        }
+        forget_machines(top->machines, top->n_machines);
+        json_decref(top->listed);
+        top->listed = listed;
+        top->machines = machines;
+        top->n_machines = json_array_size(listed);
         return 0;
 }
 
@@ -305,24 +336,20 @@ static int run(Top *top) {
         ask_all(top);
         (void)usleep(FIRST_MSEC * 1000);
         for (uint64_t round = 1; code == 0; round++) {
+                code = list_machines(top);
+                if (code != 0)
+                        return code;
                 ask_all(top);
                 code = print_round(top);
                 if (top->rounds > 0 && round >= top->rounds)
                         break;
                 (void)usleep((useconds_t)(top->interval * USEC_PER_SEC));
         }
-        for (size_t i = 0; i < top->n_machines; i++)
-                if (top->machines[i].now.why)
-                        code = CLI_FAILED;
-        return code;
+        return code != 0 || !top->failed ? code : CLI_FAILED;
 }
 
 static void top_deinit(Top *top) {
-        for (size_t i = 0; i < top->n_machines; i++) {
-                look_deinit(&top->machines[i].before);
-                look_deinit(&top->machines[i].now);
-        }
-        free(top->machines);
+        forget_machines(top->machines, top->n_machines);
         free(top->rows);
         json_decref(top->listed);
 }

@@ -304,6 +304,21 @@ static int fail(Update *update, const UpdateTarget *target, const char *why) {
         return CLI_FAILED;
 }
 
+/* Whether a global unit is not to run on the machine any more: that has died, or is another one now. */
+static bool has_left(Update *update, const UpdateTarget *target) {
+        _cleanup_free_ char *path = fleet_unit_target("/faering/v1/explain", target->unit);
+        _cleanup_cli_answer_ CliAnswer answer = {0};
+        json_t *machine;
+        size_t i;
+
+        if (!target->machine || !path || fleet_request(update->group, "GET", path, NULL, &answer) != 0 || answer.status != 200)
+                return false;
+        json_array_foreach (json_object_get(answer.json, "machines"), i, machine)
+                if (str_equals(cli_text(machine, "machine"), target->machine))
+                        return !json_is_true(json_object_get(machine, "here"));
+        return true;
+}
+
 /* Targets [first, end): begun together, and then waited for. */
 static int run_batch(Update *update, size_t first, size_t end) {
         for (size_t i = first; i < end; i++) {
@@ -318,6 +333,10 @@ static int run_batch(Update *update, size_t first, size_t end) {
                                                 ? update_wait(update, &update->targets[i], update->hash, &why)
                                                 : UPDATE_HEALTHY;
 
+                if (outcome == UPDATE_FAILED && has_left(update, &update->targets[i])) {
+                        say(&update->targets[i], i + 1, update, "does not run there any more: passed over");
+                        continue;
+                }
                 if (outcome == UPDATE_FAILED)
                         return fail(update, &update->targets[i], buffer_string(&why) ?: "");
                 if (outcome == UPDATE_INTERRUPTED)

@@ -90,6 +90,26 @@ def test_several_logs_are_one_by_time(fleet, tmp_path):
     assert [line.split("]: ")[1] for line in merged] == TOLD
 
 
+def test_follower_goes_where_the_unit_goes(fleet, tmp_path):
+    one, two = fleet.machines
+    path = tmp_path / "tick.service"
+    path.write_text("[Service]\nExecStart=/bin/sh -c 'while :; do echo on %m; sleep 0.2; done'\n")
+    one.ok("start", str(path))
+    first = one.units()["tick.service"][0]
+    other = next(machine.id for machine in fleet.machines if machine.id != first)
+    with subprocess.Popen([str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{one.socket}", "logs", "-f", "tick"],
+                          stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            assert follower.stdout.readline().rstrip().endswith(f"on {first}")
+            one.ok("drain", first)
+            line = ""
+            while not line.endswith(f"on {other}"):
+                line = follower.stdout.readline().rstrip()
+        finally:
+            follower.kill()
+    one.ok("uncordon", first)
+
+
 def test_a_machine_that_does_not_answer_is_named_and_nobody_hangs(fleet, tmp_path):
     one, two = fleet.machines
     start_talker(fleet, tmp_path, 1, "alpha", 0)

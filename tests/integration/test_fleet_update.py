@@ -156,6 +156,24 @@ def test_global_unit_is_rolled_over_its_machines(fleet, one, tmp_path):
     assert all(active == "active" for _, active in one.units().values())
 
 
+def test_machine_that_leaves_meanwhile_is_passed_over(fleet, one, tmp_path):
+    ids = [machine.id for machine in fleet.machines]
+    one.ok("start", unit(tmp_path, "glob.service", "old", fleet="Global=true"))
+    wait_for("all run it", lambda: sorted(marks_on(tmp_path, "old")), lambda found: found == ids)
+    # on the third it never becomes well, until that has gone
+    new = unit(tmp_path, "new.service", "new", fleet=f"Global=true\nHealthCheck=exec:test $(grep -c new {tmp_path}/told) -lt 3\nHealthInterval=100ms")
+    command = [str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{one.socket}", "update", "glob", "--file", new, "--timeout", "6"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+        wait_for("the third has it", lambda: marks_on(tmp_path, "new"), lambda found: found == ids)
+        fleet.machines[2].stop()
+        out, err = client.communicate(timeout=30)
+    fleet.machines[2].start()
+    fleet.wait_registered(fleet.machines[2])
+    assert client.returncode == 0, err
+    assert f"glob.service on {ids[2][:8]}... does not run there any more: passed over" in out
+    assert texts(one) == {"glob.service": "new"} and rolls(one) == []
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_update_is_gone_on_with_or_taken_back(one, tmp_path, how):
     names = start_instances(one, tmp_path)
