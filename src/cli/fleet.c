@@ -117,8 +117,11 @@ int fleet_request_for(FleetGroup *group, const char *what, const char *method, c
         return 0;
 }
 
+/* A daemon of fleet 1.0 does not know it, and gives pages of 100. */
+#define LONG_PAGES "&limit=10000"
+
 int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t **ret_array) {
-        _cleanup_free_ char *target = str_printf("/fleet/v1/%s?alt=json", resource);
+        _cleanup_free_ char *target = str_printf("/fleet/v1/%s?alt=json" LONG_PAGES, resource);
         json_t *all = json_array();
 
         while (target) {
@@ -136,7 +139,7 @@ int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t 
                 free(target);
                 target = NULL;
                 if (*next && url_encode(&token, URL_SEGMENT, slice_from(next)) >= 0 && buffer_string(&token))
-                        target = str_printf("/fleet/v1/%s?alt=json&nextPageToken=%s", resource, buffer_string(&token));
+                        target = str_printf("/fleet/v1/%s?alt=json" LONG_PAGES "&nextPageToken=%s", resource, buffer_string(&token));
         }
         *ret_array = all;
         return 0;

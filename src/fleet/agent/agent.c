@@ -345,7 +345,9 @@ static void on_task_done(void *userdata, int r, const Error *error) {
         if (kind == TASK_STOP && r >= 0)
                 unit->start_asked = false;
         touched_add(&agent->touched, unit->name);
-        agent_touch_state(unit);
+        unit->state_dirty = true;
+        if (kind != TASK_LOAD) /* its start may follow at once: see agent_write_settled() */
+                agent_write_state(unit);
         agent_unit_settle(unit);
         agent->events->wake(agent->userdata);
 }
@@ -633,6 +635,15 @@ static void agent_follow_touched(Agent *agent, const Touched *touched) {
         }
 }
 
+/* That a unit is loaded is told unless it is being started now: then what comes of that is. What the store does not take has
+ * its own time. */
+static void agent_write_settled(Agent *agent, const char *name) {
+        AgentUnit *unit = agent_unit(agent, name);
+
+        if (unit && unit->in_flight == TASK_NONE && !agent->retrying && !agent->retry)
+                agent_write_state(unit);
+}
+
 /* What is touched meanwhile is for the next run. */
 static void agent_look(Agent *agent) {
         Touched touched = agent->touched;
@@ -642,6 +653,12 @@ static void agent_look(Agent *agent) {
         agent_correct_states(agent, &touched);
         if (agent_reconcile(agent, &touched) < 0)
                 touched_add(&agent->touched, NULL);
+        if (touched.all)
+                map_foreach(&agent->units, entry)
+                        agent_write_settled(agent, ((const AgentUnit *)entry->value)->name);
+        else
+                map_foreach(&touched.names, entry)
+                        agent_write_settled(agent, entry->value);
         touched_deinit(&touched);
 }
 

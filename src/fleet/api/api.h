@@ -12,6 +12,8 @@
 
 /* Entries of one page, as fleet's token_limit. */
 #define FLEET_PAGE_LIMIT 100
+/* of those that ask for longer pages */
+#define FLEET_PAGE_LIMIT_MAX 10000
 
 /* Bytes of a unit file's text. */
 #define FLEET_UNIT_MAX ((size_t)1 << 20)

@@ -36,11 +36,21 @@ void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *mac
 /* The machine that ?machine= names by the beginning of its ID. False after it was answered; *ret NULL: none is named. */
 bool fleet_named_machine(FleetApi *api, HttpRequest *request, const RegistryMachine **ret);
 
-/* The page that ?nextPageToken= asks for. False after it was answered. */
-bool fleet_page(HttpRequest *request, size_t *ret_first);
+typedef struct FleetPage {
+        size_t first, limit;
+} FleetPage;
+
+/* The page that ?nextPageToken= asks for; ?limit= asks for longer ones than fleet 1.0 has, which does not know it. False after
+ * it was answered. */
+bool fleet_page(HttpRequest *request, FleetPage *ret);
+
+/* Where the page ends of so many entries. */
+static inline size_t fleet_page_end(const FleetPage *page, size_t total) {
+        return min_of(total, page->first + page->limit);
+}
 
 /* Ends a page: the token of the next one, if there are `total` entries. */
-void fleet_write_next_page(JsonWriter *json, size_t first, size_t total);
+void fleet_write_next_page(JsonWriter *json, const FleetPage *page, size_t total);
 
 /* All units or machines of the mirror in order of their names: heap arrays of borrowed pointers. -ENOMEM: NULL. */
 const RegistryUnit **fleet_sorted_units(const Registry *registry, size_t *ret_count);

@@ -55,19 +55,20 @@ static void list_units(FleetApi *api, HttpRequest *request) {
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         _cleanup_free_ const RegistryUnit **units = NULL;
         JsonWriter json = json_writer(&body);
-        size_t total = 0, first;
+        size_t total = 0;
+        FleetPage page;
 
-        if (!fleet_page(request, &first))
+        if (!fleet_page(request, &page))
                 return;
         units = fleet_sorted_units(api->registry, &total);
         json_begin_object(&json);
-        if (first < total) {
+        if (page.first < total) {
                 json_key(&json, "units");
                 json_begin_array(&json);
-                for (size_t i = first; i < total && i < first + FLEET_PAGE_LIMIT; i++)
+                for (size_t i = page.first; i < fleet_page_end(&page, total); i++)
                         write_unit(&json, api->registry, units[i]);
                 json_end_array(&json);
-                fleet_write_next_page(&json, first, total);
+                fleet_write_next_page(&json, &page, total);
         }
         json_end_object(&json);
         fleet_respond_json(request, &body);
