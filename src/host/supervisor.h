@@ -39,6 +39,7 @@ typedef struct SupervisorUnit {
         const char *tag;       /* what supervisor_load() got; "" when not known */
         Slice text;            /* of the unit file; empty when not known */
         bool start_asked;      /* it was started since it was loaded or stopped */
+        bool start_known;      /* false: `start_asked` means nothing, as nobody wrote it down (systemd, of an earlier run's units) */
         SupervisorState state;
 } SupervisorUnit;
 
@@ -124,6 +125,10 @@ typedef struct SupervisorOps {
         /* No event follows. */
         void (*log_close)(Supervisor *supervisor, SupervisorLog *log);
 
+        /* As close(), but what runs goes on, and a later supervisor on the same state finds it by list(). What is under way is ended with
+         * -ECANCELED, and may be done or not. */
+        void (*leave)(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata);
+
         /* Lets go: ends all operations with -ECANCELED, then calls `closed` (may be NULL) once nothing of it is left.
          * systemd's units go on; the embedded supervisor kills its own first, so stop them before. */
         void (*close)(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata);
@@ -186,6 +191,10 @@ static inline void supervisor_log_close(Supervisor *supervisor, SupervisorLog *l
 
 static inline void supervisor_close(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
         supervisor->ops->close(supervisor, closed, userdata);
+}
+
+static inline void supervisor_leave(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
+        supervisor->ops->leave(supervisor, closed, userdata);
 }
 
 /* Copies `word` into a field of a SupervisorState, cut to its size. */

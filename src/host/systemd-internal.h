@@ -16,6 +16,7 @@ typedef struct SystemdUnit {
         char *name, *path; /* path: of its D-Bus object */
         bool loaded;       /* our file is there */
         bool start_asked;
+        bool start_known;  /* it is one of this run: what was asked before is not on disk */
         bool known;        /* its properties have been read */
         bool changed;
         SupervisorState state, told;

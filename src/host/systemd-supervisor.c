@@ -255,8 +255,8 @@ static void step_list(Call *call) {
                         continue;
                 told.tag = tag;
                 told.text = slice_from(text);
-                told.start_asked = unit->start_asked || !(str_equals(unit->state.active, "inactive") ||
-                                                          str_equals(unit->state.active, "failed"));
+                told.start_asked = unit->start_asked;
+                told.start_known = unit->start_known;
                 call->each(call->userdata, &told);
         }
         call_end(call, 0);
@@ -434,8 +434,10 @@ static void simple(Supervisor *supervisor, CallKind kind, const char *name, Supe
                 fail_later(call, error_set(&call->error, -ENOENT, "%s is not loaded", name));
                 return;
         }
-        if (kind == CALL_START || kind == CALL_STOP)
+        if (kind == CALL_START || kind == CALL_STOP) {
                 unit->start_asked = kind == CALL_START;
+                unit->start_known = true;
+        }
         call_step(call);
 }
 
@@ -606,6 +608,7 @@ static const SupervisorOps systemd_ops = {
         .state = systemd_state,
         .log_open = systemd_log_open,
         .log_close = systemd_log_close,
+        .leave = systemd_close, /* systemd's units go on in any case */
         .close = systemd_close,
 };
 
