@@ -75,9 +75,12 @@ static Slice cut_zone(Slice value) {
         return slice_trim((Slice){value.data, (size_t)(blank - value.data)});
 }
 
+/* "@SECONDS" and "Wed, 17:48" are systemd's too, and not calendar_parse()'s: nothing is said of them. */
 static bool is_calendar(Slice value) {
         CalendarSpec unused;
 
+        if (value.data[0] == '@' || memmem(value.data, value.length, ", ", 2))
+                return true;
         return calendar_parse(cut_zone(value), &unused, NULL) >= 0;
 }
 
