@@ -261,8 +261,14 @@ static void fake_reload(Supervisor *supervisor, const char *name, SupervisorDone
 
         if (!pending)
                 return;
-        if (check_loaded(fake, pending) >= 0 && !is(loaded_unit(fake, name), "active"))
-                pending->r = error_set(&pending->error, -EOPNOTSUPP, "%s cannot be reloaded: it does not run", name);
+        if (check_loaded(fake, pending) >= 0) {
+                const FakeUnit *unit = loaded_unit(fake, name);
+
+                if (!is(unit, "active"))
+                        pending->r = error_set(&pending->error, -EOPNOTSUPP, "%s cannot be reloaded: it does not run", name);
+                else if (!memmem(unit->text, unit->text_length, "ExecReload=", strlen("ExecReload=")))
+                        pending->r = error_set(&pending->error, -EOPNOTSUPP, "%s cannot be reloaded: it has no ExecReload=", name);
+        }
         enqueue(fake, pending, fake->delays[FAKE_RELOAD]);
 }
 

@@ -64,8 +64,8 @@ typedef struct SupervisorEvents {
         /* A unit's state is another one than told before. Not called from within an operation. `state` is borrowed. The
          * unit may be operated on from here. After unloading: load "not-found". */
         void (*changed)(void *userdata, const char *name, const SupervisorState *state);
-        /* May be NULL. The supervisor itself cannot work any more (connection to systemd lost): a text for people. All
-         * operations fail from now on; supervisor_close() it, and make a new one. */
+        /* May be NULL. The service manager is out of reach (connection to systemd lost): a text for people. Operations end with -ENOTCONN
+         * until it is there again, which the supervisor sees to; then changes are told. */
         void (*lost)(void *userdata, int r, const Error *error);
 } SupervisorEvents;
 

@@ -360,7 +360,7 @@ static Call *begin(Supervisor *supervisor, CallKind kind, const char *name, Supe
         Systemd *s = systemd_of(supervisor);
         Call *call = call_new(s, kind, name, done, userdata);
 
-        if (call && s->lost) {
+        if (call && (s->lost || !s->bus)) {
                 call_lost(call);
                 return NULL;
         }
@@ -527,7 +527,8 @@ static void tell_lost(Systemd *s) {
                 call_lost(container_of(s->calls.next, Call, link));
         if (!s->lost_r)
                 return;
-        (void)error_set_errno(&error, s->lost_r, "the connection to systemd is lost");
+        systemd_bus_retry(s);
+        (void)error_set_errno(&error, s->lost_r, "the connection to systemd is lost; it is tried again until it is back");
         if (s->base.events->lost)
                 s->base.events->lost(s->base.userdata, s->lost_r, &error);
         s->lost_r = 0;
@@ -612,10 +613,10 @@ static const SupervisorOps systemd_ops = {
         .close = systemd_close,
 };
 
-static int connect_bus(Systemd *s, bool user, Error *error) {
+int systemd_connect(Systemd *s, Error *error) {
         int r;
 
-        r = systemd_bus_open(s, user, error);
+        r = systemd_bus_open(s, error);
         if (r >= 0)
                 r = systemd_state_watch(s, error);
         if (r >= 0) {
@@ -636,6 +637,7 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
                 return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         s->base = (Supervisor){&systemd_ops, events, userdata};
         s->loop = loop;
+        s->user = options->user;
         list_init(&s->units);
         list_init(&s->calls);
         list_init(&s->finished);
@@ -648,7 +650,7 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         s->open = 3;
         r = s->folder ? file_make_folder(s->folder, 0755, error) : -ENOMEM;
         if (r >= 0)
-                r = connect_bus(s, options->user, error);
+                r = systemd_connect(s, error);
         if (r < 0) {
                 s->closing = true;
                 close_handles(s); /* the loop frees it */

@@ -13,17 +13,11 @@ static Supervisor *list_open(const SupervisorEvents *events, void *userdata, voi
 static const char *list_unit(void *backend, const char *name, TestBehaviour behaviour) {
         (void)backend;
         (void)name;
-        switch (behaviour) {
-        case TEST_RUNS:
-                return "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\n";
-        case TEST_FAILS:
-                return "[Service]\nType=oneshot\nExecStart=/bin/false\n";
-        case TEST_HANGS:
-                return "[Service]\nType=notify\nExecStart=/bin/sleep 60\n";
-        case TEST_COMPLETES:
-                return "[Service]\nType=oneshot\nExecStart=/bin/true\n";
-        }
-        return "";
+        return supervisor_test_unit(behaviour);
+}
+
+static Supervisor *list_reopen(void *backend, const SupervisorEvents *events, void *userdata) {
+        return machine_open(backend, events, userdata);
 }
 
 static void list_turn(void *backend) {
@@ -36,7 +30,6 @@ static void list_release(void *backend) {
         machine_free(backend);
 }
 
-static const TestBackend embedded_backend = {list_open, list_unit, list_turn, list_release};
 
 static void test_commands_run_in_order_with_their_environment(void **state) {
         Machine *m = *state;
@@ -311,7 +304,7 @@ int main(void) {
                 without_cgroups = i & 1;
                 shim = i & 2 ? built_shim() : NULL;
                 print_message("%s cgroups, %s shims\n", without_cgroups ? "without" : "with", shim ? "with" : "without");
-                failed += run_supervisor_tests(&embedded_backend);
+                failed += run_supervisor_tests(&(TestBackend){list_open, list_unit, list_turn, shim ? list_reopen : NULL, list_release});
                 failed += cmocka_run_group_tests(tests, NULL, NULL);
         }
         return failed;

@@ -296,7 +296,7 @@ static void on_lost(void *userdata, int r, const Error *error) {
         Agent *agent = userdata;
 
         (void)r;
-        agent_note(agent, "the supervisor cannot work any more: %s", error->text);
+        agent_note(agent, "%s", error->text);
 }
 
 const SupervisorEvents agent_supervisor_events = {.changed = on_changed, .lost = on_lost};
