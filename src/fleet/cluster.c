@@ -123,3 +123,15 @@ Picture *cluster_picture(Cluster *cluster) {
                 cluster->stale = false;
         return cluster->stale ? NULL : &cluster->picture;
 }
+
+bool cluster_runs_global(Cluster *cluster, const char *machine, const char *unit, bool is_here) {
+        Picture *picture = cluster_picture(cluster);
+        const PictureMachine *self = picture ? picture_machine(picture, machine) : NULL;
+        const PictureUnit *known = picture ? picture_unit(picture, unit) : NULL;
+
+        if (!picture)
+                return is_here;
+        if (!known || !known->requirements.global)
+                return false;
+        return self ? picture_occupies(known, self) : is_here;
+}

@@ -17,5 +17,9 @@ int cluster_update(Cluster *cluster, RegistryChange change, const char *subject)
 /* The picture, built anew if need be. NULL without memory. */
 Picture *cluster_picture(Cluster *cluster);
 
+/* Whether a global unit is to run on this daemon's own machine. While the store does not know the machine (its key has run out,
+ * or is not written yet) nothing can be said: what is here stays, and nothing new comes. */
+bool cluster_runs_global(Cluster *cluster, const char *machine, const char *unit, bool is_here);
+
 /* The unit's requirements from its text; -EBADMSG: it cannot be parsed. */
 int cluster_read_requirements(const RegistryUnit *unit, UnitRequirements *ret);

@@ -120,13 +120,10 @@ static bool rests(void *userdata, const RegistryUnit *unit) {
 static const AgentEvents agent_events = {.note = on_note, .wake = on_wake, .rests = rests};
 static const PresenceEvents presence_events = {.note = on_note, .wake = on_wake};
 
-static bool runs_global(void *userdata, const RegistryUnit *unit) {
+static bool runs_global(void *userdata, const char *unit, bool is_here) {
         FleetServer *server = userdata;
-        Picture *picture = cluster_picture(&server->cluster);
-        const PictureMachine *machine = picture ? picture_machine(picture, server->settings->machine.id) : NULL;
-        const PictureUnit *known = picture ? picture_unit(picture, unit->name) : NULL;
 
-        return machine && known && known->requirements.global && picture_occupies(known, machine);
+        return cluster_runs_global(&server->cluster, server->settings->machine.id, unit, is_here);
 }
 
 /* ---- the API ---- */
@@ -156,7 +153,9 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 static Usec server_next(const FleetServer *server) {
-        return min_of(engine_next(server->engine), presence_next(server->presence));
+        Usec next = min_of(engine_next(server->engine), presence_next(server->presence));
+
+        return min_of(next, agent_next(server->agent));
 }
 
 static void server_arm(FleetServer *server, Usec now) {

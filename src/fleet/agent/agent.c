@@ -5,6 +5,8 @@
 
 #include "fleet/agent/failures.h"
 
+enum { STATE_RETRY_SEC = 1 };
+
 typedef struct AgentUnit {
         Agent *agent;
         char *name;
@@ -17,6 +19,7 @@ typedef struct AgentUnit {
         bool state_dirty;     /* to be written */
         bool state_writing;
         bool state_written;   /* the registry has one of ours */
+        uint64_t state_index; /* of the last write that was taken */
         char *told;           /* what was written last */
         char *failure;        /* text of the last task that failed, or NULL */
         Failures failures;    /* since it was loaded */
@@ -32,6 +35,8 @@ struct Agent {
         Map units; /* name → AgentUnit */
         bool listed;
         bool leaving;
+        bool retrying;   /* a state was not taken: `retry` is to be set */
+        Usec retry;      /* when to write such states again; 0: there is none */
         Usec now; /* of the last run */
         void (*left)(void *userdata);
         size_t tasks; /* under way */
@@ -98,15 +103,20 @@ static void agent_write_state(AgentUnit *unit);
 static void on_state_written(void *userdata, const StoreReply *reply) {
         AgentUnit *unit = userdata;
 
+        bool taken = reply->r >= 0 || reply->code == STORE_KEY_NOT_FOUND;
+
         unit->state_writing = false;
-        if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND) {
-                unit->state_dirty = true; /* again when the store answers */
+        if (reply->r >= 0 && reply->node)
+                unit->state_index = reply->node->modified;
+        if (!taken) { /* nobody else knows: it is written again, see agent_retry_states() */
+                unit->state_dirty = unit->agent->retrying = true;
                 free(unit->told);
                 unit->told = NULL;
+                unit->agent->events->wake(unit->agent->userdata);
         } else if (!unit->loaded && !unit->state_dirty) {
                 unit->state_written = false;
         }
-        if (reply->r >= 0)
+        if (taken)
                 agent_write_state(unit);
         if (!unit->state_writing)
                 agent_unit_settle(unit);
@@ -316,10 +326,13 @@ static void agent_do(Agent *agent, const ReconcileTask *task) {
 /* ---- comparing ---- */
 
 static bool agent_wants(Agent *agent, const RegistryUnit *unit) {
+        const AgentUnit *here = agent_unit(agent, unit->name);
+
         if (agent->leaving || !registry_unit_is_complete(unit) || unit->desired == UNIT_INACTIVE)
                 return false;
         return (unit->machine && str_equals(unit->machine, agent->machine)) ||
-               (unit->source && str_equals(unit->source, agent->machine)) || agent->runs_global(agent->userdata, unit);
+               (unit->source && str_equals(unit->source, agent->machine)) ||
+               agent->runs_global(agent->userdata, unit->name, here && here->loaded);
 }
 
 static ActiveState active_state(const char *word) {
@@ -400,6 +413,63 @@ static void agent_settle_leave(Agent *agent) {
         left(agent->userdata);
 }
 
+/* ---- what the store has of us ---- */
+
+static void agent_retry_states(Agent *agent) {
+        if (agent->retrying && agent->retry == 0)
+                agent->retry = agent->now + STATE_RETRY_SEC * USEC_PER_SEC;
+        agent->retrying = false;
+        if (agent->retry == 0 || agent->now < agent->retry)
+                return;
+        agent->retry = 0;
+        map_foreach(&agent->units, entry)
+                agent_write_state(entry->value);
+}
+
+static bool state_is_told(const AgentUnit *unit, const RegistryState *told) {
+        char hash[UNIT_HASH_HEX_SIZE];
+
+        unit_hash_to_hex(&unit->hash, hash);
+        return told && str_equals(told->record.active, unit->state.active) && str_equals(told->record.sub, unit->state.sub) &&
+               str_equals(told->record.hash, hash) && told->record.launched == unit->start_asked;
+}
+
+/* A unit that is not here, and has a state all the same. */
+static void agent_disown_state(Agent *agent, const char *name) {
+        AgentUnit *unit = agent_unit_make(agent, name);
+
+        if (!unit || unit->loaded || unit->in_flight != TASK_NONE || unit->state_dirty || unit->state_writing)
+                return; /* it is under way, or tried again in a while */
+        unit->state_written = true;
+        agent_touch_state(unit);
+}
+
+/* An engine that took this machine for dead has removed its states, and what an earlier daemon sent may come late: what the
+ * mirror shows is put right. Not before the machine is a member again, or the two would go on for ever. */
+static void agent_correct_states(Agent *agent) {
+        const RegistryMachine *machine = registry_machine(agent->registry, agent->machine);
+
+        if (!machine || !machine->present)
+                return;
+        map_foreach(&agent->units, entry) {
+                AgentUnit *unit = entry->value;
+
+                if (!unit->loaded || unit->state_dirty || unit->state_writing || !registry_has_reached(agent->registry, unit->state_index) ||
+                    state_is_told(unit, registry_state(agent->registry, agent->machine, unit->name)))
+                        continue;
+                free(unit->told);
+                unit->told = NULL;
+                agent_touch_state(unit);
+        }
+        map_foreach(&machine->states, entry) {
+                const RegistryState *state = entry->value;
+                const AgentUnit *unit = agent_unit(agent, state->unit);
+
+                if (!unit || (!unit->loaded && registry_has_reached(agent->registry, unit->state_index)))
+                        agent_disown_state(agent, state->unit);
+        }
+}
+
 /* Old failures are forgotten when there is something to do anyway. */
 static void agent_forget_failures(Agent *agent) {
         map_foreach(&agent->units, entry) {
@@ -415,8 +485,16 @@ void agent_run(Agent *agent, Usec now) {
         agent_forget_failures(agent);
         if (!agent->listed || !registry_is_loaded(agent->registry))
                 return;
+        agent_retry_states(agent);
+        agent_correct_states(agent);
         agent_reconcile(agent);
         agent_settle_leave(agent);
+}
+
+Usec agent_next(const Agent *agent) {
+        if (!agent->listed || !registry_is_loaded(agent->registry)) /* that wakes everyone */
+                return USEC_INFINITY;
+        return agent->retry ?: USEC_INFINITY;
 }
 
 void agent_leave(Agent *agent, void (*left)(void *userdata)) {
@@ -446,6 +524,8 @@ static void on_listed(void *userdata, int r, const Error *error) {
         agent->listed = true;
         if (r < 0)
                 agent_note(agent, "cannot list the units that are there: %s", error->text);
+        if (registry_is_loaded(agent->registry)) /* otherwise that brings it about */
+                agent_registry_loaded(agent);
         agent->events->wake(agent->userdata);
 }
 
@@ -454,24 +534,13 @@ void agent_start(Agent *agent, Supervisor *supervisor) {
         supervisor_list(supervisor, on_listed_unit, on_listed, agent);
 }
 
-/* What an earlier life of this machine wrote, and is not so any more. */
 void agent_registry_loaded(Agent *agent) {
-        const RegistryMachine *machine = registry_machine(agent->registry, agent->machine);
-
         map_foreach(&agent->units, entry) {
                 AgentUnit *unit = entry->value;
 
                 free(unit->told);
                 unit->told = NULL;
                 agent_touch_state(unit);
-        }
-        if (!machine)
-                return;
-        map_foreach(&machine->states, entry) {
-                const RegistryState *state = entry->value;
-
-                if (!agent_unit(agent, state->unit))
-                        (void)registry_drop_state(agent->registry, agent->machine, state->unit, NULL, NULL);
         }
 }
 

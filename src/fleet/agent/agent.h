@@ -24,8 +24,8 @@ typedef struct AgentEvents {
 /* Failures of one unit that are remembered; MoveAfterFailures= counts no further. */
 #define AGENT_FAILURES_MAX 32
 
-/* Whether a global unit runs on this machine: the program asks its picture. */
-typedef bool (*AgentRunsGlobal)(void *userdata, const RegistryUnit *unit);
+/* Whether a global unit runs on this machine, where it is or not: the program asks its picture. */
+typedef bool (*AgentRunsGlobal)(void *userdata, const char *unit, bool is_here);
 
 /* All is borrowed. The supervisor's events must be agent_supervisor_events with the agent as userdata. -ENOMEM. */
 int agent_new(const char *machine, Registry *registry, const AgentEvents *events, AgentRunsGlobal runs_global, void *userdata,
@@ -39,6 +39,9 @@ void agent_start(Agent *agent, Supervisor *supervisor);
 
 /* Compares and acts. Does nothing until the registry is loaded. */
 void agent_run(Agent *agent, Usec now);
+
+/* When agent_run() is to be called at the latest: something that the store did not take is to be written again. */
+Usec agent_next(const Agent *agent);
 
 /* The registry was loaded anew: the states it has of this machine may not be ours. */
 void agent_registry_loaded(Agent *agent);

@@ -32,6 +32,9 @@ typedef struct RegistryText {
         bool used;         /* of the sweep under way */
 } RegistryText;
 
+/* registry-write.c: removes what is wanted of a unit, unless it was written since `index`, and its folder if that is empty then. */
+int registry_remove_desired(Registry *registry, const char *name, uint64_t index);
+
 /* mirror.c: carries a node of the store, or its going, over into the mirror. `quiet`: no events. -ENOMEM. */
 int mirror_node(Registry *registry, const char *key, const char *value, uint64_t created, bool quiet);
 void mirror_gone(Registry *registry, const char *key, bool quiet);

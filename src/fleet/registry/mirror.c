@@ -268,6 +268,7 @@ static int mirror_unit(Registry *registry, const char *name, const char *what, c
                 r = unit_fill_text(registry, unit);
         } else if (str_equals(what, "target-state")) {
                 (void)unit_state_from_string(value, &unit->desired, NULL); /* nonsense changes nothing */
+                unit->desired_index = created; /* a set makes the node anew */
         }
         if (r >= 0)
                 tell(registry, quiet, REGISTRY_UNIT, name);
@@ -290,7 +291,7 @@ static void placement_gone(Registry *registry, const char *machine, const char *
         if (!unit)
                 return;
         mirror_remove_placement(unit, machine);
-        if (!unit->hash && unit->n_placements == 0) { /* it was destroyed before */
+        if (!unit->hash && unit->n_placements == 0 && !unit->desired_index) { /* it was destroyed before */
                 (void)map_remove(&registry->units, slice_from(name));
                 unit_free(unit);
         }
@@ -304,8 +305,9 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
 
         if (!unit)
                 return;
-        if (what && str_equals(what, "target-state")) {
+        if (what && str_equals(what, "target-state") && (unit->hash || unit->n_placements > 0)) {
                 unit->desired = UNIT_INACTIVE;
+                unit->desired_index = 0;
                 tell(registry, quiet, REGISTRY_UNIT, name);
                 return;
         }
@@ -315,6 +317,7 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
                 free(unit->text);
                 unit->hash = unit->text = NULL;
                 unit->desired = UNIT_INACTIVE;
+                unit->desired_index = 0;
         } else {
                 (void)map_remove(&registry->units, slice_from(name));
                 unit_free(unit);

@@ -63,6 +63,14 @@ int registry_destroy_unit(Registry *registry, const char *name, RegistryDone don
                          (StoreRequest){.verb = STORE_DELETE, .recursive = true, .dir = true}, done, userdata);
 }
 
+/* The store does not remove a folder in which there is anything. */
+int registry_remove_desired(Registry *registry, const char *name, uint64_t index) {
+        int r = write_key(registry, key_of(registry, "job", name, "target-state"), (StoreRequest){.verb = STORE_DELETE, .prev_index = index},
+                          NULL, NULL);
+
+        return r < 0 ? r : write_key(registry, key_of(registry, "job", name, NULL), (StoreRequest){.verb = STORE_DELETE, .dir = true}, NULL, NULL);
+}
+
 static int write_placement(Registry *registry, const char *name, const char *machine, const PlacementRecord *record,
                            RegistryDone done, void *userdata) {
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
@@ -192,16 +200,17 @@ int registry_set_metadata(Registry *registry, const char *id, const char *key, c
                          userdata);
 }
 
-int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata) {
+int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata) {
         StoreRequest request = {.verb = STORE_SET, .has_ttl = true, .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)};
 
         if (index) {
                 request.prev_index = index;
-                request.refresh = true;
+                request.refresh = !shown;
         } else {
                 request.exist = STORE_EXIST_MUST_NOT;
-                request.value = machine;
         }
+        if (!request.refresh)
+                request.value = machine;
         return write_key(registry, key_of(registry, "lease", "engine-leader", NULL), request, done, userdata);
 }
 

@@ -64,6 +64,8 @@ typedef struct RegistryUnit {
         char *text;     /* NULL: not complete yet */
         UnitState desired;
         uint64_t order; /* index at which it was first submitted */
+        uint64_t desired_index; /* at which what is wanted of it was last written; 0: it was not */
+        Usec left_since;        /* only that is left of it, as a sweep first saw; 0: it is not so */
         RegistryPlacement *placements;
         size_t n_placements;
         const char *machine; /* where it is placed, or NULL; these are borrowed from the placements */
@@ -147,6 +149,10 @@ int registry_remove_text(Registry *registry, const char *hash, uint64_t index, R
  * being made has its text first and its name after: `age` must be far longer than that takes. Returns how many. */
 size_t registry_sweep_texts(Registry *registry, Usec now, Usec age, size_t most);
 
+/* Removes what is wanted of units that no text was given for `age` (as seen by sweeps): left-overs of units that were destroyed.
+ * At most `most`. Returns how many. */
+size_t registry_sweep_parts(Registry *registry, Usec now, Usec age, size_t most);
+
 int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
 /* In place of another text. */
 int registry_replace_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
@@ -177,6 +183,6 @@ int registry_remove_machine(Registry *registry, const char *id, RegistryDone don
 int registry_set_metadata(Registry *registry, const char *id, const char *key, const char *value, RegistryDone done, void *userdata);
 
 /* The engine's lease: `index` 0 takes it when it is free, otherwise renews the one that was taken at that index. The
- * reply's node has the index to renew it by. */
-int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata);
+ * reply's node has the index to renew it by. The mirrors see a lease that is taken, and a renewal only if it is `shown`. */
+int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata);
 int registry_release_lease(Registry *registry, uint64_t index, RegistryDone done, void *userdata);

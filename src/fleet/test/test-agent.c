@@ -36,9 +36,10 @@ static void on_wake(void *userdata) {
         ((Seat *)userdata)->awake = true;
 }
 
-static bool runs_no_global(void *userdata, const RegistryUnit *unit) {
+static bool runs_no_global(void *userdata, const char *unit, bool is_here) {
         (void)userdata;
         (void)unit;
+        (void)is_here;
         return false;
 }
 
@@ -183,6 +184,56 @@ static void test_start_that_is_cut_short_ends_nothing_else(void **state) {
         seat_deinit(&seat);
 }
 
+static void test_state_that_was_not_taken_is_written_again(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        fake_store_set_reachable(seat.bench.store, false);
+        fake_supervisor_unit_exits(seat.supervisor, "a.service", 1);
+        seat_run(&seat);
+        fake_store_set_reachable(seat.bench.store, true);
+        bench_fire_timer(&seat.bench);
+        assert_string_equal(active(&seat, "a.service"), "active"); /* the store knows of nothing yet */
+        assert_true(agent_next(seat.agent) <= seat.now + USEC_PER_SEC);
+        seat.now = agent_next(seat.agent);
+        seat.awake = true;
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "failed");
+        assert_int_equal(agent_next(seat.agent), USEC_INFINITY);
+        seat_deinit(&seat);
+}
+
+/* An engine that took the machine for dead does that. */
+static void test_states_that_somebody_removed_are_written_again(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        bench_put_machine(&seat.bench, "m1", 1000 * USEC_PER_SEC);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        assert_int_equal(registry_drop_states(seat.bench.registry, "m1", NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "active");
+        seat_deinit(&seat);
+}
+
+/* Its last words come late: the unit is not here any more. */
+static void test_state_that_an_earlier_daemon_left_is_removed(void **state) {
+        char load[] = "loaded", word[] = "active", sub[] = "running", hash[] = BENCH_HASH, text[] = "";
+        const StateRecord record = {.load = load, .active = word, .sub = sub, .hash = hash, .text = text, .launched = true};
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        bench_put_machine(&seat.bench, "m1", 1000 * USEC_PER_SEC);
+        assert_int_equal(registry_put_state(seat.bench.registry, "m1", "old.service", &record, NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "old.service"), "none");
+        seat_deinit(&seat);
+}
+
 static void on_left(void *userdata) {
         ((Seat *)userdata)->left = true;
 }
@@ -209,6 +260,9 @@ int main(void) {
                 cmocka_unit_test(test_states_are_written_only_when_they_change),
                 cmocka_unit_test(test_store_that_is_away_stops_nothing),
                 cmocka_unit_test(test_start_that_is_cut_short_ends_nothing_else),
+                cmocka_unit_test(test_state_that_was_not_taken_is_written_again),
+                cmocka_unit_test(test_states_that_somebody_removed_are_written_again),
+                cmocka_unit_test(test_state_that_an_earlier_daemon_left_is_removed),
                 cmocka_unit_test(test_leaving_unloads_all),
         };
 
