@@ -95,7 +95,8 @@ static int reconcile_loaded(const ReconcileDesired *desired, const ReconcileCurr
         }
         if (desired->state == UNIT_LAUNCHED && !is_started(current) && !starting)
                 return add_task(plan, TASK_START, current->name, "it is to be launched");
-        if (desired->state == UNIT_LOADED && (is_started(current) || starting))
+        /* what its socket, timer or path has started runs on */
+        if (desired->state == UNIT_LOADED && (current->start_asked || starting))
                 return add_task(plan, TASK_STOP, current->name, "it is to be loaded only");
         return 0;
 }

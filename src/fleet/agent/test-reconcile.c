@@ -41,6 +41,7 @@ static void test_one_unit(void **state) {
         assert_one(UNIT_INACTIVE, ACTIVE_ACTIVE, true, TASK_NONE, "unload a, reload");
         assert_one(UNIT_LOADED, ACTIVE_INACTIVE, false, TASK_NONE, "");
         assert_one(UNIT_LOADED, ACTIVE_ACTIVE, true, TASK_NONE, "stop a");
+        assert_one(UNIT_LOADED, ACTIVE_ACTIVE, false, TASK_NONE, ""); /* its timer has started it */
         assert_one(UNIT_LAUNCHED, ACTIVE_INACTIVE, false, TASK_NONE, "start a");
         assert_one(UNIT_LAUNCHED, ACTIVE_ACTIVE, true, TASK_NONE, "");
         /* found running after the agent was started anew */
