@@ -133,5 +133,6 @@ bool cluster_runs_global(Cluster *cluster, const char *machine, const char *unit
                 return is_here;
         if (!known || !known->requirements.global)
                 return false;
-        return self ? picture_occupies(known, self) : is_here;
+        /* one that is gone is kept in the picture while units are placed there */
+        return self && self->present ? picture_occupies(known, self) : is_here;
 }
