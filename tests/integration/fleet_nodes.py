@@ -368,9 +368,9 @@ Environment=ETCD_LISTEN_CLIENT_URLS=http://{host.address}:2379 ETCD_ADVERTISE_CL
 
 
 @contextlib.contextmanager
-def systemd_nodes(folder: Path) -> Iterator[Nodes]:
+def systemd_nodes(folder: Path, count: int = COUNT) -> Iterator[Nodes]:
     shared = make_shared(folder)
-    with Hosts(folder, COUNT, binds={SHARED: shared}) as hosts:
+    with Hosts(folder, count, binds={SHARED: shared}) as hosts:
         stores = ",".join(f"http://{host.address}:2379" for host in hosts.hosts[:MEMBERS])
         nodes = [SystemdNode(host, stores) for host in hosts]
         for host in hosts:
