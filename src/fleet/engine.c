@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "fleet/registry/roll.h"
+
 enum { SWEEP_SEC = 2, WAIT_MSEC = 100 };
 
 int engine_new(const EngineConfig *config, Registry *registry, Cluster *cluster, const EngineEvents *events, void *userdata,
@@ -263,6 +265,7 @@ static void engine_sweep(Engine *engine) {
         engine->sweep_next = engine->now + SWEEP_SEC * USEC_PER_SEC;
         engine_clear_states(engine);
         (void)registry_sweep_parts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
+        (void)registry_sweep_rolls(engine->registry, WRITES_AT_ONCE);
         count = registry_sweep_texts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
         if (count > 0) {
                 _cleanup_free_ char *text = str_printf("%zu unit texts that no unit has are removed", count);

@@ -98,6 +98,16 @@ static int take_inherited(HttpServer *http, const FleetSettings *settings, Opene
         return r;
 }
 
+static int listen_for_logs(HttpServer *http, const FleetSettings *settings, Error *error) {
+        int r = http_server_listen(http, &settings->logs_url, 0, logs_data, NULL, error);
+
+        if (r >= 0 || !settings->logs_by_default)
+                return r;
+        log_warning("other machines cannot read the logs of this one: %s; --serve-logs names another address, or none", error->text);
+        *error = ERROR_NONE;
+        return 0;
+}
+
 int fleet_listeners_open(HttpServer *http, const FleetSettings *settings, Error *error) {
         Opened opened = {0};
         int r = take_inherited(http, settings, &opened, error);
@@ -105,7 +115,7 @@ int fleet_listeners_open(HttpServer *http, const FleetSettings *settings, Error 
         if (r >= 0 && !opened.api)
                 r = http_server_listen(http, &settings->listen_url, SOCKET_MODE, NULL, NULL, error);
         if (r >= 0 && !opened.logs && *settings->serve_logs)
-                r = http_server_listen(http, &settings->logs_url, 0, logs_data, NULL, error);
+                r = listen_for_logs(http, settings, error);
         return r;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "fleet/agent/agent.h"
+#include "fleet/agent/health-probe.h"
 #include "fleet/api/api.h"
 #include "fleet/cluster.h"
 #include "fleet/dump.h"
@@ -32,6 +33,7 @@ struct FleetServer {
         Engine *engine;
         Agent *agent;
         Presence *presence;
+        HealthProber *prober; /* of the agent */
         Supervisor *supervisor;
         HttpServer *http;
         HttpClient *others;   /* asks other machines' daemons */
@@ -83,13 +85,14 @@ static const RegistryTimer retry_timer = {retry_start, retry_stop};
 static void on_changed(void *userdata, RegistryChange change, const char *subject) {
         FleetServer *server = userdata;
 
-        (void)cluster_update(&server->cluster, change, subject); /* what failed is done anew by cluster_picture() */
-        if (change == REGISTRY_LOADED)
-                agent_registry_loaded(server->agent);
+        if (cluster_update(&server->cluster, change, subject) < 0) /* it is done anew by cluster_picture() */
+                agent_touch_all(server->agent);
+        agent_registry_changed(server->agent, change, subject);
         if (change == REGISTRY_STATE)
                 engine_state_changed(server->engine, subject);
         else
                 engine_touch(server->engine);
+        fleet_api_changed(&server->api);
         server->awake = true;
 }
 
@@ -177,6 +180,7 @@ static void server_note_partition(FleetServer *server, bool partitioned) {
         if (partitioned == server->partitioned)
                 return;
         server->partitioned = partitioned;
+        agent_touch_all(server->agent);
         if (partitioned)
                 log_warning("the store has not been reached for too long: units with OnPartition=stop end before others start them");
         else
@@ -197,6 +201,8 @@ static void server_run(FleetServer *server) {
                 if (presence_is_troubled(server->presence, now))
                         engine_doubt(server->engine, now);
                 engine_run(server->engine, now);
+                if (cluster_globals_have_changed(&server->cluster, server->settings->machine.id))
+                        agent_touch_all(server->agent);
                 agent_run(server->agent, now);
         }
         if (!server->closing)
@@ -288,6 +294,10 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         }
         if (r >= 0)
                 r = agent_new(settings->machine.id, server->registry, &agent_events, runs_global, server, &server->agent);
+        if (r >= 0) {
+                server->prober = health_prober_new(loop);
+                r = server->prober ? agent_enable_health(server->agent, &health_prober_ops, server->prober) : -ENOMEM;
+        }
         if (r >= 0)
                 r = presence_new(&settings->machine, &partition, server->registry, &presence_events, server,
                                  &server->presence);
@@ -308,12 +318,15 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         server->api = (FleetApi){
                 .registry = server->registry,
                 .machine = server->settings->machine.id,
+                .state_dir = server->settings->state_dir,
                 .supervisor = supervisor,
                 .http = server->others,
                 .picture = api_picture,
                 .registered = api_registered,
                 .userdata = server,
+                .changes = 1,
         };
+        list_init(&server->api.waiters);
         server->http = http_server_new(server->loop, &http_ops, &server->api, NULL);
         if (!server->http)
                 return error_set(error, -ENOMEM, "no memory for the API");
@@ -349,6 +362,10 @@ static void server_close(FleetServer *server) {
         server->closing = true;
         if (server->http)
                 http_server_close(server->http, NULL, NULL);
+        if (server->agent)
+                agent_disable_health(server->agent);
+        health_prober_close(server->prober);
+        server->prober = NULL;
         if (server->others) /* after the server: its requests end their calls themselves */
                 http_client_close(server->others);
         if (server->supervisor)

@@ -27,7 +27,8 @@ static const Option *fleet_options(FleetSettings *s) {
                 {"listen", 0, OPTION_STRING, "URL", "FLEET_LISTEN", "where the API is served (default: unix:///run/faering/fleet.sock)",
                  &s->listen, NULL},
                 {"serve-logs", 0, OPTION_STRING, "URL", "FLEET_SERVE_LOGS",
-                 "where other machines read this one's logs and states: http://ADDRESS:PORT (default: nowhere)", &s->serve_logs, NULL},
+                 "where other machines read this one's logs and states: https://ADDRESS:PORT, http://ADDRESS:PORT or none (default: https on all "
+                 "addresses with --ca-file, otherwise none)", &s->serve_logs, NULL},
                 {"supervisor", 0, OPTION_STRING, "NAME", "FLEET_SUPERVISOR",
                  "systemd, embedded, or fake, which only pretends (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
                 {"etcd_servers", 0, OPTION_STRING, "URLS", "FLEET_ETCD_SERVERS",
@@ -312,14 +313,27 @@ static int check_access(const FleetSettings *s, Error *error) {
         return r;
 }
 
+/* Who shows a certificate of our authority may read: with one there is no reason to hide logs from the other machines. */
+static int default_logs(FleetSettings *s) {
+        if (str_equals(s->serve_logs, "none"))
+                s->serve_logs[0] = '\0';
+        else if (!*s->serve_logs && given(s->cert_file) && given(s->key_file) && given(s->ca_file)) {
+                free(s->serve_logs);
+                s->logs_by_default = true;
+                s->serve_logs = strdup("https://0.0.0.0");
+        }
+        return s->serve_logs ? 0 : -ENOMEM;
+}
+
 /* The address that other machines are told: of "all addresses" it is the machine's own. */
 static int settle_logs(FleetSettings *s, Error *error) {
         char text[URL_TEXT_MAX];
         Url told;
         int r;
 
-        if (!*s->serve_logs)
-                return 0;
+        r = default_logs(s);
+        if (r < 0 || !*s->serve_logs)
+                return r;
         r = url_parse(s->serve_logs, LOGS_PORT_DEFAULT, &s->logs_url, error);
         if (r < 0)
                 return error_prefix(error, r, "--serve-logs");

@@ -35,6 +35,7 @@ typedef struct FleetSettings {
         size_t server_count;
         Url listen_url;
         Url logs_url;           /* when serve_logs is not "" */
+        bool logs_by_default;   /* nobody asked for it: without that address the daemon goes on */
         MachineRecord machine;
 } FleetSettings;
 

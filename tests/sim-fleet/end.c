@@ -1,4 +1,5 @@
 /* What must hold when the faults are over: all that is wanted and can be placed runs, and nothing else is left. */
+#include "fleet/registry/roll.h"
 #include <stdio.h>
 
 #include "fleet/schedule/move.h"
@@ -92,12 +93,12 @@ static bool unit_is_here(World *world, Machine *machine, size_t unit, char *ret,
                               : true;
         if (!loaded)
                 return SAY("machine %.4s is to have %s, and has not", machine->id, name);
-        if (machine->loaded[unit] != spec_find(world, known->hash))
+        if (machine->loaded[unit] != watch_spec_on(world, machine, known))
                 return SAY("machine %.4s has another text of %s", machine->id, name);
         if (!told)
                 return SAY("machine %.4s has %s, and does not say so", machine->id, name);
         if (!str_equals(told->record.active, state.active) || !str_equals(told->record.sub, state.sub) ||
-            !str_equals(told->record.hash, known->hash))
+            !str_equals(told->record.hash, registry_unit_hash_on(world->seen, known, machine->id)))
                 return SAY("machine %.4s says of %s that it is %s (%s), and it is %s (%s)", machine->id, name, told->record.active,
                            told->record.sub, state.active, state.sub);
         if (known->desired == UNIT_LAUNCHED && !told->record.launched)
@@ -123,7 +124,24 @@ static bool is_used(const World *world, const char *hash) {
                 if (unit->hash && str_equals(unit->hash, hash))
                         return true;
         }
+        map_foreach(registry_rolls(world->seen), entry) {
+                const RollRecord *record = &((const RegistryRoll *)entry->value)->record;
+
+                if (str_equals(record->from, hash) || str_equals(record->to, hash))
+                        return true;
+        }
         return false;
+}
+
+/* A lost update stays until its unit goes. */
+static bool updates_have_units(World *world, char *ret, size_t size) {
+        map_foreach(registry_rolls(world->seen), entry) {
+                const RegistryRoll *roll = entry->value;
+
+                if (!registry_unit(world->seen, roll->unit))
+                        return SAY("an update of %s is in the store, and no such unit", roll->unit);
+        }
+        return true;
 }
 
 static void on_texts(void *userdata, const StoreReply *reply) {
@@ -164,5 +182,5 @@ bool end_is_reached(World *world, char *ret, size_t size) {
                 for (size_t j = 0; !world->machines[i].lost && j < world->plan.units; j++)
                         if (!unit_is_here(world, &world->machines[i], j, ret, size))
                                 return false;
-        return texts_are_used(world, ret, size);
+        return updates_have_units(world, ret, size) && texts_are_used(world, ret, size);
 }

@@ -60,8 +60,7 @@ static void on_changed(void *userdata, RegistryChange change, const char *subjec
         Machine *machine = userdata;
 
         (void)cluster_update(&machine->cluster, change, subject);
-        if (change == REGISTRY_LOADED)
-                agent_registry_loaded(machine->agent);
+        agent_registry_changed(machine->agent, change, subject);
         if (change == REGISTRY_STATE)
                 engine_state_changed(machine->engine, subject);
         else
@@ -123,12 +122,16 @@ static void machine_run(Machine *machine) {
                 }
                 presence_run(machine->presence, now);
                 partitioned = presence_is_partitioned(machine->presence, now);
-                if (partitioned != machine->partitioned)
+                if (partitioned != machine->partitioned) {
                         world_tell(machine->world, machine, partitioned ? "has lost the store" : "has the store again");
+                        agent_touch_all(machine->agent);
+                }
                 machine->partitioned = partitioned;
                 if (presence_is_troubled(machine->presence, now))
                         engine_doubt(machine->engine, now);
                 engine_run(machine->engine, now);
+                if (cluster_globals_have_changed(&machine->cluster, machine->id))
+                        agent_touch_all(machine->agent);
                 agent_run(machine->agent, now);
         }
 }

@@ -1,4 +1,5 @@
 /* People: they submit, start, stop and destroy units and order things of machines, each order in the steps of the API. */
+#include "fleet/registry/roll.h"
 #include "fleet/schedule/move.h"
 #include "world.h"
 
@@ -33,6 +34,43 @@ static void on_done(void *userdata, const StoreReply *reply) {
         } else {
                 world_schedule(world, &person->timer, world->now + USEC_PER_SEC);
         }
+}
+
+static bool put_roll(Person *person, uint32_t machines) {
+        World *world = person->world;
+        RollRecord record = {.from = (char *)(uintptr_t)person->before->hash, .to = (char *)(uintptr_t)person->spec->hash};
+        bool sent;
+
+        for (size_t i = 0; i < world->plan.machines; i++)
+                if ((machines >> i & 1) && string_list_add(&record.machines, world->machines[i].id) < 0)
+                        abort();
+        sent = registry_put_roll(world->people_registry, unit_name(person), &record, on_done, person) >= 0;
+        string_list_deinit(&record.machines);
+        return sent;
+}
+
+/* The end, as the API makes it: the key goes, and before that the unit gets the new text, if nobody has given it a third. */
+static bool end_update(Person *person) {
+        World *world = person->world;
+        const RegistryUnit *unit = registry_unit(world->seen, unit_name(person));
+        const RegistryRoll *roll = registry_roll(world->seen, unit_name(person));
+
+        if (person->step == 3 && !person->back && unit && roll && registry_roll_holds(roll, unit) && !str_equals(unit->hash, roll->record.to))
+                return registry_replace_unit(world->people_registry, unit_name(person), roll->record.to, on_done, person) >= 0;
+        person->step = 5;
+        return registry_drop_roll(world->people_registry, unit_name(person), on_done, person) >= 0;
+}
+
+static bool order_update(Person *person) {
+        World *world = person->world;
+
+        if (person->step == 0)
+                return registry_put_text(world->people_registry, person->spec->hash, person->spec->text, on_done, person) >= 0;
+        if (person->step == 1)
+                return put_roll(person, person->updated);
+        if (person->step == 2 && !person->lost)
+                return put_roll(person, person->back ? 0 : UINT32_MAX);
+        return (person->step == 3 || person->step == 4) && !person->lost && end_update(person);
 }
 
 /* One step of an order that changes units. False: there are no more. */
@@ -94,6 +132,9 @@ static void go_on(Person *person) {
         case ORDER_CORDON:
                 more = order_cordon(person, CORDON_CLOSED);
                 break;
+        case ORDER_UPDATE:
+                more = order_update(person);
+                break;
         case ORDER_DRAIN:
                 more = order_cordon(person, CORDON_DRAINING);
                 break;
@@ -118,7 +159,8 @@ static void go_on(Person *person) {
 /* A unit that there is, or is not yet, as the order needs it. */
 static void draw_order(Person *person) {
         static const OrderKind kinds[] = {ORDER_START, ORDER_START, ORDER_START, ORDER_START, ORDER_START, ORDER_LOAD, ORDER_SUBMIT,
-                                          ORDER_UNLOAD, ORDER_REPLACE, ORDER_REPLACE, ORDER_DESTROY, ORDER_DESTROY, ORDER_CORDON, ORDER_DRAIN,
+                                          ORDER_UNLOAD, ORDER_REPLACE, ORDER_REPLACE, ORDER_DESTROY, ORDER_DESTROY, ORDER_UPDATE, ORDER_UPDATE,
+                                          ORDER_CORDON, ORDER_DRAIN,
                                           ORDER_UNCORDON, ORDER_UNCORDON, ORDER_REBALANCE, ORDER_METADATA};
         World *world = person->world;
         Random *random = &world->people_chance;
@@ -133,17 +175,27 @@ static void draw_order(Person *person) {
                                                                                          : UNIT_LAUNCHED;
         known = watch_spec(world, person->unit);
         person->spec = known && person->kind != ORDER_REPLACE ? known : spec_draw(world, random, person->unit);
+        if (person->kind == ORDER_UPDATE && known) {
+                person->before = known;
+                person->spec = spec_reword(world, known);
+                person->updated = (uint32_t)random_below(random, (uint64_t)1 << world->plan.machines);
+                person->back = random_chance(random, 1, 3);
+                person->lost = random_chance(random, 1, 4);
+        }
 }
 
 /* The API asks its mirror first, and refuses. */
 static bool is_sensible(const Person *person) {
-        bool there = watch_spec(person->world, person->unit) != NULL;
+        const Spec *known = watch_spec(person->world, person->unit);
+        bool there = known != NULL;
 
+        if (person->kind == ORDER_UPDATE)
+                return there && known->global && person->spec != known;
         return there || (person->kind != ORDER_UNLOAD && person->kind != ORDER_REPLACE && person->kind != ORDER_DESTROY);
 }
 
 static const char *kind_name(OrderKind kind) {
-        static const char *const names[ORDER_KINDS] = {"starts", "loads", "submits", "unloads", "replaces", "destroys",
+        static const char *const names[ORDER_KINDS] = {"starts", "loads", "submits", "unloads", "replaces", "destroys", "updates",
                                                        "cordons", "drains", "uncordons", "rebalances", "rezones"};
 
         return names[kind];

@@ -75,17 +75,12 @@ const Spec *spec_find(const World *world, const char *hash) {
         return NULL;
 }
 
-const Spec *spec_draw(World *world, Random *random, size_t unit) {
-        Spec spec = draw(world, random, unit);
-        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+/* Takes the text. */
+static const Spec *keep(World *world, Spec spec) {
         _cleanup_unitfile_ UnitFile file = {0};
         const Spec *known;
         UnitHash hash;
 
-        if (world->n_specs == SPECS_MAX)
-                return &world->specs[random_below(random, SPECS_MAX)];
-        write_text(world, random, &spec, &text);
-        spec.text = buffer_steal_string(&text, NULL);
         if (!spec.text || unitfile_parse(&file, slice_from(spec.text), NULL, NULL) < 0 || unit_hash(&file, &hash) < 0)
                 abort();
         unit_hash_to_hex(&hash, spec.hash);
@@ -96,6 +91,32 @@ const Spec *spec_draw(World *world, Random *random, size_t unit) {
         }
         world->specs[world->n_specs] = spec;
         return &world->specs[world->n_specs++];
+}
+
+const Spec *spec_draw(World *world, Random *random, size_t unit) {
+        Spec spec = draw(world, random, unit);
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        if (world->n_specs == SPECS_MAX)
+                return &world->specs[random_below(random, SPECS_MAX)];
+        write_text(world, random, &spec, &text);
+        spec.text = buffer_steal_string(&text, NULL);
+        return keep(world, spec);
+}
+
+const Spec *spec_reword(World *world, const Spec *spec) {
+        Spec other = *spec;
+        char *digit;
+
+        if (world->n_specs == SPECS_MAX)
+                return spec;
+        other.text = strdup(spec->text);
+        digit = other.text ? strstr(other.text, "/bin/true ") : NULL;
+        if (!digit)
+                abort();
+        digit += strlen("/bin/true ");
+        *digit = (char)('0' + (*digit - '0' + 1) % 8);
+        return keep(world, other);
 }
 
 void specs_deinit(World *world) {

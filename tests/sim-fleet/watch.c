@@ -45,6 +45,10 @@ const Spec *watch_spec(const World *world, size_t unit) {
         return known ? spec_find(world, known->hash) : NULL;
 }
 
+const Spec *watch_spec_on(const World *world, const Machine *machine, const RegistryUnit *known) {
+        return spec_find(world, registry_unit_hash_on(world->seen, known, machine->id));
+}
+
 bool watch_wants(World *world, const Machine *machine, size_t unit) {
         const RegistryUnit *known = seen_unit(world, unit);
         const PictureUnit *pictured;
@@ -59,7 +63,7 @@ bool watch_wants(World *world, const Machine *machine, size_t unit) {
         if (!pictured || !pictured->requirements.global)
                 return false;
         if (!here || !here->present) /* that its key ran out is no reason to stop what runs there */
-                return machine->loaded[unit] == spec_find(world, known->hash);
+                return machine->loaded[unit] == watch_spec_on(world, machine, known);
         return picture_occupies(pictured, here);
 }
 
@@ -70,7 +74,7 @@ static bool wants_running(World *world, const Machine *machine, size_t unit) {
         const RegistryUnit *known = seen_unit(world, unit);
 
         return known && known->desired == UNIT_LAUNCHED && watch_wants(world, machine, unit) &&
-               machine->loaded[unit] == spec_find(world, known->hash);
+               machine->loaded[unit] == watch_spec_on(world, machine, known);
 }
 
 static void note_unwanted(World *world, size_t unit) {
@@ -300,7 +304,8 @@ static bool is_known_as_wanted(Machine *machine, size_t unit) {
         const RegistryUnit *known = machine->alive ? registry_unit(machine->registry, name) : NULL;
         const Spec *spec = machine->loaded[unit];
 
-        if (!known || !registry_unit_is_complete(known) || known->desired != UNIT_LAUNCHED || !spec || !str_equals(spec->hash, known->hash))
+        if (!known || !registry_unit_is_complete(known) || known->desired != UNIT_LAUNCHED || !spec ||
+            !str_equals(spec->hash, registry_unit_hash_on(machine->registry, known, machine->id)))
                 return false;
         return (known->machine && str_equals(known->machine, machine->id)) || (known->source && str_equals(known->source, machine->id)) ||
                cluster_runs_global(&machine->cluster, machine->id, name, true);

@@ -167,6 +167,7 @@ typedef enum OrderKind {
         ORDER_UNLOAD,
         ORDER_REPLACE,
         ORDER_DESTROY,
+        ORDER_UPDATE, /* of a global unit: another wording, on some machines first */
         ORDER_CORDON,
         ORDER_DRAIN,
         ORDER_UNCORDON,
@@ -182,6 +183,9 @@ typedef struct Person {
         OrderKind kind;
         size_t unit, machine;
         const Spec *spec;
+        const Spec *before; /* of ORDER_UPDATE: what it had */
+        uint32_t updated;   /* machines that get it first */
+        bool back, lost;    /* it is taken back; whoever makes it ends in the middle */
         UnitState desired;
         unsigned step, tries;
         bool busy; /* with an order */
@@ -273,6 +277,9 @@ bool machine_is_troubled(const Machine *machine, Usec since);
 
 /* ---- units.c ---- */
 const Spec *spec_draw(World *world, Random *random, size_t unit);
+
+/* Another text that asks for the same. */
+const Spec *spec_reword(World *world, const Spec *spec);
 const Spec *spec_find(const World *world, const char *hash); /* NULL: none */
 void specs_deinit(World *world);
 bool specs_conflict(const Spec *a, size_t a_unit, const Spec *b, size_t b_unit);
@@ -295,6 +302,7 @@ void watch_unit_changed(Machine *machine, size_t unit, const SupervisorState *st
 void watch_leaders(Machine *machine); /* it has had a turn */
 void watch_stop(Machine *machine, size_t unit); /* the agent stops it, or takes it away */
 const Spec *watch_spec(const World *world, size_t unit); /* of the text that the store has; NULL */
+const Spec *watch_spec_on(const World *world, const Machine *machine, const RegistryUnit *known); /* of the one for that machine */
 bool watch_wants(World *world, const Machine *machine, size_t unit);
 
 /* ---- end.c ---- */

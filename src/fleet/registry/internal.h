@@ -14,6 +14,7 @@ struct Registry {
         Map units;
         Map bans;  /* "NAME/ID" → RegistryBan */
         Map moves; /* name → RegistryMove */
+        Map rolls; /* name → RegistryRoll */
         Map texts; /* hash → char *: key and value are one allocation each, see RegistryText */
         char *leader;
         StoreCall *call;     /* load or watch under way */
@@ -47,6 +48,11 @@ int mirror_move(Registry *registry, const char *unit, const char *value);
 void mirror_ban_gone(Registry *registry, const char *unit, const char *machine);
 void mirror_move_gone(Registry *registry, const char *unit);
 void mirror_clear_orders(Registry *registry);
+
+/* roll.c: updates under way. */
+int mirror_roll(Registry *registry, const char *unit, const char *value);
+void mirror_roll_gone(Registry *registry, const char *unit);
+void mirror_clear_rolls(Registry *registry);
 
 /* mirror-placement.c: a unit's placements. */
 int mirror_add_placement(RegistryUnit *unit, const char *machine, const char *value, uint64_t created);
