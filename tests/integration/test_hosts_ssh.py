@@ -85,4 +85,4 @@ def test_ssh_status_and_journal_of_another_machine(nodes):
     assert (done.returncode, done.stdout) == (7, "h2\n"), done.stderr
     assert by_ssh(nodes, f"--tunnel={nodes[2].address}", "ssh", "--machine", two.id, "hostname").stdout == "h2\n"
     assert "active (running)" in by_ssh(nodes, "status", "talk").stdout
-    wait_for("the journal has it", lambda: by_ssh(nodes, "journal", "talk").stdout, lambda text: "told-by-talk" in text)
+    wait_for("the journal has it", lambda: by_ssh(nodes, f"--tunnel={two.address}", "journal", "talk").stdout, lambda text: "told-by-talk" in text)
