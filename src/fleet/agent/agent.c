@@ -622,28 +622,28 @@ static void agent_forget_failures(Agent *agent) {
         }
 }
 
-/* Those that an earlier run of the program has left are watched once their texts are known. */
-static void agent_follow_touched(Agent *agent, const Touched *touched) {
+/* Those that an earlier run of the program has left are watched once their texts are known. That a unit is loaded is told
+ * unless it is being started now: then what comes of that is. What the store does not take has its own time. */
+static void agent_settle_unit(AgentUnit *unit) {
+        const Agent *agent = unit->agent;
+
+        agent_follow_health(unit);
+        if (unit->in_flight == TASK_NONE && !agent->retrying && !agent->retry)
+                agent_write_state(unit);
+}
+
+static void agent_settle_touched(Agent *agent, const Touched *touched) {
         if (touched->all) {
                 map_foreach(&agent->units, entry)
-                        agent_follow_health(entry->value);
+                        agent_settle_unit(entry->value);
                 return;
         }
         map_foreach(&touched->names, entry) {
                 AgentUnit *unit = agent_unit(agent, entry->value);
 
                 if (unit)
-                        agent_follow_health(unit);
+                        agent_settle_unit(unit);
         }
-}
-
-/* That a unit is loaded is told unless it is being started now: then what comes of that is. What the store does not take has
- * its own time. */
-static void agent_write_settled(Agent *agent, const char *name) {
-        AgentUnit *unit = agent_unit(agent, name);
-
-        if (unit && unit->in_flight == TASK_NONE && !agent->retrying && !agent->retry)
-                agent_write_state(unit);
 }
 
 /* What is touched meanwhile is for the next run. */
@@ -651,16 +651,10 @@ static void agent_look(Agent *agent) {
         Touched touched = agent->touched;
 
         agent->touched = (Touched){0};
-        agent_follow_touched(agent, &touched);
         agent_correct_states(agent, &touched);
         if (agent_reconcile(agent, &touched) < 0)
                 touched_add(&agent->touched, NULL);
-        if (touched.all)
-                map_foreach(&agent->units, entry)
-                        agent_write_settled(agent, ((const AgentUnit *)entry->value)->name);
-        else
-                map_foreach(&touched.names, entry)
-                        agent_write_settled(agent, entry->value);
+        agent_settle_touched(agent, &touched);
         touched_deinit(&touched);
 }
 
