@@ -326,6 +326,7 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                 return help_verb(group, arguments.items[1]);
         if (help || arguments.length == 0 || str_equals(arguments.items[0], "help")) {
                 verb_print_group_help(fleet_verbs, group->program, "Units on all machines of the cluster.", options);
+                printf("\n%s version %s\n", group->program, FAERING_VERSION);
                 return CLI_OK;
         }
         verb = find_verb(arguments.items[0]);

@@ -136,7 +136,8 @@ bool cluster_runs_global(Cluster *cluster, const char *machine, const char *unit
                 return is_here;
         if (!known || !known->requirements.global)
                 return false;
-        return self ? picture_occupies(known, self) : is_here;
+        /* one that is gone is kept in the picture while units are placed there */
+        return self && self->present ? picture_occupies(known, self) : is_here;
 }
 
 bool cluster_globals_have_changed(Cluster *cluster, const char *machine) {

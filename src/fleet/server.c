@@ -7,7 +7,9 @@
 #include "fleet/agent/health-probe.h"
 #include "fleet/api/api.h"
 #include "fleet/cluster.h"
+#include "fleet/dump.h"
 #include "fleet/engine.h"
+#include "fleet/listeners.h"
 #include "fleet/presence.h"
 #include "storeclient/http-storeclient.h"
 
@@ -18,7 +20,8 @@ enum {
         TEXT_AGE_TTLS = 4,
         TEXT_AGE_SEC_MIN = 10,
         LEAVE_MSEC = 60000,   /* longest wait for units to end, as fleet's */
-        SOCKET_MODE = 0660,
+        YIELD_MSEC = 1000,    /* longest wait for requests under way */
+        YIELD_STEP_MSEC = 20,
 };
 
 struct FleetServer {
@@ -41,7 +44,10 @@ struct FleetServer {
         void (*retry_expired)(void *registry);
         void *retry_data;
         uv_timer_t timer;     /* engine and presence */
-        uv_timer_t leave;
+        uv_timer_t leave;     /* also: yields */
+        void (*yielded)(void *userdata);
+        void *yielded_data;
+        unsigned yield_steps;
         uv_check_t check;
         bool partitioned;     /* see presence_is_partitioned() */
         bool awake;           /* something has changed in this turn */
@@ -302,17 +308,6 @@ void *fleet_server_agent(FleetServer *server) {
         return server->agent;
 }
 
-static int server_serve_logs(FleetServer *server, Error *error) {
-        const FleetSettings *settings = server->settings;
-        int r = http_server_listen(server->http, &settings->logs_url, 0, (void *)(uintptr_t)fleet_api_reading_only, NULL, error);
-
-        if (r >= 0 || !settings->logs_by_default)
-                return r;
-        log_warning("other machines cannot read the logs of this one: %s; --serve-logs names another address, or none", error->text);
-        *error = ERROR_NONE;
-        return 0;
-}
-
 int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error) {
         int r;
 
@@ -336,9 +331,7 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         if (!server->http)
                 return error_set(error, -ENOMEM, "no memory for the API");
         http_server_set_tls(server->http, server->api_tls);
-        r = http_server_listen(server->http, &server->settings->listen_url, SOCKET_MODE, NULL, NULL, error);
-        if (r >= 0 && *server->settings->serve_logs)
-                r = server_serve_logs(server, error);
+        r = fleet_listeners_open(server->http, server->settings, error);
         if (r < 0)
                 return r;
         (void)uv_check_start(&server->check, on_check);
@@ -409,6 +402,35 @@ void fleet_server_stop(FleetServer *server) {
         (void)uv_timer_start(&server->leave, on_leave_timeout, LEAVE_MSEC, 0);
         agent_leave(server->agent, on_left);
         server->awake = true;
+}
+
+/* ---- the next life ---- */
+
+static void on_yield_step(uv_timer_t *timer) {
+        FleetServer *server = timer->data;
+
+        if (http_server_busy(server->http) > 0 && ++server->yield_steps < YIELD_MSEC / YIELD_STEP_MSEC)
+                return;
+        (void)uv_timer_stop(timer);
+        server->yielded(server->yielded_data);
+}
+
+void fleet_server_yield(FleetServer *server, void (*ready)(void *userdata), void *userdata) {
+        if (server->stopping)
+                return;
+        server->stopping = true;
+        server->yielded = ready;
+        server->yielded_data = userdata;
+        engine_release(server->engine);
+        (void)uv_timer_start(&server->leave, on_yield_step, YIELD_STEP_MSEC, YIELD_STEP_MSEC);
+}
+
+int fleet_server_hand_over(FleetServer *server, Error *error) {
+        return fleet_listeners_hand_over(server->http, server->settings, error);
+}
+
+int fleet_server_dump(const FleetServer *server, Buffer *text) {
+        return fleet_dump(server->registry, server->settings->machine.id, presence_is_registered(server->presence), text);
 }
 
 FleetServer *fleet_server_free(FleetServer *server) {

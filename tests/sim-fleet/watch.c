@@ -62,7 +62,7 @@ bool watch_wants(World *world, const Machine *machine, size_t unit) {
         here = picture_machine(&world->cluster.picture, machine->id);
         if (!pictured || !pictured->requirements.global)
                 return false;
-        if (!here) /* that its key ran out is no reason to stop what runs there */
+        if (!here || !here->present) /* that its key ran out is no reason to stop what runs there */
                 return machine->loaded[unit] == watch_spec_on(world, machine, known);
         return picture_occupies(pictured, here);
 }

@@ -163,6 +163,8 @@ static void agent_write_state(AgentUnit *unit) {
 
         if (!unit->state_dirty || unit->state_writing || !agent->met)
                 return;
+        if (unit->loaded && !*unit->state.active) /* loaded a moment ago: the supervisor will tell how it is */
+                return;
         unit->state_dirty = false;
         if (!unit->loaded) {
                 if (unit->state_written && registry_drop_state(agent->registry, agent->machine, unit->name, on_state_written, unit) >= 0)
