@@ -34,8 +34,6 @@ static void adoption_free(Adoption *a) {
         free(a);
 }
 
-CLEANUP_DEFINE(Adoption, adoption_free)
-
 /* ---- what is on disk ---- */
 
 static int read_record(const Embedded *e, const char *name, UnitRecord *ret, Error *error) {
