@@ -661,7 +661,7 @@ static void agent_look(Agent *agent) {
 void agent_run(Agent *agent, Usec now) {
         agent->now = now;
         agent_forget_failures(agent);
-        if (!agent->listed || !registry_is_loaded(agent->registry))
+        if (!agent->listed || (!registry_is_loaded(agent->registry) && !agent->leaving)) /* who leaves need not know what is wanted */
                 return;
         agent_retry_states(agent);
         if (touched_any(&agent->touched))
