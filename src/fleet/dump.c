@@ -7,7 +7,7 @@
 static void dump_machines(const Registry *registry, JsonWriter *json) {
         json_key(json, "machines");
         json_begin_array(json);
-        map_foreach(registry_machines(registry), entry) {
+        map_foreach (registry_machines(registry), entry) {
                 const RegistryMachine *machine = entry->value;
 
                 json_begin_object(json);
@@ -16,7 +16,7 @@ static void dump_machines(const Registry *registry, JsonWriter *json) {
                 json_field_string(json, "primaryIP", machine->record.address ?: "");
                 json_key(json, "states");
                 json_begin_array(json);
-                map_foreach(&machine->states, state) {
+                map_foreach (&machine->states, state) {
                         const RegistryState *one = state->value;
 
                         json_begin_object(json);
@@ -34,11 +34,12 @@ static void dump_machines(const Registry *registry, JsonWriter *json) {
 }
 
 static void dump_units(const Registry *registry, JsonWriter *json) {
-        static const char *const desired[] = {[UNIT_INACTIVE] = "inactive", [UNIT_LOADED] = "loaded", [UNIT_LAUNCHED] = "launched"};
+        static const char *const desired[] = {
+                [UNIT_INACTIVE] = "inactive", [UNIT_LOADED] = "loaded", [UNIT_LAUNCHED] = "launched"};
 
         json_key(json, "units");
         json_begin_array(json);
-        map_foreach(registry_units(registry), entry) {
+        map_foreach (registry_units(registry), entry) {
                 const RegistryUnit *unit = entry->value;
 
                 json_begin_object(json);

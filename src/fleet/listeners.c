@@ -30,7 +30,8 @@ static bool socket_is_at(const struct sockaddr_storage *address, const Url *url)
         char at[128], there[128];
 
         if (address->ss_family == AF_UNIX)
-                return url->scheme == URL_UNIX && str_equals(((const struct sockaddr_un *)(const void *)address)->sun_path, url->host);
+                return url->scheme == URL_UNIX &&
+                       str_equals(((const struct sockaddr_un *)(const void *)address)->sun_path, url->host);
         if (url->scheme == URL_UNIX || address_resolve(url, &wanted, NULL) < 0)
                 return false;
         address_format(address, at, sizeof(at));
@@ -43,8 +44,10 @@ static int socket_address(int fd, struct sockaddr_storage *ret, Error *error) {
 
         memset(ret, 0, sizeof(*ret)); /* so that a path ends */
         if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0 || getsockname(fd, (struct sockaddr *)ret, &length) < 0)
-                return error_set(error, -ENOTSOCK, "the service manager hands over file %d, which is no listening stream socket: its "
-                                                   ".socket unit needs ListenStream= and Accept=no", fd);
+                return error_set(error, -ENOTSOCK,
+                                 "the service manager hands over file %d, which is no listening stream socket: its "
+                                 ".socket unit needs ListenStream= and Accept=no",
+                                 fd);
         return 0;
 }
 
@@ -56,7 +59,8 @@ static void drop(int fd, const struct sockaddr_storage *address) {
         (void)close(fd);
 }
 
-static int take(HttpServer *http, const FleetSettings *settings, int fd, const char *name, Opened *opened, Error *error) {
+static int take(HttpServer *http, const FleetSettings *settings, int fd, const char *name, Opened *opened,
+                Error *error) {
         bool is_logs = str_equals(name, NAME_LOGS), own = is_logs || str_equals(name, NAME_API);
         const Url *url = is_logs ? &settings->logs_url : &settings->listen_url;
         struct sockaddr_storage address;
@@ -86,9 +90,11 @@ static int take_inherited(HttpServer *http, const FleetSettings *settings, Opene
         int n = sd_listen_fds_with_names(true, &names), r = 0;
 
         if (n < 0)
-                return error_set_errno(error, n, "what the service manager says of its sockets (LISTEN_FDS) makes no sense");
+                return error_set_errno(error, n,
+                                       "what the service manager says of its sockets (LISTEN_FDS) makes no sense");
         if (n > LISTENERS_MAX)
-                r = error_set(error, -E2BIG, "the service manager hands over %d sockets: at most %d are served", n, LISTENERS_MAX);
+                r = error_set(error, -E2BIG, "the service manager hands over %d sockets: at most %d are served", n,
+                              LISTENERS_MAX);
         for (int i = 0; i < n; i++) {
                 if (r >= 0)
                         r = take(http, settings, SD_LISTEN_FDS_START + i, names[i], opened, error);
@@ -103,7 +109,8 @@ static int listen_for_logs(HttpServer *http, const FleetSettings *settings, Erro
 
         if (r >= 0 || !settings->logs_by_default)
                 return r;
-        log_warning("other machines cannot read the logs of this one: %s; --serve-logs names another address, or none", error->text);
+        log_warning("other machines cannot read the logs of this one: %s; --serve-logs names another address, or none",
+                    error->text);
         *error = ERROR_NONE;
         return 0;
 }
@@ -138,9 +145,9 @@ static void put_aside(void *userdata, int fd, void *listener_data) {
                 all->r = copy < 0 ? -EMFILE : -ENOTSOCK;
                 return;
         }
-        all->names[all->count] = listener_data == logs_data                                ? NAME_LOGS
+        all->names[all->count] = listener_data == logs_data                           ? NAME_LOGS
                                  : socket_is_at(&address, &all->settings->listen_url) ? NAME_API
-                                                                                          : NAME_ACTIVATED;
+                                                                                      : NAME_ACTIVATED;
         all->fds[all->count++] = copy;
 }
 
@@ -157,7 +164,8 @@ static int tell(const HandOver *all, Error *error) {
         if (setenv("LISTEN_FDS", number, 1) < 0 || setenv("LISTEN_FDNAMES", names, 1) < 0)
                 return error_set_errno(error, -ENOMEM, "cannot hand the sockets over");
         (void)snprintf(number, sizeof(number), "%ld", (long)getpid());
-        return setenv("LISTEN_PID", number, 1) < 0 ? error_set_errno(error, -ENOMEM, "cannot hand the sockets over") : 0;
+        return setenv("LISTEN_PID", number, 1) < 0 ? error_set_errno(error, -ENOMEM, "cannot hand the sockets over")
+                                                   : 0;
 }
 
 int fleet_listeners_hand_over(const HttpServer *http, const FleetSettings *settings, Error *error) {

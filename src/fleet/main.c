@@ -194,6 +194,10 @@ static int run(int argc, char **argv, const FleetSettings *settings) {
         return EXIT_OK;
 }
 
+static void warn_of(const char *text) {
+        log_warning("%s", text);
+}
+
 static int print_help(void) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
 
@@ -220,6 +224,7 @@ int main(int argc, char **argv) {
         }
         if (settings.verbosity > 0)
                 log_set_level(LOG_LEVEL_DEBUG);
+        fleet_settings_tell_ignored(&settings, warn_of);
         (void)signal(SIGPIPE, SIG_IGN);
         (void)signal(SIGHUP, SIG_IGN); /* until it is listened to */
         (void)signal(SIGUSR1, SIG_IGN);

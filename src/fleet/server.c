@@ -256,6 +256,8 @@ static int server_open_store(FleetServer *server) {
 
         if (r >= 0)
                 http_storeclient_set_tls(server->client, server->store_tls);
+        if (r >= 0 && settings->etcd_username && *settings->etcd_username)
+                r = http_storeclient_set_user(server->client, settings->etcd_username, settings->etcd_password);
         return r;
 }
 

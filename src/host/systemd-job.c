@@ -21,7 +21,8 @@ static char *job_of(sd_bus *bus, const char *unit) {
         char *found = NULL;
 
         if (sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path) < 0 ||
-            sd_bus_get_property(bus, SYSTEMD_DESTINATION, path, SYSTEMD_DESTINATION ".Unit", "Job", NULL, &reply, "(uo)") < 0)
+            sd_bus_get_property(bus, SYSTEMD_DESTINATION, path, SYSTEMD_DESTINATION ".Unit", "Job", NULL, &reply,
+                                "(uo)") < 0)
                 return NULL;
         if (sd_bus_message_read(reply, "(uo)", &id, &job) > 0 && id > 0)
                 found = strdup(job);
@@ -38,7 +39,8 @@ bool systemd_job_is_restart(void) {
         (void)sd_bus_set_method_call_timeout(bus, ANSWER_TIMEOUT);
         job = job_of(bus, unit);
         if (job)
-                (void)sd_bus_get_property_string(bus, SYSTEMD_DESTINATION, job, SYSTEMD_DESTINATION ".Job", "JobType", NULL, &type);
+                (void)sd_bus_get_property_string(bus, SYSTEMD_DESTINATION, job, SYSTEMD_DESTINATION ".Job", "JobType",
+                                                 NULL, &type);
         sd_bus_flush_close_unref(bus);
         return type && str_equals(type, "restart");
 }

@@ -699,7 +699,8 @@ void agent_run(Agent *agent, Usec now) {
         agent->now = now;
         agent_release_held(agent);
         agent_forget_failures(agent);
-        if (!agent->met || !registry_is_loaded(agent->registry))
+        /* who leaves need not know what is wanted */
+        if (!agent->listed || (!agent->leaving && (!agent->met || !registry_is_loaded(agent->registry))))
                 return;
         agent_retry_states(agent);
         if (touched_any(&agent->touched))
