@@ -2,9 +2,9 @@
 """Passes the project's tests: ./check [quick|full|mutants]
 
 quick    unit tests of the debug build; needs neither root nor network; under a minute when the build is up to date
-(none)   all tests: unit tests with gcc, with clang and under sanitizers, the simulation, integration tests
+(none)   all tests: unit tests with gcc, with clang and under sanitizers, the simulations, integration tests
 full     the same with more seeds
-mutants  plants faults one at a time and shows that the simulation finds each
+mutants  plants faults one at a time and shows that the simulations find each
 
 The last line is "N passed, N failed", with ", N skipped" behind it if there were any; each skipped test is printed with
 its reason.
@@ -120,8 +120,8 @@ def run_program(tally: Tally, what: str, command: list[str]) -> None:
         tally.passed += 1
 
 
-def simulate(tally: Tally, folder: Path, name: str, seeds: str) -> None:
-    program = folder / "tests/sim/sim-store"
+def simulate(tally: Tally, folder: Path, name: str, seeds: str, what: str = "tests/sim/sim-store") -> None:
+    program = folder / what
     if program.exists():
         run_program(tally, name, [str(program), "--seeds", seeds, "--jobs", str(os.cpu_count() or 1)])
 
@@ -150,8 +150,10 @@ def check_all(tally: Tally, full: bool) -> None:
         say("a log damaged at every byte")
         run_meson_tests(tally, release, "damage")
         simulate(tally, release, "simulation of the store", "1-2000" if full else "1-1000")
+        simulate(tally, release, "simulation of fleet", "1-5000" if full else "1-1000", "tests/sim-fleet/sim-fleet")
     if asan:
         simulate(tally, asan, "simulation of the store under sanitizers", "1-50")
+        simulate(tally, asan, "simulation of fleet under sanitizers", "1-50", "tests/sim-fleet/sim-fleet")
     if release and list((ROOT / "tests/integration").glob("test_*.py")):
         say("integration tests")
         run_pytest(tally, release, "tests/integration")
@@ -166,7 +168,8 @@ def main() -> int:
     if what == "quick":
         check_quick(tally)
     elif what == "mutants":
-        run_program(tally, "mutants", [sys.executable, str(ROOT / "tests/sim/mutants.py")])
+        run_program(tally, "mutants of the store", [sys.executable, str(ROOT / "tests/sim/mutants.py")])
+        run_program(tally, "mutants of fleet", [sys.executable, str(ROOT / "tests/sim-fleet/mutants.py")])
     else:
         check_all(tally, what == "full")
     for note in tally.notes:

@@ -69,23 +69,29 @@ static bool has_reached(json_t *unit, const char *desired) {
 
 /* Asks for `desired` of each unit that has not reached it, then waits for these; their names remain in `names`. */
 static int change_units(FleetGroup *group, const ChangeVerb *change, StringList *names, const FleetWaiting *waiting) {
-        _cleanup_string_list_ StringList changed = {0};
-        int code = 0;
+        _cleanup_string_list_ StringList changed = {0}, global = {0};
+        _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(group, change->what, "PUT");
+        _cleanup_free_ char *body = fleet_desired_body(change->desired);
+        int code = batch && body ? 0 : CLI_FAILED;
 
         for (size_t i = 0; code == 0 && i < names->length; i++) {
                 json_t *unit = NULL;
 
                 code = fleet_get_unit(group, names->items[i], &unit);
                 if (code == 0 && !(unit && has_reached(unit, change->desired))) {
-                        code = fleet_set_desired(group, change->what, names->items[i], change->desired);
-                        if (code == 0 && string_list_add(&changed, names->items[i]) < 0)
+                        if (string_list_add(&changed, names->items[i]) < 0 ||
+                            (unit && fleet_unit_is_global(unit) && string_list_add(&global, names->items[i]) < 0))
                                 code = CLI_FAILED;
-                        if (code == 0 && waiting->no_block)
-                                printf("Triggered %sunit %s %s\n", unit && fleet_unit_is_global(unit) ? "global " : "",
-                                       names->items[i], change->name);
+                        else
+                                code = fleet_batch_add(batch, names->items[i], body);
                 }
                 json_decref(unit);
         }
+        if (code == 0)
+                code = fleet_batch_run(batch);
+        for (size_t i = 0; code == 0 && waiting->no_block && i < changed.length; i++)
+                printf("Triggered %sunit %s %s\n", string_list_contains(&global, changed.items[i]) ? "global " : "", changed.items[i],
+                       change->name);
         for (size_t i = 0; code == 0 && !waiting->no_block && i < changed.length; i++)
                 code = fleet_wait_state(group, changed.items[i], change->desired, change->name, waiting);
         string_list_deinit(names);
@@ -111,14 +117,17 @@ static void print_done(const char *done, const StringList *names, json_t *units)
 static int run_submitting(FleetGroup *group, const ChangeVerb *change, int argc, char **argv) {
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
         FleetWaiting waiting = {0};
-        bool replace = false, unused = false;
+        bool replace = false, no_lint = false, unused = false;
         const Option options[] = {FLEET_WAITING_OPTIONS(waiting),
                                   {"replace", 0, OPTION_SWITCH, NULL, NULL,
                                    "put the files in place of what the cluster has", &replace, NULL},
+                                  FLEET_LINT_OPTION(no_lint),
                                   {"sign", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused, NULL},
                                   {0}};
         int code = parse_change(group, change->name, options, argc, argv, &arguments);
 
+        if (code == 0 && !no_lint)
+                code = fleet_lint_before(group, &arguments, replace);
         if (code == 0)
                 code = fleet_submit_units(group, change->name, replace, &arguments, &names);
         if (code == 0)
@@ -228,12 +237,13 @@ int fleet_verb_restart(void *userdata, int argc, char **argv) {
 
 /* ---- destroy ---- */
 
-static int destroy_one(FleetGroup *group, const char *name) {
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
-        _cleanup_cli_answer_ CliAnswer answer = {0};
+static int destroy_units(FleetGroup *group, const StringList *names) {
+        _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(group, "Error destroying units", "DELETE");
+        int code = batch ? 0 : CLI_FAILED;
 
-        return target ? fleet_request_for(group, "Error destroying units", "DELETE", target, NULL, &answer)
-                      : CLI_FAILED;
+        for (size_t i = 0; code == 0 && i < names->length; i++)
+                code = fleet_batch_add(batch, names->items[i], NULL);
+        return code == 0 ? fleet_batch_run(batch) : code;
 }
 
 int fleet_verb_destroy(void *userdata, int argc, char **argv) {
@@ -248,8 +258,8 @@ int fleet_verb_destroy(void *userdata, int argc, char **argv) {
                 code = missing = known_units(group, &arguments, &names, units);
         if (missing && names.length > 0)
                 code = 0;
-        for (size_t i = 0; code == 0 && i < names.length; i++)
-                code = destroy_one(group, names.items[i]);
+        if (code == 0)
+                code = destroy_units(group, &names);
         for (size_t i = 0; code == 0 && i < names.length; i++) {
                 if (!waiting.no_block)
                         code = fleet_wait_destroyed(group, names.items[i], &waiting);

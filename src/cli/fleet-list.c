@@ -1,14 +1,17 @@
 /* list-machines, list-units, list-unit-files: tables with a choice of fields. */
 #include <ctype.h>
 #include <errno.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "cli/fleet.h"
+#include "cli/fleet-live.h"
 #include "fleet/unit/unit.h"
 
 typedef struct ListOptions {
         bool full, no_legend;
         char *fields;
         char *output; /* NULL: a table */
+        bool watch;   /* of list-units */
 } ListOptions;
 
 typedef struct Field {
@@ -17,23 +20,14 @@ typedef struct Field {
         void (*write)(json_t *entry, json_t *machines, bool full, Buffer *text);
 } Field;
 
-static int print_fields(FleetGroup *group, const Field *known, const ListOptions *options, json_t *entries, json_t *machines) {
-        Slice rest = slice_from(options->fields), name;
-        const Field *chosen[16];
-        _cleanup_table_ Table table = {0};
-        size_t count = 0, i;
-        json_t *entry;
+enum { FIELDS_MAX = 16 };
 
-        if (options->output && str_equals(options->output, "json")) {
-                (void)json_dumpf(entries, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-                printf("\n");
-                return CLI_OK;
-        }
-        if (options->output && !str_equals(options->output, "table")) {
-                fleet_complain(group, "unknown form \"%s\": -o takes table or json", options->output);
-                return CLI_USAGE;
-        }
-        while (slice_split(&rest, ',', &name) && count < ARRAY_SIZE(chosen)) {
+/* The fields that were asked for, in their order; *ret_count of them. 0 or the exit code. */
+static int choose_fields(FleetGroup *group, const Field *known, const ListOptions *options, const Field *chosen[FIELDS_MAX], size_t *ret_count) {
+        Slice rest = slice_from(options->fields), name;
+        size_t count = 0;
+
+        while (slice_split(&rest, ',', &name) && count < FIELDS_MAX) {
                 const Field *field = known;
 
                 while (field->name && !slice_equals(slice_trim(name), slice_from(field->name)))
@@ -46,6 +40,29 @@ static int print_fields(FleetGroup *group, const Field *known, const ListOptions
                         (void)fprintf(stderr, "WARNING: The \"tmachine\" field is deprecated. Use \"target\" instead\n");
                 chosen[count++] = field;
         }
+        *ret_count = count;
+        return 0;
+}
+
+static int print_fields(FleetGroup *group, const Field *known, const ListOptions *options, json_t *entries, json_t *machines) {
+        const Field *chosen[FIELDS_MAX];
+        _cleanup_table_ Table table = {0};
+        size_t count = 0, i;
+        json_t *entry;
+        int code;
+
+        if (options->output && str_equals(options->output, "json")) {
+                (void)json_dumpf(entries, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+                printf("\n");
+                return CLI_OK;
+        }
+        if (options->output && !str_equals(options->output, "table")) {
+                fleet_complain(group, "unknown form \"%s\": -o takes table or json", options->output);
+                return CLI_USAGE;
+        }
+        code = choose_fields(group, known, options, chosen, &count);
+        if (code != 0)
+                return code;
         table_init(&table, count);
         for (size_t k = 0; k < count; k++) {
                 char upper[32] = "";
@@ -74,6 +91,9 @@ static int parse_list(FleetGroup *group, const char *name, ListOptions *list, in
                 {"no-legend", 0, OPTION_SWITCH, NULL, NULL, "without the line of names", &list->no_legend, NULL},
                 {"fields", 0, OPTION_STRING, "LIST", NULL, "which columns, separated by commas", &list->fields, NULL},
                 {"output", 'o', OPTION_STRING, "FORM", NULL, "table or json", &list->output, NULL},
+                /* of list-units; for the others the list ends here */
+                {str_equals(name, "list-units") ? "watch" : NULL, 'w', OPTION_SWITCH, NULL, NULL, "go on with what changes, until interrupted",
+                 &list->watch, NULL},
                 {0},
         };
         int code;
@@ -182,22 +202,107 @@ static void state_hash(json_t *entry, json_t *machines, bool full, Buffer *text)
         (void)buffer_printf(text, full ? "%s" : "%.7s", cli_text(entry, "hash"));
 }
 
+static const Field unit_fields[] = {{"unit", state_unit}, {"machine", state_machine}, {"active", state_active},
+                                    {"sub", state_sub},   {"load", state_load},       {"hash", state_hash},     {0}};
+
+static int get_states(FleetGroup *group, json_t **ret_machines, json_t **ret_states) {
+        int code = fleet_list(group, "machines", "machines", ret_machines);
+
+        return code != 0 ? code : fleet_list(group, "state", "states", ret_states);
+}
+
+static int list_units_once(FleetGroup *group, const ListOptions *options) {
+        json_t *machines = NULL, *states = NULL;
+        int code = get_states(group, &machines, &states);
+
+        if (options->watch && code == 0)
+                fleet_live_clear();
+        if (code == 0)
+                code = print_fields(group, unit_fields, options, states, machines);
+        json_decref(machines);
+        json_decref(states);
+        (void)fflush(stdout);
+        return code;
+}
+
+/* ---- list-units -w where the output is no terminal: a line for each unit that is another one than before ---- */
+
+static void write_row(const Field *const *chosen, size_t count, json_t *state, json_t *machines, bool full, Buffer *line) {
+        for (size_t k = 0; k < count; k++) {
+                _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+                chosen[k]->write(state, machines, full, &text);
+                (void)buffer_printf(line, "%s%s", k ? "  " : "", buffer_length(&text) > 0 ? buffer_string(&text) ?: "" : "-");
+        }
+}
+
+static void print_at(const char *line, const char *what) {
+        time_t now = (time_t)(clock_wall() / (WallUsec)USEC_PER_SEC);
+        struct tm parts;
+        char at[16] = "";
+
+        if (localtime_r(&now, &parts))
+                (void)strftime(at, sizeof(at), "%H:%M:%S", &parts);
+        printf("%s  %s%s\n", at, line, what);
+}
+
+static int list_changes(FleetGroup *group, const ListOptions *options, json_t **told) {
+        json_t *machines = NULL, *states = NULL, *state, *lines = json_object(), *old;
+        const Field *chosen[FIELDS_MAX];
+        size_t count = 0, i;
+        const char *key;
+        int code = get_states(group, &machines, &states);
+
+        if (code == 0)
+                code = choose_fields(group, unit_fields, options, chosen, &count);
+        json_array_foreach(states, i, state) {
+                _cleanup_free_ char *name = str_printf("%s on %.8s...", cli_text(state, "name"), cli_text(state, "machineID"));
+                _cleanup_buffer_ Buffer line = BUFFER_INIT;
+
+                write_row(chosen, count, state, machines, options->full, &line);
+                if (code != 0 || !name || !buffer_string(&line))
+                        continue;
+                (void)json_object_set_new(lines, name, json_string(buffer_string(&line)));
+                if (!str_equals(cli_text(*told, name), buffer_string(&line)))
+                        print_at(buffer_string(&line), "");
+        }
+        json_object_foreach(*told, key, old)
+                if (code == 0 && !json_object_get(lines, key))
+                        print_at(key, " is gone");
+        json_decref(*told);
+        *told = lines;
+        json_decref(machines);
+        json_decref(states);
+        (void)fflush(stdout);
+        return code;
+}
+
+static int watch_units(FleetGroup *group, const ListOptions *options) {
+        json_t *told = NULL; /* unit and machine → the line that was printed last */
+        uint64_t number = 0;
+        int code;
+
+        fleet_live_catch_signals();
+        do {
+                code = fleet_live_wait(group, &number);
+                if (code == 0)
+                        code = isatty(STDOUT_FILENO) ? list_units_once(group, options) : list_changes(group, options, &told);
+        } while (code == 0);
+        json_decref(told);
+        return code;
+}
+
 int fleet_verb_list_units(void *userdata, int argc, char **argv) {
-        static const Field fields[] = {{"unit", state_unit}, {"machine", state_machine}, {"active", state_active},
-                                       {"sub", state_sub},   {"load", state_load},       {"hash", state_hash},     {0}};
         FleetGroup *group = userdata;
         ListOptions options = {.fields = strdup("unit,machine,active,sub")};
         int code = parse_list(group, "list-units", &options, argc, argv);
-        json_t *machines = NULL, *states = NULL;
 
+        if (code < 0 && options.watch && options.output) {
+                fleet_complain(group, "-w prints lines for people: leave -o out");
+                code = CLI_USAGE;
+        }
         if (code < 0)
-                code = fleet_list(group, "machines", "machines", &machines);
-        if (code == 0)
-                code = fleet_list(group, "state", "states", &states);
-        if (states)
-                code = print_fields(group, fields, &options, states, machines);
-        json_decref(machines);
-        json_decref(states);
+                code = options.watch ? watch_units(group, &options) : list_units_once(group, &options);
         free(options.fields);
         free(options.output);
         return code;

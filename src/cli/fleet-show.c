@@ -111,15 +111,25 @@ int fleet_verb_explain(void *userdata, int argc, char **argv) {
 
 /* ---- status ---- */
 
-static void print_state(json_t *name, json_t *unit, json_t *state, json_t *machines, json_t *explanation) {
-        _cleanup_buffer_ Buffer where = BUFFER_INIT;
+static void print_place(json_t *state) {
+        const char *health = cli_text(state, "health"), *why = cli_text(state, "healthText");
 
-        printf("%s\n   wanted: %s\n", json_string_value(name), cli_text(unit, "desiredState"));
-        if (json_object_size(state) > 0) {
-                fleet_format_machine(machines, cli_text(state, "machineID"), true, &where);
-                printf("     runs: %.*s\n   active: %s (%s), load %s\n", (int)buffer_length(&where), buffer_data(&where),
-                       cli_text(state, "systemdActiveState"), cli_text(state, "systemdSubState"), cli_text(state, "systemdLoadState"));
-        }
+        printf("     runs: %s/%s%s\n   active: %s (%s), load %s\n", cli_text(state, "machine"), cli_text(state, "ip"),
+               json_is_true(json_object_get(state, "present")) ? "" : ", which is gone", cli_text(state, "active"), cli_text(state, "sub"),
+               cli_text(state, "load"));
+        if (*cli_text(state, "text"))
+                printf("  because: %s\n", cli_text(state, "text"));
+        if (*health)
+                printf("   health: %s%s%s\n", health, *why ? ": " : "", why);
+}
+
+static void print_state(json_t *unit, json_t *states, json_t *explanation) {
+        json_t *state;
+        size_t i;
+
+        printf("%s\n   wanted: %s\n", cli_text(unit, "name"), cli_text(unit, "desiredState"));
+        json_array_foreach(states, i, state)
+                print_place(state);
         printf("      why: %s\n",
                *cli_text(explanation, "reason") ? cli_text(explanation, "reason") : cli_text(explanation, "summary"));
         if (*cli_text(explanation, "reason") && strchr(cli_text(explanation, "summary"), ',')) /* more than where it is */
@@ -127,9 +137,9 @@ static void print_state(json_t *name, json_t *unit, json_t *state, json_t *machi
 }
 
 /* Everything that is known of the unit, one object a line. */
-static void print_json(json_t *unit, json_t *state, json_t *explanation) {
-        json_t *all = json_pack("{s:O, s:o, s:O}", "unit", unit, "state", json_object_size(state) > 0 ? json_incref(state) : json_null(),
-                                "explanation", explanation);
+static void print_json(json_t *unit, json_t *state, json_t *states, json_t *explanation) {
+        json_t *all = json_pack("{s:O, s:o, s:O, s:O}", "unit", unit, "state", json_object_size(state) > 0 ? json_incref(state) : json_null(),
+                                "states", states, "explanation", explanation);
 
         if (all)
                 (void)json_dumpf(all, stdout, JSON_SORT_KEYS);
@@ -137,29 +147,44 @@ static void print_json(json_t *unit, json_t *state, json_t *explanation) {
         json_decref(all);
 }
 
+/* On each machine where it is to be. */
+static bool is_active(json_t *states) {
+        json_t *state;
+        size_t i;
+
+        json_array_foreach(states, i, state)
+                if (!str_equals(cli_text(state, "active"), "active"))
+                        return false;
+        return json_array_size(states) > 0;
+}
+
+static int get(FleetGroup *group, const char *resource, const char *name, CliAnswer *ret) {
+        _cleanup_free_ char *target = fleet_unit_target(resource, name);
+
+        return target ? fleet_request(group, "GET", target, NULL, ret) : CLI_FAILED;
+}
+
 static int print_status(FleetGroup *group, const char *argument, bool as_json) {
-        _cleanup_free_ char *name = NULL, *target = NULL;
-        _cleanup_cli_answer_ CliAnswer state = {0}, explanation = {0};
-        json_t *unit = NULL, *machines = NULL;
+        _cleanup_free_ char *name = NULL;
+        _cleanup_cli_answer_ CliAnswer state = {0}, own = {0}, explanation = {0};
+        json_t *unit = NULL, *states;
         int code = fleet_show_unit(group, argument, "does not exist.", &name, &unit);
 
-        if (code != 0)
-                return code;
-        target = fleet_unit_target("/fleet/v1/state", name);
-        code = target ? fleet_request(group, "GET", target, NULL, &state) : CLI_FAILED;
+        if (code == 0)
+                code = get(group, "/fleet/v1/state", name, &state);
+        if (code == 0)
+                code = get(group, "/faering/v1/states", name, &own);
         if (code == 0)
                 code = get_explanation(group, name, &explanation);
-        if (code == 0)
-                code = fleet_list(group, "machines", "machines", &machines);
+        states = json_object_get(own.json, "states");
         if (code == 0) {
                 if (as_json)
-                        print_json(unit, state.json, explanation.json);
+                        print_json(unit, state.json, states, explanation.json);
                 else
-                        print_state(json_object_get(unit, "name"), unit, state.json, machines, explanation.json);
-                code = str_equals(cli_text(state.json, "systemdActiveState"), "active") ? CLI_OK : CLI_FAILED;
+                        print_state(unit, states, explanation.json);
+                code = is_active(states) ? CLI_OK : CLI_FAILED;
         }
         json_decref(unit);
-        json_decref(machines);
         return code;
 }
 
@@ -176,6 +201,8 @@ int fleet_verb_status(void *userdata, int argc, char **argv) {
         if (code != 0)
                 return code < 0 ? CLI_OK : code;
         for (size_t i = 0; i < arguments.length; i++) {
+                if (i > 0 && !(output && str_equals(output, "json")))
+                        printf("\n");
                 code = print_status(group, arguments.items[i], output && str_equals(output, "json"));
                 if (code != CLI_OK)
                         result = code;

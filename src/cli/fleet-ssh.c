@@ -33,8 +33,32 @@ static int add_option(StringList *command, const char *name, const char *value) 
         return r < 0 ? r : string_list_take(command, str_printf("%s=%s", name, value));
 }
 
-/* What all calls of ssh have in common. `jump`: through the tunnel's host. */
-static int begin_command(const FleetSsh *ssh, const char *port, bool jump, StringList *command) {
+/* For the shell, in single quotes, and for ssh, which replaces %x. */
+static int append_quoted(Buffer *buffer, const char *text) {
+        int r = buffer_append_byte(buffer, '\'');
+
+        for (; *text && r >= 0; text++)
+                r = *text == '\''  ? buffer_append_string(buffer, "'\\''")
+                    : *text == '%' ? buffer_append_string(buffer, "%%")
+                                   : buffer_append_byte(buffer, (uint8_t)*text);
+        return r < 0 ? r : buffer_append_byte(buffer, '\'');
+}
+
+/* Through the tunnel that is open: -J would ask for the tunnel's host anew, and without our options. */
+static int add_jump(const char *tunnel_folder, StringList *command) {
+        _cleanup_free_ char *control = str_printf("%s/control", tunnel_folder);
+        _cleanup_buffer_ Buffer proxy = BUFFER_INIT;
+        int r = control ? buffer_append_string(&proxy, "ssh -q -S ") : -ENOMEM;
+
+        if (r >= 0)
+                r = append_quoted(&proxy, control);
+        if (r >= 0)
+                r = buffer_append_string(&proxy, " -W [%h]:%p tunnel");
+        return r < 0 || !buffer_string(&proxy) ? -ENOMEM : add_option(command, "ProxyCommand", buffer_string(&proxy));
+}
+
+/* What all calls of ssh have in common. `tunnel_folder`: through that tunnel; or NULL. */
+static int begin_command(const FleetSsh *ssh, const char *port, const char *tunnel_folder, StringList *command) {
         int whole = atoi(ssh->timeout ?: TIMEOUT_DEFAULT), r;
         _cleanup_free_ char *timeout = str_printf("%d", whole > 0 ? whole : 1);
 
@@ -45,14 +69,8 @@ static int begin_command(const FleetSsh *ssh, const char *port, bool jump, Strin
                 r = add_option(command, "StrictHostKeyChecking", ssh->strict ? "ask" : "no");
         if (r >= 0 && ssh->known_hosts)
                 r = add_option(command, "UserKnownHostsFile", ssh->known_hosts);
-        if (r >= 0 && jump && ssh->tunnel) {
-                r = string_list_add(command, "-J");
-                if (r >= 0)
-                        r = string_list_take(command,
-                                             strchr(ssh->tunnel, '@')
-                                                     ? strdup(ssh->tunnel)
-                                                     : str_printf("%s@%s", ssh->user ?: USER_DEFAULT, ssh->tunnel));
-        }
+        if (r >= 0 && tunnel_folder)
+                r = add_jump(tunnel_folder, command);
         if (r >= 0)
                 r = string_list_add(command, "-p");
         if (r >= 0)
@@ -100,7 +118,7 @@ static int tunnel_command(FleetGroup *group, StringList *command) {
                                   ? str_printf("%s/api:%s", group->tunnel_folder, group->endpoint.host)
                                   : str_printf("%s/api:%s:%u", group->tunnel_folder, group->endpoint.host,
                                                group->endpoint.port);
-                r = control && forward ? begin_command(&group->ssh, port, false, command) : -ENOMEM;
+                r = control && forward ? begin_command(&group->ssh, port, NULL, command) : -ENOMEM;
         }
         for (size_t i = 0; r >= 0 && i < 3; i++)
                 r = string_list_add(command, (const char *const[]){"-f", "-N", "-M"}[i]);
@@ -277,7 +295,7 @@ static int find_address(FleetGroup *group, json_t *machines, const SshArguments 
 static int ssh_command(FleetGroup *group, const SshArguments *ssh, const char *address, StringList *words, size_t first,
                        StringList *command) {
         _cleanup_free_ char *port = str_printf("%u", (unsigned)min_of(ssh->port, (uint64_t)UINT16_MAX));
-        int r = port ? begin_command(&group->ssh, port, true, command) : -ENOMEM;
+        int r = port ? begin_command(&group->ssh, port, group->tunnel_folder, command) : -ENOMEM;
 
         if (r >= 0 && ssh->forward_agent)
                 r = string_list_add(command, "-A");

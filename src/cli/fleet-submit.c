@@ -34,7 +34,22 @@ typedef struct Submission {
         FleetGroup *group;
         const char *verb;
         bool replace;
+        FleetBatch *batch;   /* what is to be sent */
+        StringList *pending; /* the units of it */
+        size_t *told;        /* how many of these are there, and were told */
 } Submission;
+
+void fleet_write_options(const UnitFile *file, JsonWriter *json) {
+        json_begin_array(json);
+        for (size_t i = 0; i < file->n_options; i++) {
+                json_begin_object(json);
+                json_field_string(json, "section", unitfile_section_name(file, &file->options[i]));
+                json_field_string(json, "name", file->options[i].name);
+                json_field_string(json, "value", file->options[i].value);
+                json_end_object(json);
+        }
+        json_end_array(json);
+}
 
 static int write_body(const UnitFile *file, const char *name, Buffer *body) {
         JsonWriter json = json_writer(body);
@@ -42,31 +57,28 @@ static int write_body(const UnitFile *file, const char *name, Buffer *body) {
         json_begin_object(&json);
         json_field_string(&json, "name", name);
         json_key(&json, "options");
-        json_begin_array(&json);
-        for (size_t i = 0; i < file->n_options; i++) {
-                json_begin_object(&json);
-                json_field_string(&json, "section", unitfile_section_name(file, &file->options[i]));
-                json_field_string(&json, "name", file->options[i].name);
-                json_field_string(&json, "value", file->options[i].value);
-                json_end_object(&json);
-        }
-        json_end_array(&json);
+        fleet_write_options(file, &json);
         json_end_object(&json);
         return buffer_failed(body);
 }
 
-/* Creates the unit, or puts it in place of another text, and waits until it is so. */
+/* Notes the unit to be created, or to be put in place of another text. */
 static int submit_file(const Submission *submission, const char *name, const UnitFile *file) {
-        static const FleetWaiting waiting = {0};
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
-        _cleanup_cli_answer_ CliAnswer answer = {0};
-        int code;
 
-        if (!target || write_body(file, name, &body) < 0 || !buffer_string(&body))
+        if (write_body(file, name, &body) < 0 || !buffer_string(&body) || string_list_add(submission->pending, name) < 0)
                 return CLI_FAILED;
-        code = fleet_request_for(submission->group, "Error creating units", "PUT", target, buffer_string(&body), &answer);
-        return code != 0 ? code : fleet_wait_state(submission->group, name, "inactive", "submit", &waiting);
+        return fleet_batch_add(submission->batch, name, buffer_string(&body));
+}
+
+/* Sends what was noted, and waits until it is so. */
+static int submit_noted(const Submission *submission) {
+        static const FleetWaiting waiting = {0};
+        int code = fleet_batch_run(submission->batch);
+
+        for (; code == 0 && *submission->told < submission->pending->length; (*submission->told)++)
+                code = fleet_wait_state(submission->group, submission->pending->items[*submission->told], "inactive", "submit", &waiting);
+        return code;
 }
 
 static int parse_text(const Submission *submission, const char *text, const char *source, UnitFile *file) {
@@ -129,6 +141,12 @@ static int read_local(const char *argument, const char *name, const char *templa
 static int complain_file(const Submission *submission, const char *argument, int r) {
         fleet_complain(submission->group, "Error creating units: cannot read %s: %s", argument, strerror(-r));
         return CLI_FAILED;
+}
+
+int fleet_read_local_text(const char *argument, const char *name, char **ret_text, char **ret_source) {
+        _cleanup_free_ char *template = template_name(name);
+
+        return read_local(argument, name, template, ret_text, ret_source);
 }
 
 int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found) {
@@ -199,7 +217,9 @@ static int submit_unknown(const Submission *submission, const char *argument, co
         if (r != -ENOENT)
                 return complain_file(submission, argument, r);
         if (template) {
-                code = fleet_get_unit(submission->group, template, &known);
+                code = string_list_contains(submission->pending, template) ? submit_noted(submission) : 0;
+                if (code == 0)
+                        code = fleet_get_unit(submission->group, template, &known);
                 if (code == 0 && known) {
                         code = submit_copy(submission, name, known);
                         json_decref(known);
@@ -227,35 +247,44 @@ static int submit_one(const Submission *submission, const char *argument, const 
 }
 
 int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const StringList *arguments, StringList *names) {
-        const Submission submission = {group, verb, replace};
+        _cleanup_string_list_ StringList pending = {0};
+        _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(group, "Error creating units", "PUT");
+        size_t told = 0;
+        const Submission submission = {group, verb, replace, batch, &pending, &told};
+        int code = batch ? 0 : CLI_FAILED, sent;
 
-        for (size_t i = 0; i < arguments->length; i++) {
+        for (size_t i = 0; code == 0 && i < arguments->length; i++) {
                 Error error = ERROR_NONE;
                 char *name;
-                int code;
 
                 if (unit_name_mangle(arguments->items[i], &name, &error) < 0) {
                         fleet_complain(group, "%s", error.text);
-                        return CLI_USAGE;
+                        code = CLI_USAGE;
+                } else if (string_list_contains(names, name)) {
+                        free(name); /* named twice: by a file and by its name, perhaps */
+                } else if (string_list_take(names, name) < 0) {
+                        code = CLI_FAILED;
+                } else {
+                        code = submit_one(&submission, arguments->items[i], name);
                 }
-                if (string_list_take(names, name) < 0)
-                        return CLI_FAILED;
-                code = submit_one(&submission, arguments->items[i], name);
-                if (code != 0)
-                        return code;
         }
-        return 0;
+        /* as fleetctl, which went from one to the next: those in front of a faulty one are submitted all the same */
+        sent = batch ? submit_noted(&submission) : CLI_FAILED;
+        return code != 0 ? code : sent;
 }
 
 int fleet_verb_submit(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
-        bool replace = false, unused = false;
+        bool replace = false, no_lint = false, unused = false;
         const Option options[] = {{"replace", 0, OPTION_SWITCH, NULL, NULL, "put the files in place of what the cluster has", &replace, NULL},
+                                  FLEET_LINT_OPTION(no_lint),
                                   {"sign", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused, NULL},
                                   {0}};
         int code = fleet_parse_names(group, "submit", options, argc, argv, true, &arguments);
 
+        if (code == 0 && !no_lint)
+                code = fleet_lint_before(group, &arguments, replace);
         if (code == 0)
                 code = fleet_submit_units(group, "submit", replace, &arguments, &names);
         return code < 0 ? CLI_OK : code;

@@ -18,14 +18,18 @@ const Verb fleet_verbs[] = {
         {"destroy", "UNIT…", "remove units from the cluster", fleet_verb_destroy},
         {"cat", "UNIT", "print a unit's text", fleet_verb_cat},
         {"status", "UNIT…", "how units do, and why they are where they are", fleet_verb_status},
-        {"journal", "UNIT", "what a unit wrote", fleet_verb_journal},
+        {"journal", "UNIT…", "what units wrote", fleet_verb_journal},
+        {"logs", "UNIT…", "the same", fleet_verb_journal},
+        {"top", "", "what units use of their machines", fleet_verb_top},
         {"explain", "UNIT", "for each machine, why the unit may run there or not", fleet_verb_explain},
+        {"lint", "FILE…", "what is wrong or doubtful in unit files", fleet_verb_lint},
         {"plan", "FILE…", "what start, replace or destroy would do", fleet_verb_plan},
         {"whatif", "node-loss MACHINE…|any-1", "which units would move, and which find no home", fleet_verb_whatif},
         {"cordon", "MACHINE…", "place nothing new on machines", fleet_verb_cordon},
         {"uncordon", "MACHINE…", "let machines take units again", fleet_verb_uncordon},
         {"drain", "MACHINE…", "cordon machines, and move their units away", fleet_verb_drain},
         {"rebalance", "", "even the load by moving units", fleet_verb_rebalance},
+        {"update", "UNIT… --file FILE", "give running units another text, one after the other", fleet_verb_update},
         {"ssh", "MACHINE|UNIT [COMMAND…]", "a shell, or a command, on a machine", fleet_verb_ssh},
         {"fd-forward", "SOCKET", "copy standard input and output to a socket (for old fleetctl's --tunnel)", fleet_verb_fd_forward},
         {"verify", "UNIT", "nothing any more", fleet_verb_verify},
@@ -36,7 +40,7 @@ const Verb fleet_verbs[] = {
 static const char *const local_verbs[] = {"fd-forward", "verify"};
 
 /* Not fleetctl's: a beginning that was clear there still is. */
-static const char *const own_verbs[] = {"cordon", "drain", "explain", "plan", "rebalance", "uncordon", "whatif"};
+static const char *const own_verbs[] = {"cordon", "drain", "explain", "lint", "logs", "plan", "rebalance", "top", "uncordon", "update", "whatif"};
 
 static bool is_own(const char *name) {
         for (size_t i = 0; i < ARRAY_SIZE(own_verbs); i++)
@@ -73,11 +77,16 @@ void fleet_complain(const FleetGroup *group, const char *format, ...) {
 /* ---- requests ---- */
 
 /* fleetctl's words for it. */
-static int complain_status(const FleetGroup *group, const char *what, const CliAnswer *answer) {
+int fleet_complain_answer(const FleetGroup *group, const char *what, const CliAnswer *answer) {
         const char *message = cli_text(json_object_get(answer->json, "error"), "message");
 
         fleet_complain(group, "%s%sgoogleapi: Error %u: %s", what ?: "", what ? ": " : "", answer->status,
                        *message ? message : answer->body ?: "");
+        return CLI_FAILED;
+}
+
+int fleet_complain_unanswered(const FleetGroup *group, const Error *error) {
+        fleet_complain(group, "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another place", error->text);
         return CLI_FAILED;
 }
 
@@ -97,13 +106,10 @@ int fleet_request_for(FleetGroup *group, const char *what, const char *method, c
         };
         Error error = ERROR_NONE;
 
-        if (cli_request(&group->loop, group->http, &spec, ret_answer, &error) < 0) {
-                fleet_complain(group,
-                               "cannot ask the fleet daemon: %s. Is faering-fleet running here? --endpoint names another place", error.text);
-                return CLI_FAILED;
-        }
+        if (cli_request(&group->loop, group->http, &spec, ret_answer, &error) < 0)
+                return fleet_complain_unanswered(group, &error);
         if (ret_answer->status >= 400 && ret_answer->status != 404) {
-                int code = complain_status(group, what, ret_answer);
+                int code = fleet_complain_answer(group, what, ret_answer);
 
                 cli_answer_deinit(ret_answer);
                 return code;
@@ -111,8 +117,11 @@ int fleet_request_for(FleetGroup *group, const char *what, const char *method, c
         return 0;
 }
 
+/* A daemon of fleet 1.0 does not know it, and gives pages of 100. */
+#define LONG_PAGES "&limit=10000"
+
 int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t **ret_array) {
-        _cleanup_free_ char *target = str_printf("/fleet/v1/%s?alt=json", resource);
+        _cleanup_free_ char *target = str_printf("/fleet/v1/%s?alt=json" LONG_PAGES, resource);
         json_t *all = json_array();
 
         while (target) {
@@ -130,7 +139,7 @@ int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t 
                 free(target);
                 target = NULL;
                 if (*next && url_encode(&token, URL_SEGMENT, slice_from(next)) >= 0 && buffer_string(&token))
-                        target = str_printf("/fleet/v1/%s?alt=json&nextPageToken=%s", resource, buffer_string(&token));
+                        target = str_printf("/fleet/v1/%s?alt=json" LONG_PAGES "&nextPageToken=%s", resource, buffer_string(&token));
         }
         *ret_array = all;
         return 0;
@@ -155,9 +164,13 @@ int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
         return 0;
 }
 
+char *fleet_desired_body(const char *desired) {
+        return str_printf("{\"desiredState\":\"%s\"}", desired);
+}
+
 int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired) {
         _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
-        _cleanup_free_ char *body = str_printf("{\"desiredState\":\"%s\"}", desired);
+        _cleanup_free_ char *body = fleet_desired_body(desired);
         _cleanup_cli_answer_ CliAnswer answer = {0};
 
         return target && body ? fleet_request_for(group, what, "PUT", target, body, &answer) : CLI_FAILED;
@@ -313,6 +326,7 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                 return help_verb(group, arguments.items[1]);
         if (help || arguments.length == 0 || str_equals(arguments.items[0], "help")) {
                 verb_print_group_help(fleet_verbs, group->program, "Units on all machines of the cluster.", options);
+                printf("\n%s version %s\n", group->program, FAERING_VERSION);
                 return CLI_OK;
         }
         verb = find_verb(arguments.items[0]);

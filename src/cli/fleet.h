@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <uv.h>
 
+#include "base/json-write.h"
 #include "cli/request.h"
 #include "cli/table.h"
 #include "cli/verb.h"
@@ -43,6 +44,27 @@ int fleet_request(FleetGroup *group, const char *method, const char *target, con
 int fleet_request_for(FleetGroup *group, const char *what, const char *method, const char *target, const char *body,
                       CliAnswer *ret_answer);
 
+/* The words for an answer that is a refusal, and for none; the exit code. */
+int fleet_complain_answer(const FleetGroup *group, const char *what, const CliAnswer *answer);
+int fleet_complain_unanswered(const FleetGroup *group, const Error *error);
+
+/* Requests about many units: all of one method; borrowed `what` as of fleet_request_for(). */
+typedef struct FleetBatch FleetBatch;
+
+FleetBatch *fleet_batch_new(FleetGroup *group, const char *what, const char *method);
+FleetBatch *fleet_batch_free(FleetBatch *batch);
+static inline void fleet_batch_cleanup(FleetBatch **batch) {
+        *batch = fleet_batch_free(*batch);
+}
+#define _cleanup_fleet_batch_ _cleanup_(fleet_batch_cleanup)
+
+/* 0 or the exit code. `body` may be NULL. */
+int fleet_batch_add(FleetBatch *batch, const char *name, const char *body);
+
+/* Sends them, several at a time, and waits for all. After the first refusal, which is told, no more are sent. 0 or the exit code;
+ * units that are not there (404) are none of its affair. */
+int fleet_batch_run(FleetBatch *batch);
+
 /* All pages of a collection as one array, the caller's. 0 or the exit code. `resource` may have a query. */
 int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t **ret_array);
 
@@ -52,6 +74,7 @@ char *fleet_unit_target(const char *resource, const char *name);
 /* One unit: *ret_unit NULL when there is none. 0 or the exit code. */
 int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit);
 int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired);
+char *fleet_desired_body(const char *desired);
 
 /* The unit's text out of the API's options. -ENOMEM and the errors of unitfile_add(). */
 int fleet_read_options(json_t *unit, UnitFile *file);
@@ -67,6 +90,22 @@ int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const 
 /* The file, or its template's file, that an argument names. *ret_found false: there is none. 0 or the exit code. */
 int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found);
 
+/* The text of that file, and its path. 0, or -errno: -ENOENT when there is none. */
+int fleet_read_local_text(const char *argument, const char *name, char **ret_text, char **ret_source);
+
+/* The unit's text as the API's options. */
+void fleet_write_options(const UnitFile *file, JsonWriter *json);
+
+/* As fleet_lint_before(), of one file. */
+int fleet_lint_file(FleetGroup *group, const char *path);
+
+/* Looks at the files that a verb is about to send: tells what is doubtful, and refuses what is wrong. `replace`: they are sent
+ * also when the cluster has the unit. 0 or the exit code. */
+int fleet_lint_before(FleetGroup *group, const StringList *arguments, bool replace);
+
+#define FLEET_LINT_OPTION(no_lint)                                                                                            \
+        {"no-lint", 0, OPTION_SWITCH, NULL, NULL, "do not look for errors in the files first", &(no_lint), NULL}
+
 /* IDs of the machines that arguments name by the beginning of the ID, or by the address. 0 or the exit code. */
 int fleet_find_machines(FleetGroup *group, const StringList *arguments, StringList *ids);
 
@@ -76,17 +115,6 @@ int fleet_parse_names(FleetGroup *group, const char *verb, const Option *options
 
 /* The unit that an argument names. 0 with *ret_unit, or the exit code after "Unit NAME `complaint`". */
 int fleet_show_unit(FleetGroup *group, const char *argument, const char *complaint, char **ret_name, json_t **ret_unit);
-
-enum { FLEET_JOURNAL_LINES = 10 };
-
-typedef struct FleetJournal {
-        uint64_t lines;
-        bool follow;
-        const char *machine; /* the beginning of its ID; NULL: the unit's */
-} FleetJournal;
-
-/* Prints what a unit wrote, wherever it runs. 0, or the exit code after saying why it cannot be read. */
-int fleet_print_journal(FleetGroup *group, const char *name, const FleetJournal *what);
 
 /* What waiting verbs share. */
 typedef struct FleetWaiting {
@@ -121,6 +149,7 @@ int fleet_verb_drain(void *group, int argc, char **argv);
 int fleet_verb_explain(void *group, int argc, char **argv);
 int fleet_verb_fd_forward(void *group, int argc, char **argv);
 int fleet_verb_journal(void *group, int argc, char **argv);
+int fleet_verb_lint(void *group, int argc, char **argv);
 int fleet_verb_list_machines(void *group, int argc, char **argv);
 int fleet_verb_list_unit_files(void *group, int argc, char **argv);
 int fleet_verb_list_units(void *group, int argc, char **argv);
@@ -133,7 +162,9 @@ int fleet_verb_start(void *group, int argc, char **argv);
 int fleet_verb_status(void *group, int argc, char **argv);
 int fleet_verb_stop(void *group, int argc, char **argv);
 int fleet_verb_submit(void *group, int argc, char **argv);
+int fleet_verb_top(void *group, int argc, char **argv);
 int fleet_verb_uncordon(void *group, int argc, char **argv);
 int fleet_verb_unload(void *group, int argc, char **argv);
+int fleet_verb_update(void *group, int argc, char **argv);
 int fleet_verb_whatif(void *group, int argc, char **argv);
 int fleet_verb_verify(void *group, int argc, char **argv);

@@ -1,6 +1,8 @@
 #include "cli/table.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { TAB_WIDTH = 8, SPACING = 2 };
 
@@ -10,10 +12,14 @@ void table_init(Table *table, size_t columns) {
 
 void table_deinit(Table *table) {
         string_list_deinit(&table->cells);
+        free(table->widths);
+        table->widths = NULL;
 }
 
 int table_add(Table *table, const char *text) {
-        return string_list_add(&table->cells, text);
+        if (!table->widths)
+                table->widths = calloc(table->columns, sizeof(*table->widths));
+        return table->widths ? string_list_add(&table->cells, text) : -ENOMEM;
 }
 
 /* Characters, not bytes. */
@@ -25,12 +31,11 @@ static size_t text_width(const char *text) {
         return width;
 }
 
-static size_t column_width(const Table *table, size_t column, size_t first) {
-        size_t width = 0;
-
-        for (size_t i = first * table->columns + column; i < table->cells.length; i += table->columns)
-                width = max_of(width, text_width(table->cells.items[i]));
-        return width;
+static void measure_columns(const Table *table, size_t first) {
+        for (size_t column = 0; column < table->columns; column++)
+                table->widths[column] = 0;
+        for (size_t i = first * table->columns; i < table->cells.length; i++)
+                table->widths[i % table->columns] = max_of(table->widths[i % table->columns], text_width(table->cells.items[i]));
 }
 
 static void print_padding(TableStyle style, size_t width, size_t used) {
@@ -47,13 +52,16 @@ static void print_padding(TableStyle style, size_t width, size_t used) {
 void table_print(const Table *table, TableStyle style, bool header) {
         size_t rows = table->cells.length / table->columns, first = header ? 0 : 1;
 
+        if (!table->widths)
+                return; /* it is empty */
+        measure_columns(table, first);
         for (size_t row = first; row < rows; row++) {
                 for (size_t column = 0; column < table->columns; column++) {
                         const char *text = table->cells.items[row * table->columns + column];
 
                         (void)fputs(text, stdout);
                         if (column + 1 < table->columns)
-                                print_padding(style, column_width(table, column, first), text_width(text));
+                                print_padding(style, table->widths[column], text_width(text));
                 }
                 (void)putchar('\n');
         }

@@ -5,6 +5,7 @@
 typedef struct Table {
         size_t columns;
         StringList cells; /* row after row */
+        size_t *widths;   /* of the columns, while it is printed; NULL: no cells */
 } Table;
 
 void table_init(Table *table, size_t columns);

@@ -5,8 +5,10 @@
 /* Machines that are kept from one unit; of more, some are tried again. */
 enum { UNIT_BANS_MAX = 64 };
 
+#define GLOBALS_UNSEEN UINT64_MAX
+
 void cluster_init(Cluster *cluster, Registry *registry) {
-        *cluster = (Cluster){.registry = registry};
+        *cluster = (Cluster){.registry = registry, .globals_seen = GLOBALS_UNSEEN};
 }
 
 void cluster_deinit(Cluster *cluster) {
@@ -84,6 +86,7 @@ static int rebuild(Cluster *cluster) {
 
         picture_deinit(&cluster->picture);
         cluster->picture = (Picture){0};
+        cluster->globals_seen = GLOBALS_UNSEEN;
         map_foreach(registry_machines(cluster->registry), entry)
                 if (r >= 0)
                         r = update_machine(cluster, ((RegistryMachine *)entry->value)->id);
@@ -122,4 +125,26 @@ Picture *cluster_picture(Cluster *cluster) {
         if (cluster->stale && rebuild(cluster) >= 0)
                 cluster->stale = false;
         return cluster->stale ? NULL : &cluster->picture;
+}
+
+bool cluster_runs_global(Cluster *cluster, const char *machine, const char *unit, bool is_here) {
+        Picture *picture = cluster_picture(cluster);
+        const PictureMachine *self = picture ? picture_machine(picture, machine) : NULL;
+        const PictureUnit *known = picture ? picture_unit(picture, unit) : NULL;
+
+        if (!picture)
+                return is_here;
+        if (!known || !known->requirements.global)
+                return false;
+        /* one that is gone is kept in the picture while units are placed there */
+        return self && self->present ? picture_occupies(known, self) : is_here;
+}
+
+bool cluster_globals_have_changed(Cluster *cluster, const char *machine) {
+        const Picture *picture = cluster_picture(cluster);
+        const PictureMachine *self = picture ? picture_machine(picture, machine) : NULL;
+        uint64_t before = cluster->globals_seen;
+
+        cluster->globals_seen = self ? self->globals_changed : GLOBALS_UNSEEN;
+        return cluster->globals_seen != before;
 }

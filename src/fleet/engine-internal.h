@@ -21,6 +21,8 @@ struct Engine {
         Usec lease_sent;       /* when the request under way was sent */
         Usec lease_next;       /* when to ask again */
         bool lease_asking;
+        bool lease_shown;      /* the request under way can be seen in the mirror, and nothing was lost since */
+        uint64_t lease_refused; /* index of the store when it last refused us */
 
         Usec sweep_next;       /* when to look for texts that no unit has */
 
@@ -28,6 +30,7 @@ struct Engine {
         size_t next_step;
         size_t writing;        /* steps under way */
         uint64_t written;      /* index of the last that was taken: what the mirror said before it is old */
+        bool blind;            /* a write was not answered: see engine_lose_sight() */
         bool failed;           /* a write of this plan: the picture is to be built anew */
         bool closing;
 

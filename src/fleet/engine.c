@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "fleet/registry/roll.h"
+
 enum { SWEEP_SEC = 2, WAIT_MSEC = 100 };
 
 int engine_new(const EngineConfig *config, Registry *registry, Cluster *cluster, const EngineEvents *events, void *userdata,
@@ -68,16 +70,33 @@ static bool engine_must_wait(const Engine *engine, const Picture *picture) {
 
 /* ---- the lease ---- */
 
+/* The mirror may be behind the refusal that told of another leader: then it is not asked. */
+static bool lease_is_free(const Engine *engine) {
+        return !registry_leader(engine->registry) && registry_has_reached(engine->registry, engine->lease_refused);
+}
+
+/* The key is somebody else's, or it is gone. Any other refusal is the store's own trouble: it has no leader. */
+static bool lease_is_lost(const StoreReply *reply) {
+        return reply->code == STORE_KEY_NOT_FOUND || reply->code == STORE_KEY_EXISTS || reply->code == STORE_COMPARE_FAILED;
+}
+
 static void on_lease(void *userdata, const StoreReply *reply) {
         Engine *engine = userdata;
         bool led = engine->lease_index != 0;
 
         engine->lease_asking = false;
-        engine_note_contact(engine, reply->r >= 0 || reply->code);
+        engine_note_contact(engine, reply->r >= 0 || lease_is_lost(reply));
         if (reply->r >= 0 && reply->node) {
                 engine->lease_index = reply->node->modified;
                 engine->lease_until = engine->lease_sent + engine->config.lease_ttl;
                 engine->lease_next = engine->lease_sent + engine->config.lease_ttl / 3;
+                if (!led || engine->lease_shown) { /* what was written before, also by the leader before, is in the mirror when this is */
+                        engine->written = max_of(engine->written, engine->lease_index);
+                        engine->blind = false;
+                        engine->events->wake(engine->userdata);
+                } else if (engine->blind) {
+                        engine->lease_next = engine->now;
+                }
                 if (!led) {
                         engine->events->note(engine->userdata, "the engine of this machine leads now");
                         engine->dirty = engine->suspect_all = true;
@@ -85,11 +104,13 @@ static void on_lease(void *userdata, const StoreReply *reply) {
                 }
                 return;
         }
-        if (reply->code) { /* somebody else has it */
+        if (lease_is_lost(reply)) {
                 if (led)
                         engine->events->note(engine->userdata, "the engine of this machine has lost its lease");
                 engine->lease_index = 0;
-                engine->lease_next = USEC_INFINITY; /* the watch tells when it is free */
+                engine->lease_refused = reply->index;
+                engine->lease_next = lease_is_free(engine) ? engine->now : USEC_INFINITY; /* the watch tells when it is free */
+                engine->events->wake(engine->userdata);
                 return;
         }
         /* no answer: our lease may stand or not; ask again soon, decide by lease_until */
@@ -107,17 +128,36 @@ static void engine_ask_lease(Engine *engine) {
                 return;
         }
         engine->lease_sent = engine->now;
-        if (registry_lease(engine->registry, engine->config.machine, engine->lease_index, engine->config.lease_ttl, on_lease, engine) >= 0)
+        engine->lease_shown = engine->blind;
+        if (registry_lease(engine->registry, engine->config.machine, engine->lease_index, engine->lease_shown, engine->config.lease_ttl, on_lease,
+                           engine) >= 0)
                 engine->lease_asking = true;
         else
                 engine->lease_next = engine->now + engine->config.lease_ttl / 10;
 }
 
-void engine_release(Engine *engine) {
-        engine->closing = true;
+/* Not before the last write is answered: the next leader would plan without it. */
+static void engine_settle_release(Engine *engine) {
+        if (!engine->closing || engine->writing > 0)
+                return;
         if (engine->lease_index)
                 (void)registry_release_lease(engine->registry, engine->lease_index, NULL, NULL);
         engine->lease_index = 0;
+}
+
+void engine_release(Engine *engine) {
+        engine->closing = true;
+        plan_deinit(&engine->plan);
+        engine->next_step = 0;
+        engine_settle_release(engine);
+}
+
+/* Whether a write was taken is not known, or it was refused for what the mirror lacks: that is old until it has a write of
+ * ours which was sent later. A renewal of the lease that is shown is one. */
+static void engine_lose_sight(Engine *engine) {
+        engine->blind = true;
+        engine->lease_shown = false; /* one that is under way was sent before */
+        engine->lease_next = engine->now;
 }
 
 /* ---- the plan ---- */
@@ -128,13 +168,16 @@ void engine_step_done(void *userdata, const StoreReply *reply) {
         engine->writing--;
         if (reply->r >= 0 && reply->node)
                 engine->written = max_of(engine->written, reply->node->modified);
+        else
+                engine_lose_sight(engine);
         if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND)
                 engine->failed = true;
+        engine_settle_release(engine);
         engine->events->wake(engine->userdata);
 }
 
-/* Everything that a machine left behind which is gone. */
-static void engine_clear_gone(Engine *engine) {
+/* Of machines that are gone; what such a one said last may come late. */
+static void engine_clear_states(Engine *engine) {
         map_foreach(registry_machines(engine->registry), entry) {
                 const RegistryMachine *machine = entry->value;
 
@@ -143,6 +186,11 @@ static void engine_clear_gone(Engine *engine) {
                 if (registry_drop_states(engine->registry, machine->id, engine_step_done, engine) >= 0)
                         engine->writing++;
         }
+}
+
+/* Everything that was left behind. */
+static void engine_clear_gone(Engine *engine) {
+        engine_clear_states(engine);
         map_foreach(registry_units(engine->registry), entry) {
                 const RegistryUnit *unit = entry->value;
 
@@ -158,7 +206,6 @@ static void engine_make_plan(Engine *engine) {
         int r;
 
         plan_deinit(&engine->plan);
-        engine->plan = (Plan){0};
         engine->next_step = 0;
         engine->failed = false;
         if (!picture || engine_must_wait(engine, picture))
@@ -216,6 +263,9 @@ static void engine_sweep(Engine *engine) {
         if (engine->now < engine->sweep_next)
                 return;
         engine->sweep_next = engine->now + SWEEP_SEC * USEC_PER_SEC;
+        engine_clear_states(engine);
+        (void)registry_sweep_parts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
+        (void)registry_sweep_rolls(engine->registry, WRITES_AT_ONCE);
         count = registry_sweep_texts(engine->registry, engine->now, engine->config.text_age, WRITES_AT_ONCE);
         if (count > 0) {
                 _cleanup_free_ char *text = str_printf("%zu unit texts that no unit has are removed", count);
@@ -227,7 +277,7 @@ static void engine_sweep(Engine *engine) {
 
 void engine_touch(Engine *engine) {
         engine->dirty = true;
-        if (!registry_leader(engine->registry) && !engine->lease_index)
+        if (!engine->lease_index && lease_is_free(engine))
                 engine->lease_next = 0;
 }
 
@@ -248,16 +298,17 @@ void engine_state_changed(Engine *engine, const char *name) {
 void engine_run(Engine *engine, Usec now) {
         engine->now = now;
         engine_ask_lease(engine);
-        if (!engine_leads(engine, now) || !registry_is_loaded(engine->registry))
+        if (engine->closing || !engine_leads(engine, now) || !registry_is_loaded(engine->registry))
                 return;
         if (engine->failed && engine->writing == 0) { /* the picture saw steps that did not happen */
                 engine->cluster->stale = true;
                 engine->dirty = true;
-                engine->plan.length = engine->next_step = 0;
+                plan_deinit(&engine->plan);
+                engine->next_step = 0;
         }
         if (engine->moving && now >= engine->moving_until)
                 engine->dirty = true;
-        if (engine->dirty && engine->writing == 0 && registry_has_reached(engine->registry, engine->written) && engine->next_step == engine->plan.length)
+        if (engine->dirty && !engine->blind && engine->writing == 0 && registry_has_reached(engine->registry, engine->written) && engine->next_step == engine->plan.length)
                 engine_make_plan(engine);
         engine_go_on(engine);
         engine_sweep(engine);
@@ -266,7 +317,7 @@ void engine_run(Engine *engine, Usec now) {
 Usec engine_next(const Engine *engine) {
         Usec next;
 
-        if (engine->config.disabled)
+        if (engine->config.disabled || !registry_is_loaded(engine->registry)) /* its loading wakes everyone */
                 return USEC_INFINITY;
         next = engine->lease_asking ? USEC_INFINITY : engine->lease_next;
         if (engine->lease_index && engine->moving)

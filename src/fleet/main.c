@@ -1,23 +1,116 @@
-/* faering-fleet: options, set-up, run, tear-down. */
+/* faering-fleet: options, set-up, run, tear-down; signals, and the program's next life. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "fleet/agent/agent.h"
 #include "fleet/server.h"
 #include "host/embedded-supervisor.h"
 #include "host/fake-supervisor-loop.h"
+#include "host/systemd-job.h"
 #include "host/systemd-supervisor.h"
 #include "net/stop-signals.h"
 
 /* Exit codes, documented in the manual page. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-static void on_stop(void *userdata, bool interrupted) {
-        log_info("%s: unloading this machine's units and leaving", interrupted ? "interrupted" : "asked to end");
-        fleet_server_stop(userdata);
+typedef struct Program {
+        int argc;
+        char **argv;
+        FleetServer *server;
+        StopSignals stop;
+        uv_signal_t hangup, user;
+} Program;
+
+/* ---- the next life ---- */
+
+/* Nothing is let go of: units, and what this machine has said in the store, are taken over as after a crash, only that nobody misses us. */
+static void on_ready_to_execute(void *userdata) {
+        Program *program = userdata;
+        Error error = ERROR_NONE;
+
+        if (fleet_server_hand_over(program->server, &error) < 0) {
+                log_error("%s", error.text);
+                _exit(EXIT_FAILED); /* what watches over it starts it again */
+        }
+        (void)signal(SIGHUP, SIG_IGN); /* until the next life listens to it */
+        (void)signal(SIGUSR1, SIG_IGN);
+        (void)execvp(program->argv[0], program->argv);
+        (void)execv("/proc/self/exe", program->argv);
+        log_error("cannot execute %s: %s", program->argv[0], strerror(errno));
+        _exit(EXIT_FAILED);
 }
+
+static void on_ready_to_end(void *userdata) {
+        (void)userdata;
+        _exit(EXIT_OK);
+}
+
+static void on_hangup(uv_signal_t *handle, int number) {
+        _cleanup_(fleet_settings_deinit) FleetSettings settings = {0};
+        Program *program = handle->data;
+        Error error = ERROR_NONE;
+
+        (void)number;
+        if (fleet_settings_parse(program->argc, program->argv, &settings, &error) < 0) {
+                log_error("the settings are as they were, as the new ones cannot be taken: %s", error.text[0] ? error.text : "out of memory");
+                return;
+        }
+        log_info("starting anew with the settings as they are now; units and the API's sockets stay");
+        fleet_server_yield(program->server, on_ready_to_execute, program);
+}
+
+/* ---- other signals ---- */
+
+static void on_stop(void *userdata, bool interrupted) {
+        Program *program = userdata;
+
+        if (!interrupted && systemd_job_is_restart()) {
+                log_info("asked to end, to be started again at once: this machine's units stay as they are");
+                fleet_server_yield(program->server, on_ready_to_end, program);
+                return;
+        }
+        log_info("%s: unloading this machine's units and leaving", interrupted ? "interrupted" : "asked to end");
+        fleet_server_stop(program->server);
+}
+
+static void on_user_signal(uv_signal_t *handle, int number) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        const Program *program = handle->data;
+
+        (void)number;
+        if (fleet_server_dump(program->server, &text) < 0)
+                return;
+        (void)fwrite(buffer_data(&text), 1, buffer_length(&text), stdout);
+        (void)fflush(stdout);
+}
+
+static void signals_init(Program *program, uv_loop_t *loop) {
+        struct {
+                uv_signal_t *handle;
+                uv_signal_cb heard;
+                int number;
+        } signals[] = {{&program->hangup, on_hangup, SIGHUP}, {&program->user, on_user_signal, SIGUSR1}};
+
+        stop_signals_init(&program->stop, loop, on_stop, program);
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+                (void)uv_signal_init(loop, signals[i].handle);
+                signals[i].handle->data = program;
+                (void)uv_signal_start(signals[i].handle, signals[i].heard, signals[i].number);
+                uv_unref((uv_handle_t *)signals[i].handle);
+        }
+}
+
+static void signals_close(Program *program) {
+        stop_signals_close(&program->stop);
+        uv_close((uv_handle_t *)&program->hangup, NULL);
+        uv_close((uv_handle_t *)&program->user, NULL);
+}
+
+/* ---- the program ---- */
 
 /* Beside this program, or as the build has it: a tree that is not installed works as well. NULL: nowhere. */
 static char *find_shim(void) {
@@ -71,11 +164,11 @@ static int make_supervisor(uv_loop_t *loop, const FleetSettings *settings, Fleet
         return error_set(error, -EINVAL, "--supervisor is \"%s\": it must be systemd, embedded or fake", name);
 }
 
-static int run(const FleetSettings *settings) {
+static int run(int argc, char **argv, const FleetSettings *settings) {
+        Program program = {.argc = argc, .argv = argv};
         Supervisor *supervisor = NULL;
         FleetServer *server = NULL;
         Error error = ERROR_NONE;
-        StopSignals signals;
         uv_loop_t loop;
         int r;
 
@@ -91,13 +184,18 @@ static int run(const FleetSettings *settings) {
                 fleet_server_free(server);
                 return EXIT_FAILED;
         }
-        stop_signals_init(&signals, &loop, on_stop, server);
+        program.server = server;
+        signals_init(&program, &loop);
         log_info("machine %s at %s, supervisor %s", settings->machine.id, settings->machine.address, supervisor->ops->name);
         (void)uv_run(&loop, UV_RUN_DEFAULT);
-        stop_signals_close(&signals);
+        signals_close(&program);
         fleet_server_free(server);
         (void)uv_loop_close(&loop);
         return EXIT_OK;
+}
+
+static void warn_of(const char *text) {
+        log_warning("%s", text);
 }
 
 static int print_help(void) {
@@ -126,6 +224,9 @@ int main(int argc, char **argv) {
         }
         if (settings.verbosity > 0)
                 log_set_level(LOG_LEVEL_DEBUG);
+        fleet_settings_tell_ignored(&settings, warn_of);
         (void)signal(SIGPIPE, SIG_IGN);
-        return run(&settings);
+        (void)signal(SIGHUP, SIG_IGN); /* until it is listened to */
+        (void)signal(SIGUSR1, SIG_IGN);
+        return run(argc, argv, &settings);
 }

@@ -112,7 +112,7 @@ static void on_created(void *userdata, const StoreReply *reply) {
         Presence *presence = userdata;
 
         presence->asking = false;
-        presence->failed = reply->r < 0 && !reply->code;
+        presence->failed = reply->r < 0 && reply->code != STORE_KEY_EXISTS; /* a store without a leader refuses, too */
         if (reply->r >= 0) {
                 presence_catch_up(presence, reply);
                 presence_succeed(presence);
@@ -153,7 +153,8 @@ void presence_run(Presence *presence, Usec now) {
 }
 
 Usec presence_next(const Presence *presence) {
-        Usec next = presence->asking || presence->leaving ? USEC_INFINITY : presence->next;
+        bool waits = presence->asking || presence->leaving || !registry_is_loaded(presence->registry);
+        Usec next = waits ? USEC_INFINITY : presence->next;
         Usec deadline = partition_deadline(&presence->rule, presence->confirmed);
 
         if (presence->confirmed && presence->now < deadline)

@@ -4,9 +4,12 @@
 
 #include "base/log.h"
 #include "fleet/agent/agent.h"
+#include "fleet/agent/health-probe.h"
 #include "fleet/api/api.h"
 #include "fleet/cluster.h"
+#include "fleet/dump.h"
 #include "fleet/engine.h"
+#include "fleet/listeners.h"
 #include "fleet/presence.h"
 #include "storeclient/http-storeclient.h"
 
@@ -17,7 +20,8 @@ enum {
         TEXT_AGE_TTLS = 4,
         TEXT_AGE_SEC_MIN = 10,
         LEAVE_MSEC = 60000,   /* longest wait for units to end, as fleet's */
-        SOCKET_MODE = 0660,
+        YIELD_MSEC = 1000,    /* longest wait for requests under way */
+        YIELD_STEP_MSEC = 20,
 };
 
 struct FleetServer {
@@ -29,6 +33,7 @@ struct FleetServer {
         Engine *engine;
         Agent *agent;
         Presence *presence;
+        HealthProber *prober; /* of the agent */
         Supervisor *supervisor;
         HttpServer *http;
         HttpClient *others;   /* asks other machines' daemons */
@@ -39,7 +44,10 @@ struct FleetServer {
         void (*retry_expired)(void *registry);
         void *retry_data;
         uv_timer_t timer;     /* engine and presence */
-        uv_timer_t leave;
+        uv_timer_t leave;     /* also: yields */
+        void (*yielded)(void *userdata);
+        void *yielded_data;
+        unsigned yield_steps;
         uv_check_t check;
         bool partitioned;     /* see presence_is_partitioned() */
         bool awake;           /* something has changed in this turn */
@@ -77,13 +85,14 @@ static const RegistryTimer retry_timer = {retry_start, retry_stop};
 static void on_changed(void *userdata, RegistryChange change, const char *subject) {
         FleetServer *server = userdata;
 
-        (void)cluster_update(&server->cluster, change, subject); /* what failed is done anew by cluster_picture() */
-        if (change == REGISTRY_LOADED)
-                agent_registry_loaded(server->agent);
+        if (cluster_update(&server->cluster, change, subject) < 0) /* it is done anew by cluster_picture() */
+                agent_touch_all(server->agent);
+        agent_registry_changed(server->agent, change, subject);
         if (change == REGISTRY_STATE)
                 engine_state_changed(server->engine, subject);
         else
                 engine_touch(server->engine);
+        fleet_api_changed(&server->api);
         server->awake = true;
 }
 
@@ -120,13 +129,10 @@ static bool rests(void *userdata, const RegistryUnit *unit) {
 static const AgentEvents agent_events = {.note = on_note, .wake = on_wake, .rests = rests};
 static const PresenceEvents presence_events = {.note = on_note, .wake = on_wake};
 
-static bool runs_global(void *userdata, const RegistryUnit *unit) {
+static bool runs_global(void *userdata, const char *unit, bool is_here) {
         FleetServer *server = userdata;
-        Picture *picture = cluster_picture(&server->cluster);
-        const PictureMachine *machine = picture ? picture_machine(picture, server->settings->machine.id) : NULL;
-        const PictureUnit *known = picture ? picture_unit(picture, unit->name) : NULL;
 
-        return machine && known && known->requirements.global && picture_occupies(known, machine);
+        return cluster_runs_global(&server->cluster, server->settings->machine.id, unit, is_here);
 }
 
 /* ---- the API ---- */
@@ -174,6 +180,7 @@ static void server_note_partition(FleetServer *server, bool partitioned) {
         if (partitioned == server->partitioned)
                 return;
         server->partitioned = partitioned;
+        agent_touch_all(server->agent);
         if (partitioned)
                 log_warning("the store has not been reached for too long: units with OnPartition=stop end before others start them");
         else
@@ -194,6 +201,8 @@ static void server_run(FleetServer *server) {
                 if (presence_is_troubled(server->presence, now))
                         engine_doubt(server->engine, now);
                 engine_run(server->engine, now);
+                if (cluster_globals_have_changed(&server->cluster, server->settings->machine.id))
+                        agent_touch_all(server->agent);
                 agent_run(server->agent, now);
         }
         if (!server->closing)
@@ -247,6 +256,8 @@ static int server_open_store(FleetServer *server) {
 
         if (r >= 0)
                 http_storeclient_set_tls(server->client, server->store_tls);
+        if (r >= 0 && settings->etcd_username && *settings->etcd_username)
+                r = http_storeclient_set_user(server->client, settings->etcd_username, settings->etcd_password);
         return r;
 }
 
@@ -285,6 +296,10 @@ int fleet_server_new(uv_loop_t *loop, const FleetSettings *settings, FleetServer
         }
         if (r >= 0)
                 r = agent_new(settings->machine.id, server->registry, &agent_events, runs_global, server, &server->agent);
+        if (r >= 0) {
+                server->prober = health_prober_new(loop);
+                r = server->prober ? agent_enable_health(server->agent, &health_prober_ops, server->prober) : -ENOMEM;
+        }
         if (r >= 0)
                 r = presence_new(&settings->machine, &partition, server->registry, &presence_events, server,
                                  &server->presence);
@@ -305,19 +320,20 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
         server->api = (FleetApi){
                 .registry = server->registry,
                 .machine = server->settings->machine.id,
+                .state_dir = server->settings->state_dir,
                 .supervisor = supervisor,
                 .http = server->others,
                 .picture = api_picture,
                 .registered = api_registered,
                 .userdata = server,
+                .changes = 1,
         };
+        list_init(&server->api.waiters);
         server->http = http_server_new(server->loop, &http_ops, &server->api, NULL);
         if (!server->http)
                 return error_set(error, -ENOMEM, "no memory for the API");
         http_server_set_tls(server->http, server->api_tls);
-        r = http_server_listen(server->http, &server->settings->listen_url, SOCKET_MODE, NULL, NULL, error);
-        if (r >= 0 && *server->settings->serve_logs)
-                r = http_server_listen(server->http, &server->settings->logs_url, 0, (void *)(uintptr_t)fleet_api_reading_only, NULL, error);
+        r = fleet_listeners_open(server->http, server->settings, error);
         if (r < 0)
                 return r;
         (void)uv_check_start(&server->check, on_check);
@@ -348,6 +364,10 @@ static void server_close(FleetServer *server) {
         server->closing = true;
         if (server->http)
                 http_server_close(server->http, NULL, NULL);
+        if (server->agent)
+                agent_disable_health(server->agent);
+        health_prober_close(server->prober);
+        server->prober = NULL;
         if (server->others) /* after the server: its requests end their calls themselves */
                 http_client_close(server->others);
         if (server->supervisor)
@@ -384,6 +404,35 @@ void fleet_server_stop(FleetServer *server) {
         (void)uv_timer_start(&server->leave, on_leave_timeout, LEAVE_MSEC, 0);
         agent_leave(server->agent, on_left);
         server->awake = true;
+}
+
+/* ---- the next life ---- */
+
+static void on_yield_step(uv_timer_t *timer) {
+        FleetServer *server = timer->data;
+
+        if (http_server_busy(server->http) > 0 && ++server->yield_steps < YIELD_MSEC / YIELD_STEP_MSEC)
+                return;
+        (void)uv_timer_stop(timer);
+        server->yielded(server->yielded_data);
+}
+
+void fleet_server_yield(FleetServer *server, void (*ready)(void *userdata), void *userdata) {
+        if (server->stopping)
+                return;
+        server->stopping = true;
+        server->yielded = ready;
+        server->yielded_data = userdata;
+        engine_release(server->engine);
+        (void)uv_timer_start(&server->leave, on_yield_step, YIELD_STEP_MSEC, YIELD_STEP_MSEC);
+}
+
+int fleet_server_hand_over(FleetServer *server, Error *error) {
+        return fleet_listeners_hand_over(server->http, server->settings, error);
+}
+
+int fleet_server_dump(const FleetServer *server, Buffer *text) {
+        return fleet_dump(server->registry, server->settings->machine.id, presence_is_registered(server->presence), text);
 }
 
 FleetServer *fleet_server_free(FleetServer *server) {

@@ -20,5 +20,15 @@ int fleet_server_start(FleetServer *server, Supervisor *supervisor, Error *error
 /* Leaves the cluster: units unloaded, machine gone; then the loop comes to its end. */
 void fleet_server_stop(FleetServer *server);
 
+/* Prepares for the program's next life, which takes over all that runs: the lease is given up, and `ready` comes when the requests under way
+ * are answered, or after a second. Once. */
+void fleet_server_yield(FleetServer *server, void (*ready)(void *userdata), void *userdata);
+
+/* After that, just before the program is executed anew: the API's sockets. */
+int fleet_server_hand_over(FleetServer *server, Error *error);
+
+/* See dump.h. */
+int fleet_server_dump(const FleetServer *server, Buffer *text);
+
 /* After the loop has ended. */
 FleetServer *fleet_server_free(FleetServer *server);

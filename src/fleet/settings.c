@@ -27,13 +27,18 @@ static const Option *fleet_options(FleetSettings *s) {
                 {"listen", 0, OPTION_STRING, "URL", "FLEET_LISTEN", "where the API is served (default: unix:///run/faering/fleet.sock)",
                  &s->listen, NULL},
                 {"serve-logs", 0, OPTION_STRING, "URL", "FLEET_SERVE_LOGS",
-                 "where other machines read this one's logs and states: http://ADDRESS:PORT (default: nowhere)", &s->serve_logs, NULL},
+                 "where other machines read this one's logs and states: https://ADDRESS:PORT, http://ADDRESS:PORT or none (default: https on all "
+                 "addresses with --ca-file, otherwise none)", &s->serve_logs, NULL},
                 {"supervisor", 0, OPTION_STRING, "NAME", "FLEET_SUPERVISOR",
                  "systemd, embedded, or fake, which only pretends (default: systemd where it runs, else embedded)", &s->supervisor, NULL},
                 {"etcd_servers", 0, OPTION_STRING, "URLS", "FLEET_ETCD_SERVERS",
                  "the store (default: http://127.0.0.1:2379,http://127.0.0.1:4001)", &s->etcd_servers, NULL},
                 {"etcd_key_prefix", 0, OPTION_STRING, "KEY", "FLEET_ETCD_KEY_PREFIX", "where in the store (default: " "/_coreos.com/fleet/)",
                  &s->etcd_key_prefix, NULL},
+                {"etcd_username", 0, OPTION_STRING, "NAME", "FLEET_ETCD_USERNAME", "who asks, for a store that has accounts", &s->etcd_username,
+                 NULL},
+                {"etcd_password", 0, OPTION_STRING, "TEXT", "FLEET_ETCD_PASSWORD", "the password (better in the file than in a command line)",
+                 &s->etcd_password, NULL},
                 {"etcd_cafile", 0, OPTION_STRING, "FILE", "FLEET_ETCD_CAFILE",
                  "authorities of a store at https:// (default: the system's)", &s->etcd_cafile, NULL},
                 {"etcd_certfile", 0, OPTION_STRING, "FILE", "FLEET_ETCD_CERTFILE", "what such a store is shown", &s->etcd_certfile, NULL},
@@ -57,17 +62,17 @@ static const Option *fleet_options(FleetSettings *s) {
                 {"disable_engine", 0, OPTION_SWITCH, NULL, "FLEET_DISABLE_ENGINE", "never decide where units run", &s->disable_engine, NULL},
                 {"verbosity", 0, OPTION_U64, "N", "FLEET_VERBOSITY", "above 0: log more", &s->verbosity, NULL},
                 {"machine-id", 0, OPTION_STRING, "ID", "FLEET_MACHINE_ID", "instead of the one in /etc/machine-id", &s->machine_id, NULL},
-                {"engine_reconcile_interval", 0, OPTION_DURATION, "TIME", "FLEET_ENGINE_RECONCILE_INTERVAL", NULL, &s->unused_time, NULL},
-                {"etcd_request_timeout", 0, OPTION_STRING, "TIME", "FLEET_ETCD_REQUEST_TIMEOUT", NULL, &s->unused, NULL},
-                {"token_limit", 0, OPTION_U64, "N", "FLEET_TOKEN_LIMIT", NULL, &s->unused_number, NULL},
+                {"engine_reconcile_interval", 0, OPTION_STRING, "TIME", "FLEET_ENGINE_RECONCILE_INTERVAL", NULL, &s->ignored[0], NULL},
+                {"etcd_request_timeout", 0, OPTION_STRING, "TIME", "FLEET_ETCD_REQUEST_TIMEOUT", NULL, &s->ignored[1], NULL},
+                {"token_limit", 0, OPTION_STRING, "N", "FLEET_TOKEN_LIMIT", NULL, &s->ignored[2], NULL},
                 {"units_directory", 0, OPTION_STRING, "DIR", "FLEET_UNITS_DIRECTORY",
                  "where systemd finds the unit files (default: /run/fleet/units)", &s->units_directory, NULL},
                 {"systemd_user", 0, OPTION_SWITCH, NULL, "FLEET_SYSTEMD_USER", "use the user's own systemd",
                  &s->systemd_user, NULL},
-                {"enable_grpc", 0, OPTION_SWITCH, NULL, "FLEET_ENABLE_GRPC", NULL, &s->unused_switch, NULL},
-                {"disable_watches", 0, OPTION_SWITCH, NULL, "FLEET_DISABLE_WATCHES", NULL, &s->unused_switch, NULL},
-                {"verify_units", 0, OPTION_SWITCH, NULL, "FLEET_VERIFY_UNITS", NULL, &s->unused_switch, NULL},
-                {"authorized_keys_file", 0, OPTION_STRING, "FILE", "FLEET_AUTHORIZED_KEYS_FILE", NULL, &s->unused, NULL},
+                {"enable_grpc", 0, OPTION_STRING, "BOOL", "FLEET_ENABLE_GRPC", NULL, &s->ignored[3], NULL},
+                {"disable_watches", 0, OPTION_STRING, "BOOL", "FLEET_DISABLE_WATCHES", NULL, &s->ignored[4], NULL},
+                {"verify_units", 0, OPTION_STRING, "BOOL", "FLEET_VERIFY_UNITS", NULL, &s->ignored[5], NULL},
+                {"authorized_keys_file", 0, OPTION_STRING, "FILE", "FLEET_AUTHORIZED_KEYS_FILE", NULL, &s->ignored[6], NULL},
                 {"version", 0, OPTION_SWITCH, NULL, NULL, "print the version", &s->version, NULL},
                 {"help", 0, OPTION_SWITCH, NULL, NULL, "print this", &s->help, NULL},
                 {0},
@@ -89,14 +94,32 @@ int fleet_settings_format_help(Buffer *buffer) {
 
 void fleet_settings_deinit(FleetSettings *s) {
         char *strings[] = {s->config, s->state_dir, s->listen, s->serve_logs, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
-                           s->metadata, s->machine_id, s->units_directory, s->unused, s->etcd_cafile, s->etcd_certfile, s->etcd_keyfile,
+                           s->metadata, s->machine_id, s->units_directory, s->etcd_username, s->etcd_password, s->etcd_cafile, s->etcd_certfile, s->etcd_keyfile,
                            s->cert_file, s->key_file, s->ca_file, s->reserve};
 
         for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
                 free(strings[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(s->ignored); i++)
+                free(s->ignored[i]);
         free(s->servers);
         machine_record_deinit(&s->machine);
         *s = (FleetSettings){0};
+}
+
+void fleet_settings_tell_ignored(const FleetSettings *settings, void (*tell)(const char *text)) {
+        static const char *const texts[FLEET_SETTINGS_IGNORED] = {
+                "engine_reconcile_interval is ignored: the engine decides when something changes, and looks at nothing in between",
+                "etcd_request_timeout is ignored: requests to the store have a limit that follows agent_ttl",
+                "token_limit is ignored: a page of the API has 100 entries",
+                "enable_grpc is ignored: machines hear of each other through the store only",
+                "disable_watches is ignored: without watches nothing would be heard",
+                "verify_units is ignored: units are not signed",
+                "authorized_keys_file is ignored: units are not signed",
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+                if (settings->ignored[i])
+                        tell(texts[i]);
 }
 
 /* ---- the configuration file ---- */
@@ -302,6 +325,11 @@ static int check_access(const FleetSettings *s, Error *error) {
                                  "--listen is \"%s\": over TCP the API is served with TLS only, as it starts programs for whoever asks: "
                                  "write https://… and give --cert-file, --key-file and --ca-file, or stay with unix:///run/faering/fleet.sock",
                                  s->listen);
+        if (!given(s->etcd_username) != !given(s->etcd_password))
+                return error_set(error, -EINVAL, "etcd_username and etcd_password are given together, and %s is missing",
+                                 given(s->etcd_username) ? "etcd_password" : "etcd_username");
+        if (given(s->etcd_username) && strchr(s->etcd_username, ':'))
+                return error_set(error, -EINVAL, "etcd_username is \"%s\": a name has no colon", s->etcd_username);
         if (!given(s->etcd_certfile) != !given(s->etcd_keyfile))
                 return error_set(error, -EINVAL, "etcd_certfile and etcd_keyfile are given together, and %s is missing",
                                  given(s->etcd_certfile) ? "etcd_keyfile" : "etcd_certfile");
@@ -312,14 +340,27 @@ static int check_access(const FleetSettings *s, Error *error) {
         return r;
 }
 
+/* Who shows a certificate of our authority may read: with one there is no reason to hide logs from the other machines. */
+static int default_logs(FleetSettings *s) {
+        if (str_equals(s->serve_logs, "none"))
+                s->serve_logs[0] = '\0';
+        else if (!*s->serve_logs && given(s->cert_file) && given(s->key_file) && given(s->ca_file)) {
+                free(s->serve_logs);
+                s->logs_by_default = true;
+                s->serve_logs = strdup("https://0.0.0.0");
+        }
+        return s->serve_logs ? 0 : -ENOMEM;
+}
+
 /* The address that other machines are told: of "all addresses" it is the machine's own. */
 static int settle_logs(FleetSettings *s, Error *error) {
         char text[URL_TEXT_MAX];
         Url told;
         int r;
 
-        if (!*s->serve_logs)
-                return 0;
+        r = default_logs(s);
+        if (r < 0 || !*s->serve_logs)
+                return r;
         r = url_parse(s->serve_logs, LOGS_PORT_DEFAULT, &s->logs_url, error);
         if (r < 0)
                 return error_prefix(error, r, "--serve-logs");
@@ -350,6 +391,18 @@ static int settle_partition(FleetSettings *s, Error *error) {
         return 0;
 }
 
+/* fleet.conf has the servers as a list, too: ["http://a:4001","http://b:4001"]. */
+static void strip_list(char *text) {
+        char *end = text;
+
+        if (*text != '[')
+                return;
+        for (const char *at = text; *at; at++)
+                if (!strchr("[]\" ", *at))
+                        *end++ = *at;
+        *end = '\0';
+}
+
 static int settle(FleetSettings *s, Error *error) {
         int r;
 
@@ -376,8 +429,10 @@ static int settle(FleetSettings *s, Error *error) {
                 r = option_default(&s->reserve, "");
         if (r >= 0)
                 r = settle_partition(s, error);
-        if (r >= 0)
+        if (r >= 0) {
+                strip_list(s->etcd_servers);
                 r = url_parse_list(s->etcd_servers, 2379, &s->servers, &s->server_count, error);
+        }
         if (r >= 0)
                 r = url_parse(s->listen, 49153, &s->listen_url, error);
         if (r >= 0)

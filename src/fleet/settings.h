@@ -4,6 +4,8 @@
 #include "fleet/registry/records.h"
 #include "net/url.h"
 
+#define FLEET_SETTINGS_IGNORED 7
+
 typedef struct FleetSettings {
         char *config;           /* the file; "" for none */
         char *state_dir;
@@ -12,6 +14,7 @@ typedef struct FleetSettings {
         char *supervisor;       /* systemd, embedded; "": what fits this machine */
         char *etcd_servers;
         char *etcd_key_prefix;
+        char *etcd_username, *etcd_password; /* NULL: nobody is named */
         char *etcd_cafile, *etcd_certfile, *etcd_keyfile;
         char *cert_file, *key_file, *ca_file; /* of the API, at https:// */
         char *public_ip;
@@ -26,18 +29,20 @@ typedef struct FleetSettings {
         bool systemd_user;      /* the user's systemd */
         bool disable_engine;
         bool help, version;
-        char *unused;           /* keys of fleet's that mean nothing here */
-        Usec unused_time;
-        bool unused_switch;
-        uint64_t unused_number;
+        char *ignored[FLEET_SETTINGS_IGNORED]; /* keys of fleet's that mean nothing here, as they were given */
 
         Url *servers;
         size_t server_count;
         Url listen_url;
         Url logs_url;           /* when serve_logs is not "" */
+        bool logs_by_default;   /* nobody asked for it: without that address the daemon goes on */
         MachineRecord machine;
 } FleetSettings;
 
 int fleet_settings_parse(int argc, char *const *argv, FleetSettings *ret_settings, Error *error);
 void fleet_settings_deinit(FleetSettings *settings);
+
+/* Tells, for each key of fleet 1.0's that was given and does nothing here, a sentence that says so, and why. */
+void fleet_settings_tell_ignored(const FleetSettings *settings, void (*tell)(const char *text));
+
 int fleet_settings_format_help(Buffer *buffer);

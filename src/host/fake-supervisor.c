@@ -375,7 +375,8 @@ static void finish(FakeSupervisor *fake, Pending *pending) {
                 finish_start(fake, unit, pending);
                 break;
         case FAKE_STOP:
-                finish_stop(unit);
+                if (unit)
+                        finish_stop(unit);
                 break;
         case FAKE_UNLOAD:
                 if (unit)
@@ -634,6 +635,29 @@ int fake_supervisor_script(FakeSupervisor *fake, const char *name, FakeOutcome o
         unit->outcome = outcome;
         unit->start_delay = delay;
         return 0;
+}
+
+int fake_supervisor_script_delay(FakeSupervisor *fake, const char *name, Usec delay) {
+        FakeUnit *unit = get_unit(fake, name);
+
+        if (!unit)
+                return -ENOMEM;
+        unit->start_delay = delay;
+        return 0;
+}
+
+void fake_supervisor_orphan(FakeSupervisor *fake) {
+        list_foreach(&fake->pending, node) {
+                Pending *pending = container_of(node, Pending, link);
+
+                pending->done = NULL;
+                if (pending->operation == FAKE_UNLOAD)
+                        pending->operation = FAKE_STOP;
+                if (pending->operation != FAKE_LIST)
+                        continue;
+                list_unlink(&pending->link);
+                pending_free(pending);
+        }
 }
 
 void fake_supervisor_set_delay(FakeSupervisor *fake, FakeOperation operation, Usec delay) {

@@ -48,6 +48,13 @@ Usec fake_supervisor_next(const FakeSupervisor *fake);
 /* What starts of this unit lead to from now on, and how long they take. */
 int fake_supervisor_script(FakeSupervisor *fake, const char *unit, FakeOutcome outcome, Usec delay);
 
+/* How long starts of this unit take from now on; what they lead to stays. */
+int fake_supervisor_script_delay(FakeSupervisor *fake, const char *unit, Usec delay);
+
+/* The program that gave the orders is gone: what is under way goes on, and nobody hears of its end. Files are not taken away
+ * any more, and the next program may set its own events (Supervisor.events). */
+void fake_supervisor_orphan(FakeSupervisor *fake);
+
 /* How long an operation takes from now on (a start: see above). */
 void fake_supervisor_set_delay(FakeSupervisor *fake, FakeOperation operation, Usec delay);
 

@@ -475,6 +475,13 @@ static void on_sigchld(uv_signal_t *signal, int number) {
                 reaper->events->settled(reaper->userdata);
 }
 
+/* A program can have one only: it is the program that is the subreaper. */
+static ProcessReaper *program_reaper;
+
+ProcessReaper *process_reaper_of_program(void) {
+        return program_reaper;
+}
+
 int process_reaper_init(ProcessReaper *reaper, uv_loop_t *loop, const ProcessReaperEvents *events, void *userdata) {
         int before = 0, r;
 
@@ -490,6 +497,7 @@ int process_reaper_init(ProcessReaper *reaper, uv_loop_t *loop, const ProcessRea
         list_init(&reaper->processes);
         r = uv_signal_start(&reaper->signal, on_sigchld, SIGCHLD);
         assert(r == 0); /* fails only for numbers that are no signals, and without memory for its pipe: made by init */
+        program_reaper = reaper;
         return 0;
 }
 
@@ -502,6 +510,7 @@ static void on_reaper_closed(uv_handle_t *handle) {
 void process_reaper_close(ProcessReaper *reaper) {
         assert(list_is_empty(&reaper->processes));
         reap_all(reaper); /* what has ended since the last signal was handled */
+        program_reaper = NULL;
         if (!reaper->was_subreaper)
                 (void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
         uv_close((uv_handle_t *)&reaper->signal, on_reaper_closed);

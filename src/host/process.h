@@ -178,6 +178,9 @@ struct ProcessReaper {
         bool was_subreaper;
 };
 
+/* The one that this program has, or NULL: for children that the reaper's owner knows nothing of. */
+ProcessReaper *process_reaper_of_program(void);
+
 int process_reaper_init(ProcessReaper *reaper, uv_loop_t *loop, const ProcessReaperEvents *events, void *userdata);
 
 /* The parent of a process says how it has ended. Of one that is not (any more) ours it does nothing. */

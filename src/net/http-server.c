@@ -130,6 +130,24 @@ size_t http_server_connections(const HttpServer *server) {
         return server->connection_count;
 }
 
+size_t http_server_busy(const HttpServer *server) {
+        size_t busy = 0;
+
+        list_foreach(&server->connections, node)
+                busy += container_of(node, HttpConnection, link)->request.active;
+        return busy;
+}
+
+void http_server_each_listener(const HttpServer *server, void (*each)(void *userdata, int fd, void *listener_data), void *userdata) {
+        list_foreach(&server->listeners, node) {
+                const HttpListener *listener = container_of(node, HttpListener, link);
+                uv_os_fd_t fd;
+
+                if (uv_fileno(&listener->uv.handle, &fd) >= 0)
+                        each(userdata, fd, listener->data);
+        }
+}
+
 const char *http_server_date(HttpServer *server) {
         time_t now = (time_t)(clock_wall() / (WallUsec)USEC_PER_SEC);
         struct tm parts;

@@ -72,7 +72,13 @@ int http_server_listen(HttpServer *server, const Url *url, unsigned mode, void *
  * there. */
 int http_server_listen_fd(HttpServer *server, int fd, bool tls, void *listener_data, Error *error);
 
+/* Tells the descriptor of each listening socket: for a program that hands them to the next one. It stays the server's. */
+void http_server_each_listener(const HttpServer *server, void (*each)(void *userdata, int fd, void *listener_data), void *userdata);
+
 size_t http_server_connections(const HttpServer *server);
+
+/* Connections whose request is with the handler. */
+size_t http_server_busy(const HttpServer *server);
 
 /* ---- the request ---- */
 

@@ -4,9 +4,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/encode.h"
 #include "base/list.h"
 #include "net/http-client.h"
 #include "storeclient/reply.h"
+
+#define FORM_HEADER "Content-Type: application/x-www-form-urlencoded\r\n"
 
 enum { TIMEOUT_DEFAULT_SEC = 5, CONNECT_TIMEOUT_SEC = 2 };
 
@@ -16,6 +19,8 @@ typedef struct HttpStore {
         Url *endpoints;
         size_t endpoint_count;
         size_t current; /* the endpoint that answered last */
+        char *headers;  /* of each request, or NULL */
+        char *form_headers; /* the same, of those with a form; NULL: FORM_HEADER */
         List calls;
 } HttpStore;
 
@@ -225,7 +230,7 @@ static int store_send(StoreClient *client, const StoreRequest *request, StoreRep
         if (!call)
                 return -ENOMEM;
         call->replied = replied;
-        call->headers = form ? "Content-Type: application/x-www-form-urlencoded\r\n" : NULL;
+        call->headers = form ? call->store->form_headers ?: FORM_HEADER : call->store->headers;
         call->method = verb_method(request->verb);
         call->safe = request->verb == STORE_GET || request->verb == STORE_WATCH;
         call->timeout = request->verb == STORE_WATCH ? 0 : request->timeout ?: TIMEOUT_DEFAULT_SEC * USEC_PER_SEC;
@@ -257,6 +262,20 @@ static const StoreClientOps store_ops = {.send = store_send, .cancel = store_can
 
 void http_storeclient_set_tls(StoreClient *client, TlsContext *tls) {
         http_client_set_tls(client_store(client)->http, tls);
+}
+
+int http_storeclient_set_user(StoreClient *client, const char *user, const char *password) {
+        _cleanup_free_ char *pair = str_printf("%s:%s", user, password);
+        _cleanup_buffer_ Buffer header = BUFFER_INIT;
+        HttpStore *store = client_store(client);
+
+        if (!pair || buffer_append_string(&header, "Authorization: Basic ") < 0 ||
+            encode_base64(&header, BASE64_STANDARD, pair, strlen(pair)) < 0 || buffer_append_string(&header, "\r\n") < 0 ||
+            !buffer_string(&header))
+                return -ENOMEM;
+        store->headers = strdup(buffer_string(&header));
+        store->form_headers = str_printf("%s" FORM_HEADER, buffer_string(&header));
+        return store->headers && store->form_headers ? 0 : -ENOMEM;
 }
 
 int http_storeclient_new(uv_loop_t *loop, const Url *endpoints, size_t count, StoreClient **ret_client) {
@@ -291,6 +310,8 @@ StoreClient *http_storeclient_free(StoreClient *client) {
         if (store->http)
                 http_client_close(store->http);
         free(store->endpoints);
+        free(store->headers);
+        free(store->form_headers);
         free(store);
         return NULL;
 }

@@ -17,3 +17,6 @@ StoreClient *http_storeclient_free(StoreClient *client);
 
 /* For https:// endpoints, which cannot be reached without; borrowed. */
 void http_storeclient_set_tls(StoreClient *client, TlsContext *tls);
+
+/* Who asks, for a store that wants to know: goes with each request. -ENOMEM. */
+int http_storeclient_set_user(StoreClient *client, const char *user, const char *password);

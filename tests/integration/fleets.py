@@ -79,12 +79,12 @@ class Machine:
         return subprocess.run([str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{self.socket}", *arguments],
                               capture_output=True, text=True, timeout=WAIT_SECONDS)
 
-    def fleetctl(self, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess:
+    def fleetctl(self, *arguments: str, path: str | None = None, endpoint: str | None = None) -> subprocess.CompletedProcess:
         """The same under the old program's name; `path`: a folder in front of $PATH."""
         link = self.socket.with_name("fleetctl")
         if not link.exists():
             link.symlink_to(BUILD / "src/cli/faering")
-        env = {**os.environ, "FLEETCTL_ENDPOINT": f"unix://{self.socket}"}
+        env = {**os.environ, "FLEETCTL_ENDPOINT": endpoint or f"unix://{self.socket}"}
         if path:
             env["PATH"] = f"{path}:{env['PATH']}"
         return subprocess.run([str(link), *arguments], capture_output=True, text=True, timeout=WAIT_SECONDS, env=env)

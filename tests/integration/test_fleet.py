@@ -58,31 +58,6 @@ def test_conflicting_units_move_when_their_machine_dies_and_a_waiting_one_takes_
                  lambda shims: [unit for _, _, unit in shims] == ["web@3.service"])
 
 
-def test_a_stopped_daemon_leaves_with_its_units(tmp_path):
-    with Fleet(tmp_path) as fleet:
-        one, two, three = fleet.machines
-        one.ok("start", *[write(tmp_path, f"s{i}.service", SLEEP) for i in range(3)])
-        assert three.stop() == 0
-        units = wait_for("all run on the two that stay", one.units,
-                         lambda found: {machine for machine, _ in found.values()} == {one.id, two.id} and
-                         {active for _, active in found.values()} == {"active"} and len(found) == 3)
-        assert len(units) == 3
-        assert three.id not in one.ok("list-machines", "--full")
-
-
-def test_metadata_pins_and_globals_run_everywhere(tmp_path):
-    pinned = write(tmp_path, "pinned.service", SLEEP + "[X-Fleet]\nMachineMetadata=number=2\n")
-    everywhere = write(tmp_path, "everywhere.service", SLEEP + "[X-Fleet]\nGlobal=true\n")
-    with Fleet(tmp_path) as fleet:
-        one, two, _ = fleet.machines
-        one.ok("start", pinned)
-        assert one.units()["pinned.service"][0] == two.id
-        assert "Triggered global unit everywhere.service start" in one.ok("start", everywhere)
-        rows = wait_for("one on each", lambda: [row for row in one.ok("list-units", "--no-legend").splitlines()
-                                                if row.startswith("everywhere") and "running" in row], lambda found: len(found) == 3)
-        assert len({row.split()[1] for row in rows}) == 3
-
-
 def test_stop_unload_destroy(tmp_path):
     with Fleet(tmp_path, count=1) as fleet:
         machine = fleet.machines[0]

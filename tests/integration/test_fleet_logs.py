@@ -1,6 +1,8 @@
 """Logs of units that run on another machine than the one that is asked."""
 import json
+import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -47,7 +49,7 @@ def test_following_goes_on_across_machines(fleet, tmp_path):
             follower.kill()
 
 
-def test_global_units_name_a_machine(fleet, tmp_path):
+def test_global_units_tell_from_all_machines_or_one(fleet, tmp_path):
     path = tmp_path / "glob.service"
     path.write_text("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo here is %m'\n[X-Fleet]\nGlobal=true\n")
     one, two = fleet.machines
@@ -55,9 +57,81 @@ def test_global_units_name_a_machine(fleet, tmp_path):
     for machine in (one, two):
         wait_for("its own line", lambda machine=machine: one.ok("journal", "--machine", machine.id[:8], "glob"),
                  lambda text, machine=machine: f"here is {machine.id}" in text)
-    done = one.fleet("journal", "glob")
-    assert done.returncode == 1 and "Unable to retrieve journal of global unit glob.service" in done.stderr
+    lines = one.ok("journal", "glob").splitlines()
+    assert sorted(line.split(" on ")[1].split("...")[0] for line in lines) == [machine.id[:8] for machine in (one, two)]
     assert one.fleet("journal", "--machine", "zz", "glob").returncode == 1
+
+
+def start_talker(fleet, folder, number: int, name: str, after: float) -> None:
+    """Writes "NAME 1", "NAME 2" …, a second apart, beginning so long after the file "go" is there."""
+    path = folder / f"{name}.service"
+    script = f"while [ ! -e {folder}/go ]; do sleep 0.05; done; sleep {after}; for i in 1 2 3; do echo {name} $i; sleep 1; done; exec sleep 1000"
+    path.write_text(f"[Service]\nExecStart=/bin/sh -c '{script}'\n[X-Fleet]\nMachineMetadata=number={number}\n")
+    fleet.machines[0].ok("start", str(path))
+
+
+TOLD = ["alpha 1", "beta 1", "alpha 2", "beta 2", "alpha 3", "beta 3"]
+
+
+def test_several_logs_are_one_by_time(fleet, tmp_path):
+    one, two = fleet.machines
+    start_talker(fleet, tmp_path, 1, "alpha", 0)
+    start_talker(fleet, tmp_path, 2, "beta", 0.5)
+    command = [str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{two.socket}", "logs", "-f", "beta", "alpha"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            (tmp_path / "go").touch()
+            followed = [follower.stdout.readline() for _ in TOLD]
+        finally:
+            follower.kill()
+    assert [line.split("]: ")[1].strip() for line in followed] == TOLD
+    assert all(line.split("]: ")[1].split()[0] + ".service[" in line for line in followed)
+    merged = one.ok("journal", "beta", "alpha").splitlines()
+    assert [line.split("]: ")[1] for line in merged] == TOLD
+
+
+def test_follower_goes_where_the_unit_goes(fleet, tmp_path):
+    one, two = fleet.machines
+    path = tmp_path / "tick.service"
+    path.write_text("[Service]\nExecStart=/bin/sh -c 'while :; do echo on %m; sleep 0.2; done'\n")
+    one.ok("start", str(path))
+    first = one.units()["tick.service"][0]
+    other = next(machine.id for machine in fleet.machines if machine.id != first)
+    with subprocess.Popen([str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{one.socket}", "logs", "-f", "tick"],
+                          stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            assert follower.stdout.readline().rstrip().endswith(f"on {first}")
+            one.ok("drain", first)
+            line = ""
+            while not line.endswith(f"on {other}"):
+                line = follower.stdout.readline().rstrip()
+        finally:
+            follower.kill()
+    one.ok("uncordon", first)
+
+
+def test_a_machine_that_does_not_answer_is_named_and_nobody_hangs(fleet, tmp_path):
+    one, two = fleet.machines
+    start_talker(fleet, tmp_path, 1, "alpha", 0)
+    start_talker(fleet, tmp_path, 2, "beta", 0)
+    (tmp_path / "go").touch()
+    wait_for("they have told", lambda: one.ok("journal", "beta", "alpha"), lambda text: len(text.splitlines()) == 6)
+    follow = [str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{one.socket}", "logs", "-f", "beta", "alpha"]
+    with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+        try:
+            for _ in range(6):
+                follower.stdout.readline()
+            two.process.send_signal(signal.SIGSTOP)  # as a machine whose plug was pulled: nothing comes, and nothing ends
+            begun = time.monotonic()
+            done = one.fleet("journal", "beta", "alpha")
+            assert done.returncode == 1 and time.monotonic() - begun < 12
+            assert [line.split("]: ")[1] for line in done.stdout.splitlines()] == ["alpha 1", "alpha 2", "alpha 3"]
+            assert "cannot read what beta.service wrote" in done.stderr and two.id in done.stderr
+            assert "cannot read what beta.service wrote" in follower.stderr.readline()
+            assert follower.poll() is None  # alpha is followed on
+        finally:
+            two.process.send_signal(signal.SIGCONT)
+            follower.kill()
 
 
 def test_the_address_for_others_only_reads(fleet, tmp_path):
@@ -75,8 +149,11 @@ def test_the_address_for_others_only_reads(fleet, tmp_path):
 
     assert ask("/fleet/v1/state") == 200
     assert ask("/faering/v1/logs/talk.service") == 200
+    assert ask("/faering/v1/usage") == 200
     for method, path in (("GET", "/fleet/v1/units"), ("GET", "/fleet/v1/machines"), ("DELETE", "/fleet/v1/units/talk.service"),
-                         ("PUT", "/fleet/v1/units/talk.service"), ("PATCH", "/fleet/v1/machines"), ("POST", "/fleet/v1/state")):
+                         ("PUT", "/fleet/v1/units/talk.service"), ("PATCH", "/fleet/v1/machines"), ("POST", "/fleet/v1/state"),
+                         ("POST", "/faering/v1/verify"), ("GET", "/faering/v1/rolls"), ("DELETE", "/faering/v1/rolls/talk.service"),
+                         ("GET", "/faering/v1/states/talk.service"), ("GET", "/faering/v1/changes")):
         assert ask(path, method) == 403, (method, path)
     assert "talk.service" in one.units()
 

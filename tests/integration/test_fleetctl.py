@@ -206,7 +206,8 @@ def test_tunnel_leads_the_api_and_ssh_through_a_host(fleet, one, ssh, tmp_path):
     folder = opened[opened.index("-L") + 1].rpartition("/api:")[0]
     assert subprocess.run(["test", "-e", folder], check=False).returncode == 1
     assert one.fleetctl("--tunnel", "gate", "ssh", fleet.machines[1].id, path=ssh).returncode == 7
-    assert calls(ssh)[-2][4:6] == ["-J", "core@gate"]
+    proxy = calls(ssh)[-2][5]
+    assert proxy.startswith("ProxyCommand=ssh -q -S '") and proxy.endswith("/control' -W [%h]:%p tunnel")
 
 
 def test_fd_forward_copies_both_ways_and_fails_when_nobody_is_there(one, tmp_path):

@@ -373,6 +373,14 @@ def test_fleet_reaches_the_store_and_serves_its_api_by_tls(tmp_path, ca, server,
             done = subprocess.run([*ask, *own[:2], "list-machines"], capture_output=True, text=True, timeout=30)
             assert done.returncode != 0 and "wants a client's certificate" in done.stderr
             wait_log(machine.log, "the client showed no certificate")
+            # with an authority the logs are open to those who show its certificate, and to nobody else
+            logs = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(ca.cert)]
+            mine = ["--cert", str(alice.cert), "--key", str(alice.key)]
+            if "other machines cannot read the logs" not in machine.log.read_text():  # another test may have the port
+                for path, status in (("/fleet/v1/state", "200"), ("/fleet/v1/units", "403")):
+                    done = subprocess.run([*logs, *mine, f"https://127.0.0.1:49154{path}"], capture_output=True, text=True, timeout=30)
+                    assert done.stdout == status, (path, done.stderr)
+                assert subprocess.run([*logs, "https://127.0.0.1:49154/fleet/v1/state"], capture_output=True, timeout=30).returncode != 0
             assert machine.stop() == 0
         finally:
             machine.kill()

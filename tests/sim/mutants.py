@@ -19,6 +19,7 @@ PATCHES = ROOT / "tests/sim/mutants"
 PLACE = ROOT / "build-check/mutants"
 TREE = PLACE / "tree"
 BUILD = PLACE / "build"
+PROGRAM = "tests/sim/sim-store"
 COPIED = ["meson.build", "meson_options.txt", "src", "tests", "tools", "docs", "data"]
 SEEDS = "1-200"
 # Above the copy git must not see the repository around it: it would take the patch for one of that.
@@ -48,7 +49,7 @@ def build() -> str | None:
         if done.returncode:
             shutil.rmtree(BUILD, ignore_errors=True)
             return done.stdout[-2000:] + done.stderr
-    done = subprocess.run(["ninja", "-C", str(BUILD), "tests/sim/sim-store"], capture_output=True, text=True)
+    done = subprocess.run(["ninja", "-C", str(BUILD), PROGRAM], capture_output=True, text=True)
     return done.stdout[-4000:] if done.returncode else None
 
 
@@ -72,7 +73,7 @@ def touch(patch: Path) -> None:
 def simulate() -> tuple[str, str, float]:
     """Seed, violation and seconds; no seed: it survived."""
     begun = time.monotonic()
-    done = subprocess.run([str(BUILD / "tests/sim/sim-store"), "--seeds", SEEDS], capture_output=True, text=True)
+    done = subprocess.run([str(BUILD / PROGRAM), "--seeds", SEEDS], capture_output=True, text=True)
     took = time.monotonic() - begun
     found = re.search(r"^seed (\d+): (.*)$", done.stdout, re.M)
     if done.returncode == 0 or not found:

@@ -68,7 +68,7 @@ static size_t base64_fault(Slice token) {
         return i;
 }
 
-static int page_token_parse(Slice token, size_t *ret_page, Error *error) {
+static int page_token_parse(Slice token, size_t limit, size_t *ret_page, Error *error) {
         _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
         const uint8_t *b;
 
@@ -77,18 +77,34 @@ static int page_token_parse(Slice token, size_t *ret_page, Error *error) {
         if (buffer_length(&bytes) != 4)
                 return error_set(error, -EINVAL, "token has %zu bytes: 4 are expected", buffer_length(&bytes));
         b = (const uint8_t *)buffer_data(&bytes);
-        if ((size_t)(b[0] | b[1] << 8) != FLEET_PAGE_LIMIT)
-                return error_set(error, -EINVAL, "token limit must be %d", FLEET_PAGE_LIMIT);
+        if ((size_t)(b[0] | b[1] << 8) != limit)
+                return error_set(error, -EINVAL, "token limit must be %zu", limit);
         *ret_page = (size_t)(b[2] | b[3] << 8);
         return 0;
 }
 
-bool fleet_page(HttpRequest *request, size_t *ret_first) {
+/* False after it was answered. */
+static bool page_limit(HttpRequest *request, size_t *ret) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        uint64_t limit = FLEET_PAGE_LIMIT;
+
+        if (url_query_get(http_request_query(request), "limit", &text) > 0 &&
+            (str_parse_u64((Slice){buffer_data(&text), buffer_length(&text)}, FLEET_PAGE_LIMIT_MAX, &limit) < 0 || limit == 0)) {
+                fleet_fail(request, 400, "limit must be a number from 1 to 10000");
+                return false;
+        }
+        *ret = limit;
+        return true;
+}
+
+bool fleet_page(HttpRequest *request, FleetPage *ret) {
         Slice rest = http_request_query(request), name, value;
         _cleanup_buffer_ Buffer token = BUFFER_INIT;
         Error error = ERROR_NONE;
-        size_t page = 1, tokens = 0;
+        size_t page = 1, tokens = 0, limit;
 
+        if (!page_limit(request, &limit))
+                return false;
         while (url_query_next(&rest, &name, &value))
                 if (slice_equals(name, slice_from("nextPageToken"))) {
                         tokens++;
@@ -99,20 +115,20 @@ bool fleet_page(HttpRequest *request, size_t *ret_first) {
                 fleet_fail(request, 400, "too many values for page token");
                 return false;
         }
-        if (tokens == 1 && page_token_parse((Slice){buffer_data(&token), buffer_length(&token)}, &page, &error) < 0) {
+        if (tokens == 1 && page_token_parse((Slice){buffer_data(&token), buffer_length(&token)}, limit, &page, &error) < 0) {
                 fleet_fail(request, 400, error.text);
                 return false;
         }
-        *ret_first = page > 0 ? (page - 1) * FLEET_PAGE_LIMIT : 0;
+        *ret = (FleetPage){.first = page > 0 ? (page - 1) * limit : 0, .limit = limit};
         return true;
 }
 
-void fleet_write_next_page(JsonWriter *json, size_t first, size_t total) {
-        size_t next = first / FLEET_PAGE_LIMIT + 2;
-        uint8_t bytes[4] = {FLEET_PAGE_LIMIT & 0xff, FLEET_PAGE_LIMIT >> 8, (uint8_t)next, (uint8_t)(next >> 8)};
+void fleet_write_next_page(JsonWriter *json, const FleetPage *page, size_t total) {
+        size_t next = page->first / page->limit + 2;
+        uint8_t bytes[4] = {(uint8_t)page->limit, (uint8_t)(page->limit >> 8), (uint8_t)next, (uint8_t)(next >> 8)};
         _cleanup_buffer_ Buffer token = BUFFER_INIT;
 
-        if (first + FLEET_PAGE_LIMIT >= total || next > UINT16_MAX)
+        if (page->first + page->limit >= total || next > UINT16_MAX)
                 return;
         if (encode_base64(&token, BASE64_URL, bytes, sizeof(bytes)) < 0 || buffer_append_string(&token, "==") < 0)
                 return;
@@ -164,26 +180,32 @@ typedef struct Route {
         const char *prefix;
         const char *resource;
         void (*handle)(FleetApi *api, HttpRequest *request, const char *path);
-        bool reads; /* served to other machines, for GET */
+        bool reads;  /* served to other machines, for GET */
+        bool judges; /* served to those that have shown a certificate, for POST */
 } Route;
 
 static const Route routes[] = {
-        {"/fleet/v1", "units", fleet_units_handle, false},
-        {"/fleet/v1", "machines", fleet_machines_handle, false},
-        {"/fleet/v1", "state", fleet_states_handle, true},
-        {"/fleet/v1", "discovery", fleet_discovery_handle, false},
-        {"/v1-alpha", "units", fleet_units_handle, false},
-        {"/v1-alpha", "machines", fleet_machines_handle, false},
-        {"/v1-alpha", "state", fleet_states_handle, false},
-        {"/v1-alpha", "discovery", fleet_discovery_handle, false},
-        {"/faering/v1", "explain", fleet_explain_handle, false},
-        {"/faering/v1", "machines", fleet_own_machines_handle, false},
-        {"/faering/v1", "moves", fleet_moves_handle, false},
-        {"/faering/v1", "plan", fleet_plan_handle, false},
-        {"/faering/v1", "rebalance", fleet_rebalance_handle, false},
-        {"/faering/v1", "whatif", fleet_whatif_handle, false},
-        {"/faering/v1", "logs", fleet_logs_handle, true},
-        {"/faering/v1", "status", fleet_status_handle, false},
+        {"/fleet/v1", "units", fleet_units_handle, false, false},
+        {"/fleet/v1", "machines", fleet_machines_handle, false, false},
+        {"/fleet/v1", "state", fleet_states_handle, true, false},
+        {"/fleet/v1", "discovery", fleet_discovery_handle, false, false},
+        {"/v1-alpha", "units", fleet_units_handle, false, false},
+        {"/v1-alpha", "machines", fleet_machines_handle, false, false},
+        {"/v1-alpha", "state", fleet_states_handle, false, false},
+        {"/v1-alpha", "discovery", fleet_discovery_handle, false, false},
+        {"/faering/v1", "changes", fleet_changes_handle, false, false},
+        {"/faering/v1", "explain", fleet_explain_handle, false, false},
+        {"/faering/v1", "machines", fleet_own_machines_handle, false, false},
+        {"/faering/v1", "moves", fleet_moves_handle, false, false},
+        {"/faering/v1", "plan", fleet_plan_handle, false, false},
+        {"/faering/v1", "rebalance", fleet_rebalance_handle, false, false},
+        {"/faering/v1", "rolls", fleet_rolls_handle, false, false},
+        {"/faering/v1", "states", fleet_own_states_handle, false, false},
+        {"/faering/v1", "usage", fleet_usage_handle, true, false},
+        {"/faering/v1", "verify", fleet_verify_handle, false, true},
+        {"/faering/v1", "whatif", fleet_whatif_handle, false, false},
+        {"/faering/v1", "logs", fleet_logs_handle, true, false},
+        {"/faering/v1", "status", fleet_status_handle, false, false},
 };
 
 static bool route_matches(const Route *route, const char *path, const char **ret_rest) {
@@ -200,7 +222,10 @@ static bool route_matches(const Route *route, const char *path, const char **ret
 }
 
 static bool route_is_open(const Route *route, HttpRequest *request) {
-        return !http_request_listener_data(request) || (route->reads && http_request_method(request) == HTTP_METHOD_GET);
+        HttpMethod method = http_request_method(request);
+
+        return !http_request_listener_data(request) || (route->reads && method == HTTP_METHOD_GET) ||
+               (route->judges && method == HTTP_METHOD_POST && http_request_is_tls(request));
 }
 
 void fleet_api_handle(void *userdata, HttpRequest *request) {
@@ -222,7 +247,7 @@ void fleet_api_handle(void *userdata, HttpRequest *request) {
                         if (rest[0] == '/' && (rest[1] == '\0' || strchr(rest + 1, '/')))
                                 fleet_fail(request, 404, "");
                         else if (!route_is_open(&routes[i], request))
-                                fleet_fail(request, 403, "this address serves only logs and states; the API is on the machine itself");
+                                fleet_fail(request, 403, "this address serves only logs, states and usage; the API is on the machine itself");
                         else
                                 routes[i].handle(api, request, rest[0] ? rest + 1 : rest);
                         return;

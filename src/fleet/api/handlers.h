@@ -19,15 +19,38 @@ bool fleet_check_reply(HttpRequest *request, const StoreReply *reply);
 /* A body that is no JSON: 400 with `prefix` and the fault in Go's words, or jansson's text where Go would find none. */
 void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const char *otherwise);
 
-/* Passes a reading of a log on to the daemon of the machine where it is, at `url`, and its answer back as it comes. */
-void fleet_relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *unit, uint64_t lines,
-                     bool follow);
+/* How often who follows a log hears that it is still there. */
+#define FLEET_LOG_BEAT_MSEC 3000
 
-/* The page that ?nextPageToken= asks for. False after it was answered. */
-bool fleet_page(HttpRequest *request, size_t *ret_first);
+/* What is asked of another machine's daemon. */
+typedef struct FleetRelay {
+        const char *method; /* NULL: GET */
+        const char *target;
+        Slice body;         /* JSON; data NULL: none */
+        const char *what;   /* for complaints: "the log is" */
+} FleetRelay;
+
+/* Passes it on, and the answer back as it comes. */
+void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const FleetRelay *asked);
+
+/* The machine that ?machine= names by the beginning of its ID. False after it was answered; *ret NULL: none is named. */
+bool fleet_named_machine(FleetApi *api, HttpRequest *request, const RegistryMachine **ret);
+
+typedef struct FleetPage {
+        size_t first, limit;
+} FleetPage;
+
+/* The page that ?nextPageToken= asks for; ?limit= asks for longer ones than fleet 1.0 has, which does not know it. False after
+ * it was answered. */
+bool fleet_page(HttpRequest *request, FleetPage *ret);
+
+/* Where the page ends of so many entries. */
+static inline size_t fleet_page_end(const FleetPage *page, size_t total) {
+        return min_of(total, page->first + page->limit);
+}
 
 /* Ends a page: the token of the next one, if there are `total` entries. */
-void fleet_write_next_page(JsonWriter *json, size_t first, size_t total);
+void fleet_write_next_page(JsonWriter *json, const FleetPage *page, size_t total);
 
 /* All units or machines of the mirror in order of their names: heap arrays of borrowed pointers. -ENOMEM: NULL. */
 const RegistryUnit **fleet_sorted_units(const Registry *registry, size_t *ret_count);
@@ -47,5 +70,10 @@ void fleet_own_machines_handle(FleetApi *api, HttpRequest *request, const char *
 void fleet_rebalance_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_moves_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_whatif_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_changes_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_verify_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_usage_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_own_states_handle(FleetApi *api, HttpRequest *request, const char *path);
+void fleet_rolls_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_plan_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_status_handle(FleetApi *api, HttpRequest *request, const char *path);

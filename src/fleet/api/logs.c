@@ -1,21 +1,47 @@
-/* logs: what a unit wrote, on this machine or another one; ?lines=N (default 10), ?follow=true. One JSON object a line. */
+/* logs: what a unit wrote, on this machine or another one; ?lines=N (default 10), ?follow=true. One JSON object a line;
+ * while it follows, also an empty line now and then. */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "fleet/api/handlers.h"
 #include "net/url.h"
 
 enum { LINES_DEFAULT = 10 };
 
+
 typedef struct LogStream {
         FleetApi *api;
         HttpRequest *request;
         SupervisorLog *log;
+        uv_timer_t beat; /* while it follows */
+        bool follow;
 } LogStream;
+
+static void on_beat_closed(uv_handle_t *handle) {
+        free(handle->data);
+}
 
 static void stream_free(LogStream *stream) {
         if (stream->log)
                 supervisor_log_close(stream->api->supervisor, stream->log);
-        free(stream);
+        if (stream->follow)
+                uv_close((uv_handle_t *)&stream->beat, on_beat_closed);
+        else
+                free(stream);
+}
+
+/* An empty line: a unit may be silent for long, and who follows it must be able to tell that from a machine that is dead. */
+static void on_beat(uv_timer_t *timer) {
+        LogStream *stream = timer->data;
+
+        (void)http_respond_write(stream->request, slice_from("\n"));
+}
+
+static void stream_follow(LogStream *stream) {
+        (void)uv_timer_init(http_request_loop(stream->request), &stream->beat);
+        stream->beat.data = stream;
+        stream->follow = true;
+        (void)uv_timer_start(&stream->beat, on_beat, FLEET_LOG_BEAT_MSEC, FLEET_LOG_BEAT_MSEC);
 }
 
 static void on_line(void *userdata, const SupervisorLogLine *line) {
@@ -68,6 +94,8 @@ static void open_log(FleetApi *api, HttpRequest *request, const char *name, size
                 fleet_fail(request, r == -ENOENT ? 404 : 500, error.text);
                 return;
         }
+        if (follow)
+                stream_follow(stream);
         http_request_set_data(request, stream);
         http_request_set_gone(request, on_gone, true);
         http_respond_begin(request, 200, "Content-Type: application/x-ndjson\r\n", UINT64_MAX);
@@ -91,8 +119,7 @@ static bool read_query(HttpRequest *request, uint64_t *lines, bool *follow) {
         return true;
 }
 
-/* The machine that ?machine= names by the beginning of its ID. False after it was answered; *ret NULL: none is named. */
-static bool named_machine(FleetApi *api, HttpRequest *request, const RegistryMachine **ret) {
+bool fleet_named_machine(FleetApi *api, HttpRequest *request, const RegistryMachine **ret) {
         _cleanup_buffer_ Buffer prefix = BUFFER_INIT;
         size_t count = 0;
 
@@ -121,6 +148,18 @@ static const RegistryMachine *log_machine(FleetApi *api, const RegistryUnit *uni
         return !id || str_equals(id, api->machine) ? NULL : registry_machine(api->registry, id);
 }
 
+static void relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *unit, uint64_t lines, bool follow) {
+        _cleanup_buffer_ Buffer target = BUFFER_INIT;
+
+        (void)buffer_append_string(&target, "/faering/v1/logs/");
+        (void)url_encode(&target, URL_SEGMENT, slice_from(unit));
+        (void)buffer_printf(&target, "?lines=%" PRIu64 "&follow=%s", lines, follow ? "true" : "false");
+        if (buffer_string(&target))
+                fleet_relay(api, request, machine, &(FleetRelay){.target = buffer_string(&target), .what = "the log is"});
+        else
+                fleet_fail(request, 500, "out of memory");
+}
+
 void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path) {
         const RegistryUnit *unit = registry_unit(api->registry, path);
         const RegistryMachine *machine;
@@ -131,10 +170,10 @@ void fleet_logs_handle(FleetApi *api, HttpRequest *request, const char *path) {
                 fleet_fail(request, 405, "only GET supported against this resource");
         else if (!unit || !api->supervisor)
                 fleet_fail(request, 404, "unit does not exist");
-        else if (!read_query(request, &lines, &follow) || !named_machine(api, request, &machine))
+        else if (!read_query(request, &lines, &follow) || !fleet_named_machine(api, request, &machine))
                 return;
         else if (!http_request_listener_data(request) && (machine = log_machine(api, unit, machine)))
-                fleet_relay_log(api, request, machine, path, lines, follow);
+                relay_log(api, request, machine, path, lines, follow);
         else
                 open_log(api, request, path, (size_t)lines, follow);
 }

@@ -30,22 +30,23 @@ static void list_machines(FleetApi *api, HttpRequest *request) {
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         _cleanup_free_ const RegistryMachine **machines = NULL;
         JsonWriter json = json_writer(&body);
-        size_t total = 0, present = 0, first;
+        size_t total = 0, present = 0;
+        FleetPage page;
 
-        if (!fleet_page(request, &first))
+        if (!fleet_page(request, &page))
                 return;
         machines = fleet_sorted_machines(api->registry, &total);
         for (size_t i = 0; i < total; i++)
                 if (machines[i]->present)
                         machines[present++] = machines[i];
         json_begin_object(&json);
-        if (first < present) {
+        if (page.first < present) {
                 json_key(&json, "machines");
                 json_begin_array(&json);
-                for (size_t i = first; i < present && i < first + FLEET_PAGE_LIMIT; i++)
+                for (size_t i = page.first; i < fleet_page_end(&page, present); i++)
                         write_machine(&json, machines[i]);
                 json_end_array(&json);
-                fleet_write_next_page(&json, first, present);
+                fleet_write_next_page(&json, &page, present);
         }
         json_end_object(&json);
         fleet_respond_json(request, &body);

@@ -65,21 +65,22 @@ static void list_states(FleetApi *api, HttpRequest *request) {
         _cleanup_buffer_ Buffer body = BUFFER_INIT, machine = BUFFER_INIT, unit = BUFFER_INIT;
         _cleanup_free_ StateRow *rows = NULL;
         JsonWriter json = json_writer(&body);
-        size_t total = 0, first;
+        size_t total = 0;
+        FleetPage page;
 
-        if (!fleet_page(request, &first))
+        if (!fleet_page(request, &page))
                 return;
         query_text(request, "machineID", &machine);
         query_text(request, "unitName", &unit);
         rows = collect_rows(api->registry, buffer_string(&machine) ?: "", buffer_string(&unit) ?: "", &total);
         json_begin_object(&json);
-        if (first < total) {
+        if (page.first < total) {
                 json_key(&json, "states");
                 json_begin_array(&json);
-                for (size_t i = first; i < total && i < first + FLEET_PAGE_LIMIT; i++)
+                for (size_t i = page.first; i < fleet_page_end(&page, total); i++)
                         write_row(&json, &rows[i]);
                 json_end_array(&json);
-                fleet_write_next_page(&json, first, total);
+                fleet_write_next_page(&json, &page, total);
         }
         json_end_object(&json);
         fleet_respond_json(request, &body);

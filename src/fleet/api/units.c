@@ -55,19 +55,20 @@ static void list_units(FleetApi *api, HttpRequest *request) {
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         _cleanup_free_ const RegistryUnit **units = NULL;
         JsonWriter json = json_writer(&body);
-        size_t total = 0, first;
+        size_t total = 0;
+        FleetPage page;
 
-        if (!fleet_page(request, &first))
+        if (!fleet_page(request, &page))
                 return;
         units = fleet_sorted_units(api->registry, &total);
         json_begin_object(&json);
-        if (first < total) {
+        if (page.first < total) {
                 json_key(&json, "units");
                 json_begin_array(&json);
-                for (size_t i = first; i < total && i < first + FLEET_PAGE_LIMIT; i++)
+                for (size_t i = page.first; i < fleet_page_end(&page, total); i++)
                         write_unit(&json, api->registry, units[i]);
                 json_end_array(&json);
-                fleet_write_next_page(&json, first, total);
+                fleet_write_next_page(&json, &page, total);
         }
         json_end_object(&json);
         fleet_respond_json(request, &body);
@@ -92,7 +93,7 @@ static void get_unit(FleetApi *api, HttpRequest *request, const char *name) {
         fleet_respond_json(request, &body);
 }
 
-/* ---- writing: a chain of writes to the store for one request ---- */
+/* ---- writing: several writes to the store for one request ---- */
 
 typedef struct UnitWrite {
         FleetApi *api;
@@ -100,9 +101,12 @@ typedef struct UnitWrite {
         char *name;
         char *text, *hash; /* of a unit that is made */
         UnitState desired;
-        unsigned status; /* of the answer, when the mirror has what was written */
-        bool create;
-        bool replace; /* the unit is there, with another text */
+        unsigned status;     /* of the answer, when the mirror has what was written */
+        size_t pending;      /* writes that the store has not answered */
+        uint64_t index;      /* of the newest write */
+        StoreReply failure;  /* of the first that failed: r and error only */
+        bool replace;        /* the unit is there, with another text, which is still to be written */
+        bool text_is_known;  /* by other units: it was not written */
 } UnitWrite;
 
 static void write_free(UnitWrite *write) {
@@ -118,12 +122,12 @@ static void write_gone(HttpRequest *request) {
         ((UnitWrite *)http_request_data(request))->request = NULL;
 }
 
-static UnitWrite *write_new(FleetApi *api, HttpRequest *request, const char *name) {
+static UnitWrite *write_new(FleetApi *api, HttpRequest *request, const char *name, unsigned status) {
         UnitWrite *write = calloc(1, sizeof(*write));
 
         if (!write)
                 return NULL;
-        *write = (UnitWrite){.api = api, .request = request, .name = strdup(name)};
+        *write = (UnitWrite){.api = api, .request = request, .name = strdup(name), .status = status};
         if (!write->name) {
                 free(write);
                 return NULL;
@@ -133,97 +137,108 @@ static UnitWrite *write_new(FleetApi *api, HttpRequest *request, const char *nam
         return write;
 }
 
-/* Answers, if somebody is there to hear it, and ends the chain. `status` 0: the failure in `reply`. */
-static void write_end(UnitWrite *write, unsigned status, const StoreReply *reply) {
+/* Answers, if somebody is there to hear it. */
+static void write_end(UnitWrite *write) {
         HttpRequest *request = write->request;
+        StoreReply failure = write->failure;
+        unsigned status = write->status;
 
         write_free(write);
-        if (!request)
-                return;
-        if (status)
+        if (request && fleet_check_reply(request, &failure))
                 fleet_respond_empty(request, status);
-        else
-                (void)fleet_check_reply(request, reply);
 }
 
-static void write_fail_memory(UnitWrite *write) {
-        HttpRequest *request = write->request;
-
-        write_free(write);
-        if (request)
-                fleet_fail(request, 500, "out of memory");
+static void write_note_failure(UnitWrite *write, int r, const Error *error) {
+        if (write->failure.r >= 0)
+                write->failure = (StoreReply){.r = r, .error = *error};
 }
 
-static void on_mirrored(void *userdata, int r) {
+static void write_settle(UnitWrite *write);
+
+static void on_written(void *userdata, const StoreReply *reply) {
         UnitWrite *write = userdata;
 
-        (void)r; /* at the registry's end the request is gone long since */
-        write_end(write, write->status, NULL);
-}
-
-/* The store has taken it; the answer waits until a reading would show it. */
-static void write_succeed(UnitWrite *write, unsigned status, const StoreReply *reply) {
-        write->status = status;
-        if (registry_reach(write->api->registry, reply->node ? reply->node->modified : 0, on_mirrored, write) < 0)
-                write_fail_memory(write);
-}
-
-static void on_desired_set(void *userdata, const StoreReply *reply) {
-        UnitWrite *write = userdata;
-
+        write->pending--;
         if (reply->r < 0)
-                write_end(write, 0, reply);
-        else
-                write_succeed(write, write->create ? 201 : 204, reply);
-}
-
-static void set_desired(UnitWrite *write) {
-        if (registry_set_desired(write->api->registry, write->name, write->desired, on_desired_set, write) < 0)
-                write_fail_memory(write);
+                write_note_failure(write, reply->r, &reply->error);
+        else if (reply->node)
+                write->index = max_of(write->index, reply->node->modified);
+        write_settle(write);
 }
 
 static void on_created(void *userdata, const StoreReply *reply) {
-        UnitWrite *write = userdata;
+        static const StoreReply fine = {0};
 
-        if (reply->r < 0 && reply->code != STORE_KEY_EXISTS)
-                write_end(write, 0, reply);
-        else
-                set_desired(write);
+        /* somebody else was faster: the unit is there */
+        on_written(userdata, reply->code == STORE_KEY_EXISTS ? &fine : reply);
 }
 
-static void on_replaced(void *userdata, const StoreReply *reply) {
-        UnitWrite *write = userdata;
+/* Counts a write that was sent, or what kept it from being sent. */
+static void write_try(UnitWrite *write, int r) {
+        Error error = ERROR_NONE;
 
-        if (reply->r < 0)
-                write_end(write, 0, reply);
-        else
-                write_succeed(write, 201, reply);
+        if (r >= 0) {
+                write->pending++;
+                return;
+        }
+        (void)error_set_errno(&error, r, "cannot send the write");
+        write_note_failure(write, r, &error);
 }
 
-static void on_old_desired_set(void *userdata, const StoreReply *reply) {
-        UnitWrite *write = userdata;
-
-        if (reply->r < 0)
-                write_end(write, 0, reply);
-        else if (registry_replace_unit(write->api->registry, write->name, write->hash, on_replaced, write) < 0)
-                write_fail_memory(write);
+static void write_text(UnitWrite *write) {
+        write_try(write, registry_put_text(write->api->registry, write->hash, write->text, on_written, write));
 }
 
-/* What is wanted first: otherwise the new text would be started, and stopped at once. */
-static void set_desired_of_old(UnitWrite *write) {
-        if (registry_set_desired(write->api->registry, write->name, write->desired, on_old_desired_set, write) < 0)
-                write_fail_memory(write);
+/* The mirror has what was written. A text that was left out may have gone in the meantime. */
+static void on_mirrored(void *userdata, int r) {
+        UnitWrite *write = userdata;
+        const RegistryUnit *unit = r < 0 ? NULL : registry_unit(write->api->registry, write->name);
+
+        if (write->text_is_known && unit && !registry_unit_is_complete(unit)) {
+                write->text_is_known = false;
+                write_text(write);
+                write_settle(write);
+        } else { /* at the registry's end the request is gone long since */
+                write_end(write);
+        }
 }
 
-static void on_text_put(void *userdata, const StoreReply *reply) {
-        UnitWrite *write = userdata;
+/* Once all is written, the answer waits until a reading would show it. */
+static void write_settle(UnitWrite *write) {
+        if (write->pending > 0)
+                return;
+        if (write->replace && write->failure.r >= 0) {
+                write->replace = false;
+                write_try(write, registry_replace_unit(write->api->registry, write->name, write->hash, on_written, write));
+                if (write->pending > 0)
+                        return;
+        }
+        if (write->failure.r >= 0) {
+                int r = registry_reach(write->api->registry, write->index, on_mirrored, write);
+                Error error = ERROR_NONE;
 
-        if (reply->r < 0)
-                write_end(write, 0, reply);
-        else if (write->replace)
-                set_desired_of_old(write);
-        else if (registry_create_unit(write->api->registry, write->name, write->hash, on_created, write) < 0)
-                write_fail_memory(write);
+                if (r >= 0)
+                        return;
+                (void)error_set_errno(&error, r, "cannot wait for it");
+                write_note_failure(write, r, &error);
+        }
+        write_end(write);
+}
+
+static void write_desired(UnitWrite *write) {
+        write_try(write, registry_set_desired(write->api->registry, write->name, write->desired, on_written, write));
+}
+
+/* Nothing of it waits for the rest: who reads it in between takes a unit without text or without name for none. But the new text
+ * of a unit that is there comes after what is wanted of it: otherwise it would be started, and stopped at once. */
+static void write_unit_parts(UnitWrite *write) {
+        write->text_is_known = registry_text_is_used(write->api->registry, write->hash);
+        if (!write->text_is_known)
+                write_text(write);
+        if (!write->replace)
+                write_try(write, registry_create_unit(write->api->registry, write->name, write->hash, on_created, write));
+        write_desired(write);
+        write_settle(write);
 }
 
 int fleet_parse_options(json_t *options, UnitFile *file, Error *error) {
@@ -276,20 +291,19 @@ static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
 
 static void create_unit(FleetApi *api, HttpRequest *request, const char *name, json_t *options, UnitState desired,
                         bool replace) {
-        UnitWrite *write = write_new(api, request, name);
+        UnitWrite *write = write_new(api, request, name, 201);
         Error error = ERROR_NONE;
         int r = write ? 0 : -ENOMEM;
 
         if (write) {
                 write->desired = desired;
-                write->create = true;
                 write->replace = replace;
                 r = prepare_unit(write, options, &error);
         }
-        if (r >= 0)
-                r = registry_put_text(api->registry, write->hash, write->text, on_text_put, write);
-        if (r >= 0)
+        if (r >= 0) {
+                write_unit_parts(write);
                 return;
+        }
         if (write)
                 write_free(write);
         fleet_fail(request, r == -ENOMEM ? 500 : 400, error.text);
@@ -303,13 +317,14 @@ static void change_unit(FleetApi *api, HttpRequest *request, const char *name, U
                 fleet_fail(request, 400, error.text);
                 return;
         }
-        write = write_new(api, request, name);
+        write = write_new(api, request, name, 204);
         if (!write) {
                 fleet_fail(request, 500, "out of memory");
                 return;
         }
         write->desired = desired;
-        set_desired(write);
+        write_desired(write);
+        write_settle(write);
 }
 
 /* Whether the options are another text than the unit has. What cannot be read is another one: it will be refused. */
@@ -380,10 +395,8 @@ static void on_destroyed(void *userdata, const StoreReply *reply) {
         UnitWrite *write = userdata;
         HttpRequest *request = write->request;
 
-        if (reply->r >= 0) {
-                write_succeed(write, 204, reply);
-        } else if (reply->code != STORE_KEY_NOT_FOUND) {
-                write_end(write, 0, reply);
+        if (reply->code != STORE_KEY_NOT_FOUND) {
+                on_written(write, reply);
         } else { /* somebody else was faster */
                 write_free(write);
                 if (request)
@@ -398,11 +411,13 @@ static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {
                 fleet_fail(request, 404, "unit does not exist");
                 return;
         }
-        write = write_new(api, request, name);
-        if (!write)
+        write = write_new(api, request, name, 204);
+        if (!write) {
                 fleet_fail(request, 500, "out of memory");
-        else if (registry_destroy_unit(api->registry, name, on_destroyed, write) < 0)
-                write_fail_memory(write);
+                return;
+        }
+        write_try(write, registry_destroy_unit(api->registry, name, on_destroyed, write));
+        write_settle(write);
 }
 
 void fleet_units_handle(FleetApi *api, HttpRequest *request, const char *path) {

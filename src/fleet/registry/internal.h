@@ -14,6 +14,7 @@ struct Registry {
         Map units;
         Map bans;  /* "NAME/ID" → RegistryBan */
         Map moves; /* name → RegistryMove */
+        Map rolls; /* name → RegistryRoll */
         Map texts; /* hash → char *: key and value are one allocation each, see RegistryText */
         char *leader;
         StoreCall *call;     /* load or watch under way */
@@ -32,6 +33,9 @@ typedef struct RegistryText {
         bool used;         /* of the sweep under way */
 } RegistryText;
 
+/* registry-write.c: removes what is wanted of a unit, unless it was written since `index`, and its folder if that is empty then. */
+int registry_remove_desired(Registry *registry, const char *name, uint64_t index);
+
 /* mirror.c: carries a node of the store, or its going, over into the mirror. `quiet`: no events. -ENOMEM. */
 int mirror_node(Registry *registry, const char *key, const char *value, uint64_t created, bool quiet);
 void mirror_gone(Registry *registry, const char *key, bool quiet);
@@ -44,6 +48,11 @@ int mirror_move(Registry *registry, const char *unit, const char *value);
 void mirror_ban_gone(Registry *registry, const char *unit, const char *machine);
 void mirror_move_gone(Registry *registry, const char *unit);
 void mirror_clear_orders(Registry *registry);
+
+/* roll.c: updates under way. */
+int mirror_roll(Registry *registry, const char *unit, const char *value);
+void mirror_roll_gone(Registry *registry, const char *unit);
+void mirror_clear_rolls(Registry *registry);
 
 /* mirror-placement.c: a unit's placements. */
 int mirror_add_placement(RegistryUnit *unit, const char *machine, const char *value, uint64_t created);

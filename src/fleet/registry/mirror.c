@@ -268,6 +268,7 @@ static int mirror_unit(Registry *registry, const char *name, const char *what, c
                 r = unit_fill_text(registry, unit);
         } else if (str_equals(what, "target-state")) {
                 (void)unit_state_from_string(value, &unit->desired, NULL); /* nonsense changes nothing */
+                unit->desired_index = created; /* a set makes the node anew */
         }
         if (r >= 0)
                 tell(registry, quiet, REGISTRY_UNIT, name);
@@ -290,7 +291,7 @@ static void placement_gone(Registry *registry, const char *machine, const char *
         if (!unit)
                 return;
         mirror_remove_placement(unit, machine);
-        if (!unit->hash && unit->n_placements == 0) { /* it was destroyed before */
+        if (!unit->hash && unit->n_placements == 0 && !unit->desired_index) { /* it was destroyed before */
                 (void)map_remove(&registry->units, slice_from(name));
                 unit_free(unit);
         }
@@ -304,8 +305,9 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
 
         if (!unit)
                 return;
-        if (what && str_equals(what, "target-state")) {
+        if (what && str_equals(what, "target-state") && (unit->hash || unit->n_placements > 0)) {
                 unit->desired = UNIT_INACTIVE;
+                unit->desired_index = 0;
                 tell(registry, quiet, REGISTRY_UNIT, name);
                 return;
         }
@@ -315,6 +317,7 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
                 free(unit->text);
                 unit->hash = unit->text = NULL;
                 unit->desired = UNIT_INACTIVE;
+                unit->desired_index = 0;
         } else {
                 (void)map_remove(&registry->units, slice_from(name));
                 unit_free(unit);
@@ -326,13 +329,14 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
 /* ---- keys ---- */
 
 static int mirror_lease(Registry *registry, const char *value, bool quiet) {
-        char *copy = strdup(value);
+        char *machine;
+        int r = lease_read(value, &machine);
 
-        if (!copy)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
         free(registry->leader);
-        registry->leader = copy;
-        tell(registry, quiet, REGISTRY_LEASE, value);
+        registry->leader = machine;
+        tell(registry, quiet, REGISTRY_LEASE, machine);
         return 0;
 }
 
@@ -358,6 +362,13 @@ int mirror_node(Registry *registry, const char *text, const char *value, uint64_
                 return mirror_cordon(registry, part[1], value, quiet);
         if ((str_equals(part[0], "ban") && key.length == 3) || (str_equals(part[0], "move") && key.length == 2)) {
                 int r = key.length == 3 ? mirror_ban(registry, part[1], part[2], value) : mirror_move(registry, part[1], value);
+
+                if (r >= 0)
+                        tell(registry, quiet, REGISTRY_UNIT, part[1]);
+                return r;
+        }
+        if (str_equals(part[0], "roll") && key.length == 2) {
+                int r = mirror_roll(registry, part[1], value);
 
                 if (r >= 0)
                         tell(registry, quiet, REGISTRY_UNIT, part[1]);
@@ -429,6 +440,9 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
                 else
                         mirror_move_gone(registry, part[1]);
                 tell(registry, quiet, REGISTRY_UNIT, part[1]);
+        } else if (str_equals(part[0], "roll")) {
+                mirror_roll_gone(registry, part[1]);
+                tell(registry, quiet, REGISTRY_UNIT, part[1]);
         } else if (str_equals(part[0], "states"))
                 states_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
         else if (str_equals(part[0], "lease")) {
@@ -440,6 +454,7 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
 
 void mirror_clear(Registry *registry) {
         mirror_clear_orders(registry);
+        mirror_clear_rolls(registry);
         map_foreach(&registry->machines, entry)
                 machine_free(entry->value);
         map_deinit(&registry->machines);

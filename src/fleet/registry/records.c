@@ -25,6 +25,8 @@ void state_record_deinit(StateRecord *record) {
         free(record->sub);
         free(record->hash);
         free(record->text);
+        free(record->health);
+        free(record->health_text);
         *record = (StateRecord){0};
 }
 
@@ -63,6 +65,10 @@ int state_record_write(const StateRecord *record, Buffer *to) {
         json_field_bool(&json, "launched", record->launched);
         if (record->text && *record->text)
                 json_field_string(&json, "text", record->text);
+        if (record->health && *record->health)
+                json_field_string(&json, "health", record->health);
+        if (record->health_text && *record->health_text)
+                json_field_string(&json, "healthText", record->health_text);
         if (record->failures > 0)
                 json_field_u64(&json, "failures", record->failures);
         json_end_object(&json);
@@ -121,6 +127,16 @@ int cordon_write(PictureCordon cordon, Buffer *to) {
 
         json_begin_object(&json);
         json_field_string(&json, "state", cordon_to_string(cordon));
+        json_end_object(&json);
+        return buffer_failed(to);
+}
+
+int lease_write(const char *machine, Buffer *to) {
+        JsonWriter json = json_writer(to);
+
+        json_begin_object(&json);
+        json_field_string(&json, "MachineID", machine);
+        json_field_u64(&json, "Version", LEASE_VERSION);
         json_end_object(&json);
         return buffer_failed(to);
 }
@@ -216,6 +232,10 @@ int state_record_read(const char *text, StateRecord *ret) {
                 r = copy_string(object, "unitHash", &record.hash);
         if (r >= 0)
                 r = copy_string(object, "text", &record.text);
+        if (r >= 0)
+                r = copy_string(object, "health", &record.health);
+        if (r >= 0)
+                r = copy_string(object, "healthText", &record.health_text);
         record.failures = read_amount(object, "failures");
         record.launched = json_is_true(json_object_get(object, "launched"));
         json_decref(object);
@@ -302,6 +322,18 @@ int move_read(const char *text, MoveRecord *ret) {
         }
         *ret = record;
         return 0;
+}
+
+int lease_read(const char *text, char **ret_machine) {
+        json_t *object = json_loads(text, 0, NULL);
+        int r = 0;
+
+        if (json_is_object(object))
+                r = copy_string(object, "MachineID", ret_machine);
+        else if (!(*ret_machine = strdup(text)))
+                r = -ENOMEM;
+        json_decref(object);
+        return r;
 }
 
 int cordon_read(const char *text, PictureCordon *ret) {

@@ -23,6 +23,8 @@ typedef struct StateRecord {
         char *hash;     /* hexadecimal */
         char *text;     /* why it failed, or what it says of itself; may be "" */
         bool launched;  /* fleet has started it there */
+        char *health;   /* what its HealthCheck= came to: "pending", "passing", "failing"; "" or NULL: it has none, or is not active */
+        char *health_text; /* why it is failing; may be "" */
         uint64_t failures; /* within the unit's FailuresWithin=; told only of units with MoveAfterFailures= */
 } StateRecord;
 
@@ -37,6 +39,8 @@ typedef struct BanRecord {
         char *reason;
         char *hash;
 } BanRecord;
+
+#define LEASE_VERSION 1 /* of fleet 1.0's engine: a higher one takes the lease away from it */
 
 /* A move that people asked for. */
 typedef struct MoveRecord {
@@ -53,6 +57,7 @@ int ban_write(const BanRecord *record, Buffer *to);
 int move_write(const MoveRecord *record, Buffer *to);
 int cordon_write(PictureCordon cordon, Buffer *to);
 int unit_text_write(const char *text, Buffer *to);
+int lease_write(const char *machine, Buffer *to);
 
 /* -EBADMSG, -ENOMEM. */
 int machine_record_read(const char *json, MachineRecord *ret);
@@ -70,5 +75,6 @@ void move_record_deinit(MoveRecord *record);
 const char *cordon_to_string(PictureCordon cordon);
 int cordon_from_string(const char *text, PictureCordon *ret);
 
-/* A heap string. */
+/* Heap strings. What is no JSON object is read as a bare machine ID: so earlier versions wrote the lease. */
 int unit_text_read(const char *json, char **ret_text);
+int lease_read(const char *text, char **ret_machine);

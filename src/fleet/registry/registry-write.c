@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "fleet/registry/internal.h"
+#include "fleet/registry/roll.h"
 
 /* The store's TTLs are whole seconds: rounded up, so that nothing expires earlier than asked. */
 static uint64_t ttl_seconds(Usec ttl) {
@@ -63,6 +64,14 @@ int registry_destroy_unit(Registry *registry, const char *name, RegistryDone don
                          (StoreRequest){.verb = STORE_DELETE, .recursive = true, .dir = true}, done, userdata);
 }
 
+/* The store does not remove a folder in which there is anything. */
+int registry_remove_desired(Registry *registry, const char *name, uint64_t index) {
+        int r = write_key(registry, key_of(registry, "job", name, "target-state"), (StoreRequest){.verb = STORE_DELETE, .prev_index = index},
+                          NULL, NULL);
+
+        return r < 0 ? r : write_key(registry, key_of(registry, "job", name, NULL), (StoreRequest){.verb = STORE_DELETE, .dir = true}, NULL, NULL);
+}
+
 static int write_placement(Registry *registry, const char *name, const char *machine, const PlacementRecord *record,
                            RegistryDone done, void *userdata) {
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
@@ -122,6 +131,19 @@ int registry_drop_move(Registry *registry, const char *unit, RegistryDone done, 
         return write_key(registry, key_of(registry, "move", unit, NULL), (StoreRequest){.verb = STORE_DELETE}, done, userdata);
 }
 
+int registry_put_roll(Registry *registry, const char *unit, const RollRecord *record, RegistryDone done, void *userdata) {
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
+
+        if (roll_write(record, &value) < 0 || !buffer_string(&value))
+                return -ENOMEM;
+        return write_key(registry, key_of(registry, "roll", unit, NULL),
+                         (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value)}, done, userdata);
+}
+
+int registry_drop_roll(Registry *registry, const char *unit, RegistryDone done, void *userdata) {
+        return write_key(registry, key_of(registry, "roll", unit, NULL), (StoreRequest){.verb = STORE_DELETE}, done, userdata);
+}
+
 int registry_unplace(Registry *registry, const char *name, const char *machine, RegistryDone done, void *userdata) {
         return write_key(registry, key_of(registry, "schedule", machine, name), (StoreRequest){.verb = STORE_DELETE}, done, userdata);
 }
@@ -145,6 +167,12 @@ int registry_drop_states(Registry *registry, const char *machine, RegistryDone d
                          (StoreRequest){.verb = STORE_DELETE, .recursive = true, .dir = true}, done, userdata);
 }
 
+/* These are harmless to repeat. One that got lost with a dying leader must not use up the time to live, nor the grace that an
+ * engine gives machines which have lost their keys while the store was away. */
+static Usec renewal_timeout(Usec ttl) {
+        return ttl / 6;
+}
+
 static int write_machine(Registry *registry, const MachineRecord *record, StoreExist exist, Usec ttl, RegistryDone done,
                          void *userdata) {
         _cleanup_buffer_ Buffer value = BUFFER_INIT;
@@ -153,7 +181,7 @@ static int write_machine(Registry *registry, const MachineRecord *record, StoreE
                 return -ENOMEM;
         return write_key(registry, key_of(registry, "machines", record->id, "object"),
                          (StoreRequest){.verb = STORE_SET, .value = buffer_string(&value), .exist = exist, .has_ttl = true,
-                                        .ttl = ttl_seconds(ttl)},
+                                        .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)},
                          done, userdata);
 }
 
@@ -163,11 +191,6 @@ int registry_create_machine(Registry *registry, const MachineRecord *record, Use
 
 int registry_put_machine(Registry *registry, const MachineRecord *record, Usec ttl, RegistryDone done, void *userdata) {
         return write_machine(registry, record, STORE_EXIST_ANY, ttl, done, userdata);
-}
-
-/* Renewals are harmless to repeat, and one that got lost with a dying leader must not use up the time to live. */
-static Usec renewal_timeout(Usec ttl) {
-        return ttl / 6;
 }
 
 /* A refresh wakes no watcher: an idle cluster stays asleep. */
@@ -192,15 +215,20 @@ int registry_set_metadata(Registry *registry, const char *id, const char *key, c
                          userdata);
 }
 
-int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata) {
+int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata) {
         StoreRequest request = {.verb = STORE_SET, .has_ttl = true, .ttl = ttl_seconds(ttl), .timeout = renewal_timeout(ttl)};
+        _cleanup_buffer_ Buffer value = BUFFER_INIT;
 
         if (index) {
                 request.prev_index = index;
-                request.refresh = true;
+                request.refresh = !shown;
         } else {
                 request.exist = STORE_EXIST_MUST_NOT;
-                request.value = machine;
+        }
+        if (!request.refresh) {
+                if (lease_write(machine, &value) < 0 || !buffer_string(&value))
+                        return -ENOMEM;
+                request.value = buffer_string(&value);
         }
         return write_key(registry, key_of(registry, "lease", "engine-leader", NULL), request, done, userdata);
 }

@@ -12,6 +12,7 @@
  *     cordon/ID                    that people keep units off the machine          by the API
  *     ban/NAME/ID                  that the unit has failed there, with a TTL      by the engine
  *     move/NAME                    a move that people asked for                    by the API, taken away by the engine
+ *     roll/NAME                    an update under way                             by the API
  *     states/ID/NAME               how it does there                               by the machine's agent, when it changes
  *     lease/engine-leader          whose engine decides, with a TTL                by the engine
  *
@@ -64,6 +65,8 @@ typedef struct RegistryUnit {
         char *text;     /* NULL: not complete yet */
         UnitState desired;
         uint64_t order; /* index at which it was first submitted */
+        uint64_t desired_index; /* at which what is wanted of it was last written; 0: it was not */
+        Usec left_since;        /* only that is left of it, as a sweep first saw; 0: it is not so */
         RegistryPlacement *placements;
         size_t n_placements;
         const char *machine; /* where it is placed, or NULL; these are borrowed from the placements */
@@ -113,6 +116,13 @@ const char *registry_leader(const Registry *registry); /* machine ID or NULL */
 const Map *registry_bans(const Registry *registry);  /* "NAME/ID" → RegistryBan */
 const Map *registry_moves(const Registry *registry); /* name → RegistryMove */
 
+/* A unit file's text by its hash, or NULL. */
+const char *registry_text(const Registry *registry, const char *hash);
+
+/* The hash of the text that is to run on the machine: the unit's, or while a global unit is updated (registry/roll.h) the new
+ * one. Only of a unit that is complete. */
+const char *registry_unit_hash_on(const Registry *registry, const RegistryUnit *unit, const char *machine);
+
 /* Whether a placement is a left-over: neither where the unit is placed, nor where it is handed over from. */
 bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement);
 
@@ -140,12 +150,19 @@ typedef StoreReplied RegistryDone;
 
 int registry_put_text(Registry *registry, const char *hash, const char *text, RegistryDone done, void *userdata);
 
+/* Whether the mirror has the text, and a unit that has it: it need not be put again. */
+bool registry_text_is_used(const Registry *registry, const char *hash);
+
 /* Removes the text unless it was written again since `index`. */
 int registry_remove_text(Registry *registry, const char *hash, uint64_t index, RegistryDone done, void *userdata);
 
 /* Removes texts that no unit has had for `age`, counted from the first sweep that saw them so; at most `most`. A unit that is
  * being made has its text first and its name after: `age` must be far longer than that takes. Returns how many. */
 size_t registry_sweep_texts(Registry *registry, Usec now, Usec age, size_t most);
+
+/* Removes what is wanted of units that no text was given for `age` (as seen by sweeps): left-overs of units that were destroyed.
+ * At most `most`. Returns how many. */
+size_t registry_sweep_parts(Registry *registry, Usec now, Usec age, size_t most);
 
 int registry_create_unit(Registry *registry, const char *name, const char *hash, RegistryDone done, void *userdata);
 /* In place of another text. */
@@ -176,7 +193,8 @@ int registry_renew_machine(Registry *registry, const char *id, Usec ttl, Registr
 int registry_remove_machine(Registry *registry, const char *id, RegistryDone done, void *userdata);
 int registry_set_metadata(Registry *registry, const char *id, const char *key, const char *value, RegistryDone done, void *userdata);
 
-/* The engine's lease: `index` 0 takes it when it is free, otherwise renews the one that was taken at that index. The
- * reply's node has the index to renew it by. */
-int registry_lease(Registry *registry, const char *machine, uint64_t index, Usec ttl, RegistryDone done, void *userdata);
+/* The engine's lease; its value is that of fleet 1.0, {"MachineID":…,"Version":…}. `index` 0 takes it when it is free, otherwise
+ * renews the one that was taken at that index. The reply's node has the index to renew it by. The mirrors see a lease that is
+ * taken, and a renewal only if it is `shown`. */
+int registry_lease(Registry *registry, const char *machine, uint64_t index, bool shown, Usec ttl, RegistryDone done, void *userdata);
 int registry_release_lease(Registry *registry, uint64_t index, RegistryDone done, void *userdata);

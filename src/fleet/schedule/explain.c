@@ -112,11 +112,11 @@ static int explain_conflict(const PictureUnit *unit, const PictureUnit *other, M
         return 0;
 }
 
-static int explain_replaced(const PictureUnit *unit, const PictureUnit *other, MachineVerdict *verdict) {
+static int explain_replaced(const Picture *picture, const PictureUnit *unit, const PictureUnit *other, MachineVerdict *verdict) {
         const char *name = picture_unit_name(unit), *other_name = picture_unit_name(other);
         const char *glob = first_match(&other->requirements.replaces, name);
 
-        if (!glob || first_match(&unit->requirements.replaces, other_name))
+        if (!glob || !schedule_replaces(picture, other, unit))
                 return 0;
         return add(verdict, OBSTACLE_REPLACED, other_name,
                    str_printf("%s is here, whose Replaces=%s matches it", other_name, glob),
@@ -211,7 +211,7 @@ static int explain_resources(const PictureUnit *unit, MachineVerdict *verdict) {
         return r;
 }
 
-static int explain_occupants(const PictureUnit *unit, MachineVerdict *verdict) {
+static int explain_occupants(const Picture *picture, const PictureUnit *unit, MachineVerdict *verdict) {
         const PictureUnits *occupants = &verdict->machine->occupants;
 
         for (size_t i = 0; i < occupants->length; i++) {
@@ -223,7 +223,7 @@ static int explain_occupants(const PictureUnit *unit, MachineVerdict *verdict) {
                 r = explain_conflict(unit, other, verdict);
                 if (r < 0)
                         return r;
-                r = explain_replaced(unit, other, verdict);
+                r = explain_replaced(picture, unit, other, verdict);
                 if (r < 0)
                         return r;
         }
@@ -255,7 +255,7 @@ static int explain(const Picture *picture, const PictureUnit *unit, MachineVerdi
         for (size_t i = 0; r >= 0 && i < unit->requirements.peers.length; i++)
                 r = explain_peer(picture, unit->requirements.peers.items[i], verdict);
         if (r >= 0)
-                r = explain_occupants(unit, verdict);
+                r = explain_occupants(picture, unit, verdict);
         if (r >= 0)
                 r = explain_resources(unit, verdict);
         if (r < 0)

@@ -85,10 +85,15 @@ static bool has_conflict(const PictureUnit *unit, const PictureMachine *machine)
 
 /* Works out anew which globals run on a machine: all leave, then each in the order of names enters if it may. */
 static int settle_globals(Picture *picture, PictureMachine *machine) {
+        _cleanup_free_ bool *before = picture->globals.length ? calloc(picture->globals.length, sizeof(*before)) : NULL;
+
+        if (picture->globals.length && !before)
+                return -ENOMEM;
         for (size_t i = 0; i < picture->globals.length; i++) {
                 PictureUnit *unit = picture->globals.items[i];
 
-                if (!unit->runs_on[machine->slot])
+                before[i] = unit->runs_on[machine->slot];
+                if (!before[i])
                         continue;
                 vacate(picture, unit, machine);
                 unit->runs_on[machine->slot] = false;
@@ -105,6 +110,8 @@ static int settle_globals(Picture *picture, PictureMachine *machine) {
                         return r;
                 unit->runs_on[machine->slot] = true;
         }
+        for (size_t i = 0; i < picture->globals.length; i++)
+                machine->globals_changed += picture->globals.items[i]->runs_on[machine->slot] != before[i];
         return 0;
 }
 

@@ -50,6 +50,7 @@ typedef enum PictureCordon {
 } PictureCordon;
 
 struct PictureMachine {
+        uint64_t globals_changed; /* counts up when other global units run here than before */
         char *id;
         char *address;
         MetadataPair *metadata;

@@ -41,25 +41,14 @@ static bool conflicts_here(const PictureUnit *unit, const PictureMachine *machin
         return false;
 }
 
-/* Whether `by` replaces the unit: the other way round as well, it counts as neither. */
-static bool replaces(const PictureUnit *by, const PictureUnit *unit) {
-        bool forth = false, back = false;
-
-        for (size_t i = 0; i < by->replaces.length; i++)
-                forth = forth || has_pattern(&unit->matched, by->replaces.items[i]);
-        for (size_t i = 0; forth && i < unit->replaces.length; i++)
-                back = back || has_pattern(&by->matched, unit->replaces.items[i]);
-        return forth && !back && by != unit;
-}
-
 /* The counters tell whether anyone there could; only then the occupants are looked through. */
-static const PictureUnit *replacer_here(const PictureUnit *unit, const PictureMachine *machine) {
+static const PictureUnit *replacer_here(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine) {
         bool any = false;
 
         for (size_t i = 0; i < unit->matched.length; i++)
                 any = any || unit->matched.items[i]->counts[machine->slot].replacing > 0;
         for (size_t i = 0; any && i < machine->occupants.length; i++)
-                if (replaces(machine->occupants.items[i], unit))
+                if (schedule_replaces(picture, machine->occupants.items[i], unit))
                         return machine->occupants.items[i];
         return NULL;
 }
@@ -111,7 +100,7 @@ static ObstacleKind first_obstacle(const Picture *picture, const PictureUnit *un
                 return OBSTACLE_PEER;
         if (conflicts_here(unit, machine, picture_occupies(unit, machine)))
                 return OBSTACLE_CONFLICT;
-        if (replacer_here(unit, machine))
+        if (replacer_here(picture, unit, machine))
                 return OBSTACLE_REPLACED;
         if (!staying && memory_is_short(unit, machine))
                 return OBSTACLE_MEMORY;

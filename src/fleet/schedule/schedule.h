@@ -64,6 +64,16 @@ bool schedule_is_able(const Picture *picture, const PictureUnit *unit, const Pic
 bool schedule_may_stay(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine,
                        ObstacleKind *ret_kind);
 
+/* Whether MachineOf= binds the unit to the other one, also by way of others. */
+bool schedule_must_join(const Picture *picture, const PictureUnit *unit, const PictureUnit *other);
+
+/* Whether `by` makes the unit leave a machine. Not if that one replaces it in turn, itself or by way of others (fleet has it
+ * so of two: it is so of any ring), or if `by` must join it: they would drive each other away without end. */
+bool schedule_replaces(const Picture *picture, const PictureUnit *by, const PictureUnit *unit);
+
+/* Units on such a way; what lies behind more of them is not seen. */
+#define SCHEDULE_CHAIN_MAX 128
+
 /* Whether the wishes of the unit, Avoids= and Spread=, are met on a machine at least as well as on another. */
 bool schedule_is_no_worse(const PictureUnit *unit, const PictureMachine *here, const PictureMachine *there);
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "fleet/agent/agent.h"
+#include "fleet/registry/roll.h"
 #include "fleet/test/bench.h"
 #include "host/fake-supervisor.h"
 
@@ -15,9 +16,8 @@ typedef struct Seat {
 static void on_changed(void *userdata, RegistryChange change, const char *subject) {
         Seat *seat = userdata;
 
-        (void)subject;
-        if (change == REGISTRY_LOADED && seat->agent)
-                agent_registry_loaded(seat->agent);
+        if (seat->agent)
+                agent_registry_changed(seat->agent, change, subject);
         seat->awake = true;
 }
 
@@ -36,10 +36,10 @@ static void on_wake(void *userdata) {
         ((Seat *)userdata)->awake = true;
 }
 
-static bool runs_no_global(void *userdata, const RegistryUnit *unit) {
+static bool runs_global(void *userdata, const char *unit, bool is_here) {
         (void)userdata;
-        (void)unit;
-        return false;
+        (void)is_here;
+        return str_starts_with(unit, "global-");
 }
 
 static const RegistryEvents events = {on_changed, on_reachable};
@@ -64,7 +64,7 @@ static void seat_run(Seat *seat) {
 static void seat_init(Seat *seat) {
         *seat = (Seat){0};
         bench_init(&seat->bench, &events, seat, 0);
-        assert_int_equal(agent_new("m1", seat->bench.registry, &agent_events, runs_no_global, seat, &seat->agent), 0);
+        assert_int_equal(agent_new("m1", seat->bench.registry, &agent_events, runs_global, seat, &seat->agent), 0);
         seat->supervisor = fake_supervisor_new(&agent_supervisor_events, seat->agent);
         assert_non_null(seat->supervisor);
         agent_start(seat->agent, fake_supervisor_base(seat->supervisor));
@@ -183,6 +183,173 @@ static void test_start_that_is_cut_short_ends_nothing_else(void **state) {
         seat_deinit(&seat);
 }
 
+static void test_state_that_was_not_taken_is_written_again(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        fake_store_set_reachable(seat.bench.store, false);
+        fake_supervisor_unit_exits(seat.supervisor, "a.service", 1);
+        seat_run(&seat);
+        fake_store_set_reachable(seat.bench.store, true);
+        bench_fire_timer(&seat.bench);
+        assert_string_equal(active(&seat, "a.service"), "active"); /* the store knows of nothing yet */
+        assert_true(agent_next(seat.agent) <= seat.now + USEC_PER_SEC);
+        seat.now = agent_next(seat.agent);
+        seat.awake = true;
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "failed");
+        assert_int_equal(agent_next(seat.agent), USEC_INFINITY);
+        seat_deinit(&seat);
+}
+
+/* An engine that took the machine for dead does that. */
+static void test_states_that_somebody_removed_are_written_again(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        bench_put_machine(&seat.bench, "m1", 1000 * USEC_PER_SEC);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        assert_int_equal(registry_drop_states(seat.bench.registry, "m1", NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "active");
+        seat_deinit(&seat);
+}
+
+/* Its last words come late: the unit is not here any more. */
+static void test_state_that_an_earlier_daemon_left_is_removed(void **state) {
+        char load[] = "loaded", word[] = "active", sub[] = "running", hash[] = BENCH_HASH, text[] = "";
+        const StateRecord record = {.load = load, .active = word, .sub = sub, .hash = hash, .text = text, .launched = true};
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        bench_put_machine(&seat.bench, "m1", 1000 * USEC_PER_SEC);
+        assert_int_equal(registry_put_state(seat.bench.registry, "m1", "old.service", &record, NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "old.service"), "none");
+        seat_deinit(&seat);
+}
+
+static const char *hash_of(Seat *seat, const char *name) {
+        const RegistryState *state = registry_state(seat->bench.registry, "m1", name);
+
+        return state ? state->record.hash : "none";
+}
+
+#define NEW_HASH "9999999999999999999999999999999999999999"
+
+static void put_roll(Seat *seat, const char *machine) {
+        char from[] = BENCH_HASH, to[] = NEW_HASH, *machines[] = {(char *)(uintptr_t)machine, NULL};
+        const RollRecord record = {.from = from, .to = to, .machines = {.items = machines, .length = 1}};
+
+        assert_int_equal(registry_put_roll(seat->bench.registry, "global-a.service", &record, NULL, NULL), 0);
+        seat_run(seat);
+}
+
+static void test_updated_global_runs_the_new_text_on_the_machines_that_have_it(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        bench_put_unit(&seat.bench, "global-a.service", BENCH_HASH, UNIT_LAUNCHED);
+        seat_run(&seat);
+        assert_string_equal(hash_of(&seat, "global-a.service"), BENCH_HASH);
+        put_roll(&seat, "m1"); /* its text is not there yet: the old one goes on */
+        assert_string_equal(hash_of(&seat, "global-a.service"), BENCH_HASH);
+        assert_int_equal(registry_put_text(seat.bench.registry, NEW_HASH, "[Service]\nExecStart=/bin/false\n", NULL, NULL), 0);
+        put_roll(&seat, "m2");
+        assert_string_equal(hash_of(&seat, "global-a.service"), BENCH_HASH);
+        put_roll(&seat, "m1");
+        assert_string_equal(hash_of(&seat, "global-a.service"), NEW_HASH);
+        assert_string_equal(active(&seat, "global-a.service"), "active");
+        assert_int_equal(registry_drop_roll(seat.bench.registry, "global-a.service", NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(hash_of(&seat, "global-a.service"), BENCH_HASH);
+        seat_deinit(&seat);
+}
+
+static void test_roll_says_nothing_of_a_third_text(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        assert_int_equal(registry_put_text(seat.bench.registry, NEW_HASH, "[Service]\nExecStart=/bin/false\n", NULL, NULL), 0);
+        bench_put_unit(&seat.bench, "global-a.service", "7777777777777777777777777777777777777777", UNIT_LAUNCHED);
+        put_roll(&seat, "m1");
+        assert_string_equal(hash_of(&seat, "global-a.service"), "7777777777777777777777777777777777777777");
+        seat_deinit(&seat);
+}
+
+/* ---- health ---- */
+
+struct HealthProbe {
+        HealthProbed done;
+        void *userdata;
+};
+
+static HealthProbe probe; /* the one that is under way, if it has a `done` */
+
+static int start_probe(void *prober, const HealthCheck *check, Usec timeout, HealthProbed done, void *userdata, HealthProbe **ret) {
+        (void)prober;
+        (void)timeout;
+        assert_int_equal(check->port, 8080);
+        probe = (HealthProbe){done, userdata};
+        *ret = &probe;
+        return 0;
+}
+
+static void cancel_probe(HealthProbe *one) {
+        one->done = NULL;
+}
+
+static const HealthProbeOps probe_ops = {start_probe, cancel_probe};
+
+static void end_probe(Seat *seat, const char *why) {
+        HealthProbed done = probe.done;
+
+        assert_non_null(done);
+        probe.done = NULL;
+        done(probe.userdata, why);
+        seat_run(seat);
+}
+
+static const StateRecord *record_of(Seat *seat, const char *name) {
+        return &registry_state(seat->bench.registry, "m1", name)->record;
+}
+
+static void test_health_is_told_while_the_unit_is_active(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        assert_int_equal(agent_enable_health(seat.agent, &probe_ops, NULL), 0);
+        assert_int_equal(registry_put_text(seat.bench.registry, NEW_HASH,
+                                           "[Service]\nExecStart=/bin/true\n[X-Fleet]\nHealthCheck=tcp://:8080\nHealthInterval=10s\n", NULL,
+                                           NULL),
+                         0);
+        assert_int_equal(registry_create_unit(seat.bench.registry, "a.service", NEW_HASH, NULL, NULL), 0);
+        assert_int_equal(registry_set_desired(seat.bench.registry, "a.service", UNIT_LAUNCHED, NULL, NULL), 0);
+        assert_int_equal(registry_place(seat.bench.registry, "a.service", "m1", "test", NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(record_of(&seat, "a.service")->health, "pending");
+        agent_run(seat.agent, seat.now);
+        end_probe(&seat, "refused");
+        assert_string_equal(record_of(&seat, "a.service")->health, "failing");
+        assert_string_equal(record_of(&seat, "a.service")->health_text, "refused");
+        seat.now = agent_next(seat.agent);
+        agent_run(seat.agent, seat.now);
+        end_probe(&seat, "");
+        assert_string_equal(record_of(&seat, "a.service")->health, "passing");
+        assert_int_equal(registry_set_desired(seat.bench.registry, "a.service", UNIT_LOADED, NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(record_of(&seat, "a.service")->health, "");
+        assert_int_equal(agent_next(seat.agent), USEC_INFINITY);
+        seat_deinit(&seat);
+}
+
 static void on_left(void *userdata) {
         ((Seat *)userdata)->left = true;
 }
@@ -194,7 +361,7 @@ static void seat_restart(Seat *seat) {
         supervisor_leave(supervisor, NULL, NULL);
         (void)fake_supervisor_run(seat->supervisor, seat->now);
         agent_free(seat->agent);
-        assert_int_equal(agent_new("m1", seat->bench.registry, &agent_events, runs_no_global, seat, &seat->agent), 0);
+        assert_int_equal(agent_new("m1", seat->bench.registry, &agent_events, runs_global, seat, &seat->agent), 0);
         agent_start(seat->agent, fake_supervisor_return(seat->supervisor, &agent_supervisor_events, seat->agent));
         seat_run(seat);
 }
@@ -281,6 +448,12 @@ int main(void) {
                 cmocka_unit_test(test_states_are_written_only_when_they_change),
                 cmocka_unit_test(test_store_that_is_away_stops_nothing),
                 cmocka_unit_test(test_start_that_is_cut_short_ends_nothing_else),
+                cmocka_unit_test(test_state_that_was_not_taken_is_written_again),
+                cmocka_unit_test(test_states_that_somebody_removed_are_written_again),
+                cmocka_unit_test(test_state_that_an_earlier_daemon_left_is_removed),
+                cmocka_unit_test(test_updated_global_runs_the_new_text_on_the_machines_that_have_it),
+                cmocka_unit_test(test_roll_says_nothing_of_a_third_text),
+                cmocka_unit_test(test_health_is_told_while_the_unit_is_active),
                 cmocka_unit_test(test_restarted_agent_touches_nothing),
                 cmocka_unit_test(test_supervisor_out_of_reach_is_not_asked_without_pause),
                 cmocka_unit_test(test_leaving_unloads_all),

@@ -299,7 +299,7 @@ static void test_engine_decides_nothing_while_another_has_the_lease(void **state
 
         (void)state;
         seat_init(&seat);
-        assert_int_equal(registry_lease(seat.bench.registry, "m9", 0, 20 * USEC_PER_SEC, NULL, NULL), 0);
+        assert_int_equal(registry_lease(seat.bench.registry, "m9", 0, false, 20 * USEC_PER_SEC, NULL, NULL), 0);
         bench_settle(&seat.bench);
         bench_put_machine(&seat.bench, "m1", 100 * USEC_PER_SEC);
         bench_put_unit(&seat.bench, "a.service", BENCH_HASH, UNIT_LAUNCHED);

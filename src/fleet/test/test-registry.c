@@ -1,3 +1,4 @@
+#include "fleet/registry/roll.h"
 #include "fleet/test/bench.h"
 
 #include <errno.h>
@@ -155,6 +156,38 @@ static void test_sweep_takes_only_texts_that_were_unused_for_long(void **state) 
         bench_deinit(&bench);
 }
 
+static void test_texts_of_an_update_are_kept_until_its_unit_is_gone(void **state) {
+        char from[] = BENCH_HASH, to[] = "ffffffffffffffffffffffffffffffffffffffff", id[] = "m1", *machines[] = {id, NULL};
+        const RollRecord record = {.from = from, .to = to, .machines = {.items = machines, .length = 1}};
+        const RegistryRoll *roll;
+        Bench bench;
+
+        (void)state;
+        bench_init(&bench, &events, &bench, 0);
+        bench_put_unit(&bench, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        assert_int_equal(registry_put_text(bench.registry, other, "[Service]\n", NULL, NULL), 0);
+        assert_int_equal(registry_put_roll(bench.registry, "a.service", &record, NULL, NULL), 0);
+        bench_settle(&bench);
+        roll = registry_roll(bench.registry, "a.service");
+        assert_non_null(roll);
+        assert_string_equal(roll->record.to, other);
+        assert_true(string_list_contains(&roll->record.machines, "m1"));
+        assert_true(registry_roll_holds(roll, registry_unit(bench.registry, "a.service")));
+        assert_int_equal(registry_replace_unit(bench.registry, "a.service", other, NULL, NULL), 0);
+        bench_settle(&bench);
+        (void)sweep(&bench, 1 * USEC_PER_SEC);
+        assert_int_equal(sweep(&bench, 500 * USEC_PER_SEC), 0);
+        assert_int_equal(registry_sweep_rolls(bench.registry, 10), 0);
+        assert_int_equal(registry_destroy_unit(bench.registry, "a.service", NULL, NULL), 0);
+        bench_settle(&bench);
+        assert_int_equal(registry_sweep_rolls(bench.registry, 10), 1);
+        bench_settle(&bench);
+        assert_null(registry_roll(bench.registry, "a.service"));
+        (void)sweep(&bench, 501 * USEC_PER_SEC);
+        assert_int_equal(sweep(&bench, 1000 * USEC_PER_SEC), 2);
+        bench_deinit(&bench);
+}
+
 static void test_text_that_was_written_meanwhile_is_not_swept(void **state) {
         Bench bench;
 
@@ -170,6 +203,28 @@ static void test_text_that_was_written_meanwhile_is_not_swept(void **state) {
         bench_deinit(&bench);
 }
 
+/* The next unit of that name would be started at once. */
+static void test_what_is_wanted_of_a_destroyed_unit_is_swept(void **state) {
+        Bench bench;
+
+        (void)state;
+        bench_init(&bench, &events, &bench, 0);
+        bench_put_unit(&bench, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        assert_int_equal(registry_destroy_unit(bench.registry, "a.service", NULL, NULL), 0);
+        assert_int_equal(registry_set_desired(bench.registry, "a.service", UNIT_LAUNCHED, NULL, NULL), 0);
+        bench_settle(&bench);
+        assert_int_equal(registry_sweep_parts(bench.registry, 1 * USEC_PER_SEC, 60 * USEC_PER_SEC, 10), 0);
+        assert_int_equal(registry_sweep_parts(bench.registry, 60 * USEC_PER_SEC, 60 * USEC_PER_SEC, 10), 0);
+        assert_int_equal(registry_sweep_parts(bench.registry, 61 * USEC_PER_SEC, 60 * USEC_PER_SEC, 10), 1);
+        bench_settle(&bench);
+        assert_null(registry_unit(bench.registry, "a.service"));
+        assert_null(fake_store_value(bench.store, REGISTRY_PREFIX_DEFAULT "job/a.service/target-state").data);
+        bench_put_unit(&bench, "a.service", BENCH_HASH, UNIT_LOADED); /* a whole one stays */
+        assert_int_equal(registry_sweep_parts(bench.registry, 70 * USEC_PER_SEC, 60 * USEC_PER_SEC, 10), 0);
+        assert_int_equal(registry_sweep_parts(bench.registry, 700 * USEC_PER_SEC, 60 * USEC_PER_SEC, 10), 0);
+        bench_deinit(&bench);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_mirror_follows_without_reading_again),
@@ -177,7 +232,9 @@ int main(void) {
                 cmocka_unit_test(test_store_that_is_away_leaves_the_mirror_as_it_is),
                 cmocka_unit_test(test_lost_events_are_made_up_for_by_loading_anew),
                 cmocka_unit_test(test_reach_waits_for_the_mirror),
+                cmocka_unit_test(test_what_is_wanted_of_a_destroyed_unit_is_swept),
                 cmocka_unit_test(test_sweep_takes_only_texts_that_were_unused_for_long),
+                cmocka_unit_test(test_texts_of_an_update_are_kept_until_its_unit_is_gone),
                 cmocka_unit_test(test_text_that_was_written_meanwhile_is_not_swept),
         };
 

@@ -1,22 +1,25 @@
+/* The digest itself, and not through EVP: what that loads for it would be a quarter of a daemon's memory. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "fleet/unit/unit.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "base/encode.h"
+#include "base/suggest.h"
 #include "fleet/unit/resources.h"
 
 int unit_hash(const UnitFile *file, UnitHash *ret) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        unsigned length;
-        int r;
+        SHA_CTX context;
+        int r = unitfile_write(file, &text);
 
-        r = unitfile_write(file, &text);
         if (r < 0)
                 return r;
-        if (EVP_Digest(buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text), ret->bytes, &length,
-                       EVP_sha1(), NULL) != 1)
+        if (SHA1_Init(&context) != 1 || SHA1_Update(&context, buffer_length(&text) ? buffer_data(&text) : "", buffer_length(&text)) != 1 ||
+            SHA1_Final(ret->bytes, &context) != 1)
                 return -EIO;
         return 0;
 }
@@ -72,6 +75,7 @@ void unit_requirements_deinit(UnitRequirements *requirements) {
         string_list_deinit(&requirements->avoids);
         free(requirements->spread);
         free(requirements->spread_group);
+        free(requirements->health_check);
         *requirements = (UnitRequirements){0};
 }
 
@@ -96,11 +100,14 @@ int unit_requirements_copy(const UnitRequirements *from, UnitRequirements *ret) 
                 .failures_within = from->failures_within,
                 .stop_on_partition = from->stop_on_partition,
                 .no_overlap = from->no_overlap,
+                .health_interval = from->health_interval,
+                .health_timeout = from->health_timeout,
         };
         int r;
 
         if ((r = copy_text(from->machine_id, &result.machine_id)) < 0 || (r = copy_text(from->spread, &result.spread)) < 0 ||
-            (r = copy_text(from->spread_group, &result.spread_group)) < 0 || (r = copy_list(&from->peers, &result.peers)) < 0 ||
+            (r = copy_text(from->spread_group, &result.spread_group)) < 0 || (r = copy_text(from->health_check, &result.health_check)) < 0 ||
+             (r = copy_list(&from->peers, &result.peers)) < 0 ||
             (r = copy_list(&from->conflicts, &result.conflicts)) < 0 || (r = copy_list(&from->replaces, &result.replaces)) < 0 ||
             (r = copy_list(&from->avoids, &result.avoids)) < 0)
                 return r;
@@ -274,19 +281,38 @@ static const KeySpellings spellings_move = {{"MoveAfterFailures"}};
 static const KeySpellings spellings_within = {{"FailuresWithin"}};
 static const KeySpellings spellings_partition = {{"OnPartition"}};
 static const KeySpellings spellings_overlap = {{"Overlap"}};
+static const KeySpellings spellings_health = {{"HealthCheck"}};
+static const KeySpellings spellings_health_interval = {{"HealthInterval"}};
+static const KeySpellings spellings_health_timeout = {{"HealthTimeout"}};
+
+static const KeySpellings *const spellings_all[] = {
+        &spellings_machine,  &spellings_peers,    &spellings_conflicts, &spellings_replaces, &spellings_metadata,
+        &spellings_global,   &spellings_avoids,   &spellings_spread,    &spellings_memory,   &spellings_cpu,
+        &spellings_move,     &spellings_within,   &spellings_partition, &spellings_overlap,
+        &spellings_health,   &spellings_health_interval, &spellings_health_timeout,
+};
 
 bool unit_requirement_is_known(const char *key) {
-        const KeySpellings *const all[] = {&spellings_machine,  &spellings_peers,    &spellings_conflicts,
-                                           &spellings_replaces, &spellings_metadata, &spellings_global,
-                                           &spellings_avoids,   &spellings_spread,   &spellings_memory,
-                                           &spellings_cpu,      &spellings_move,     &spellings_within,
-                                           &spellings_partition, &spellings_overlap};
-
-        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-                for (const char *const *spelling = all[i]->keys; *spelling; spelling++)
+        for (size_t i = 0; i < ARRAY_SIZE(spellings_all); i++)
+                for (const char *const *spelling = spellings_all[i]->keys; *spelling; spelling++)
                         if (str_equals(key, *spelling))
                                 return true;
         return false;
+}
+
+const char *unit_requirement_near(const char *key) {
+        const char *names[ARRAY_SIZE(spellings_all)];
+
+        for (size_t i = 0; i < ARRAY_SIZE(spellings_all); i++) {
+                const char *const *spelling = spellings_all[i]->keys;
+
+                while (str_starts_with(*spelling, "X-")) /* the present one */
+                        spelling++;
+                names[i] = *spelling;
+                if (strcasecmp(key, names[i]) == 0)
+                        return names[i];
+        }
+        return suggest_nearest(key, names, ARRAY_SIZE(names));
 }
 
 static int read_spellings(const UnitFile *file, const KeySpellings *spellings, const char *name, StringList *list) {
@@ -386,6 +412,26 @@ static int read_own(const UnitFile *file, const char *name, UnitRequirements *re
         return 0;
 }
 
+static int read_time(const UnitFile *file, const KeySpellings *spellings, const char *name, Usec otherwise, Usec *ret) {
+        _cleanup_free_ char *text = NULL;
+        int r = read_last(file, spellings, name, &text);
+
+        *ret = otherwise;
+        if (r >= 0 && text && str_parse_duration(slice_from(text), ret) >= 0)
+                *ret = max_of(*ret, UNIT_HEALTH_TIME_MIN);
+        return r;
+}
+
+static int read_health(const UnitFile *file, const char *name, UnitRequirements *result) {
+        int r = read_last(file, &spellings_health, name, &result->health_check);
+
+        if (r >= 0)
+                r = read_time(file, &spellings_health_interval, name, UNIT_HEALTH_INTERVAL_DEFAULT, &result->health_interval);
+        if (r >= 0)
+                r = read_time(file, &spellings_health_timeout, name, UNIT_HEALTH_TIMEOUT_DEFAULT, &result->health_timeout);
+        return r;
+}
+
 int unit_requirements_read(const UnitFile *file, const char *name, UnitRequirements *ret) {
         _cleanup_unit_requirements_ UnitRequirements result = {0};
         _cleanup_string_list_ StringList machines = {0}, conflicts = {0}, metadata = {0}, globals = {0};
@@ -398,7 +444,8 @@ int unit_requirements_read(const UnitFile *file, const char *name, UnitRequireme
             (r = read_spellings(file, &spellings_replaces, name, &result.replaces)) < 0 ||
             (r = read_spellings(file, &spellings_metadata, name, &metadata)) < 0 ||
             (r = add_metadata(&result, &metadata)) < 0 ||
-            (r = read_spellings(file, &spellings_global, name, &globals)) < 0 || (r = read_own(file, name, &result)) < 0)
+            (r = read_spellings(file, &spellings_global, name, &globals)) < 0 || (r = read_own(file, name, &result)) < 0 ||
+            (r = read_health(file, name, &result)) < 0)
                 return r;
         if (machines.length > 0)
                 result.machine_id = take_ptr(machines.items[0]);

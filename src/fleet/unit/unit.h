@@ -71,7 +71,13 @@ typedef struct UnitRequirements {
         Usec failures_within;    /* FailuresWithin= */
         bool stop_on_partition;  /* OnPartition=stop */
         bool no_overlap;         /* Overlap=no: it never runs on two machines, also not while it moves */
+        char *health_check;      /* HealthCheck=; see fleet/unit/health-check.h; NULL: none */
+        Usec health_interval, health_timeout;
 } UnitRequirements;
+
+#define UNIT_HEALTH_INTERVAL_DEFAULT (5 * USEC_PER_SEC)
+#define UNIT_HEALTH_TIMEOUT_DEFAULT (2 * USEC_PER_SEC)
+#define UNIT_HEALTH_TIME_MIN (100 * USEC_PER_MSEC)
 
 #define UNIT_FAILURES_WITHIN_DEFAULT (600 * USEC_PER_SEC)
 
@@ -90,6 +96,9 @@ uint64_t unit_resources_memory(const UnitResources *resources, uint64_t machine_
 
 /* Whether a key of [X-Fleet] is one of fleet's, or one of our own. */
 bool unit_requirement_is_known(const char *key);
+
+/* The key that may have been meant, or NULL. */
+const char *unit_requirement_near(const char *key);
 
 /* Whether a MachineID= names the machine: equal, or equal to its first eight characters. */
 bool machine_id_matches(const char *machine_id, const char *wanted);

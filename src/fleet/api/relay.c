@@ -1,48 +1,51 @@
-/* A unit's log from another machine: its daemon is asked, and what it answers goes to the client as it comes. */
-#include <inttypes.h>
-
+/* What only another machine can tell: its daemon is asked, and what it answers goes to the client as it comes. */
 #include "fleet/api/handlers.h"
 
-enum { CONNECT_MSEC = 2000, HEAD_MSEC = 5000, SILENCE_MSEC = 10000 };
+enum { CONNECT_MSEC = 2000, HEAD_MSEC = 5000, SILENCE_MSEC = 3 * FLEET_LOG_BEAT_MSEC, TYPE_MAX = 100 };
 
-typedef struct LogRelay {
+typedef struct Relay {
         HttpRequest *request;
         HttpCall *call;
         char *machine; /* for complaints */
         bool begun;    /* the head of the answer is out */
-} LogRelay;
+} Relay;
 
-static void relay_free(LogRelay *relay) {
+static void relay_free(Relay *relay) {
         free(relay->machine);
         free(relay);
 }
 
 static void on_gone(HttpRequest *request) {
-        LogRelay *relay = http_request_data(request);
+        Relay *relay = http_request_data(request);
 
         http_call_cancel(relay->call);
         relay_free(relay);
 }
 
 static void on_head(HttpCall *call) {
-        LogRelay *relay = http_call_userdata(call);
+        Relay *relay = http_call_userdata(call);
+        _cleanup_buffer_ Buffer headers = BUFFER_INIT;
+        Slice type;
 
         if (http_call_status(call) != 200)
                 return;
+        type = http_call_header(call, "content-type");
+        (void)buffer_printf(&headers, "Content-Type: %.*s\r\n", (int)min_of(type.length, (size_t)TYPE_MAX),
+                            type.data ?: "");
         relay->begun = true;
-        http_respond_begin(relay->request, 200, "Content-Type: application/x-ndjson\r\n", UINT64_MAX);
+        http_respond_begin(relay->request, 200, buffer_string(&headers) ?: "", UINT64_MAX);
 }
 
 /* A client that does not read is cut off by the server, and on_gone() ends the call. */
 static void on_body(HttpCall *call, Slice bytes) {
-        LogRelay *relay = http_call_userdata(call);
+        Relay *relay = http_call_userdata(call);
 
         if (relay->begun)
                 (void)http_respond_write(relay->request, bytes);
 }
 
 static void on_done(HttpCall *call, int r, const Error *error) {
-        LogRelay *relay = http_call_userdata(call);
+        Relay *relay = http_call_userdata(call);
         HttpRequest *request = relay->request;
         _cleanup_free_ char *message = NULL;
 
@@ -61,36 +64,33 @@ static void on_done(HttpCall *call, int r, const Error *error) {
 
 static const HttpCallOps relay_ops = {.head = on_head, .body = on_body, .done = on_done};
 
-static int relay_start(FleetApi *api, LogRelay *relay, const Url *url, const char *unit, uint64_t lines, bool follow) {
-        _cleanup_buffer_ Buffer target = BUFFER_INIT;
-        HttpCallSpec spec = {
+static int relay_start(FleetApi *api, Relay *relay, const Url *url, const FleetRelay *asked) {
+        const HttpCallSpec spec = {
                 .url = url,
+                .method = asked->method,
+                .target = asked->target,
+                .headers = asked->body.data ? "Content-Type: application/json\r\n" : NULL,
+                .body = asked->body,
                 .connect_timeout = CONNECT_MSEC * USEC_PER_MSEC,
                 .head_timeout = HEAD_MSEC * USEC_PER_MSEC,
-                .idle_timeout = follow ? 0 : SILENCE_MSEC * USEC_PER_MSEC, /* a unit may be silent for long */
+                .idle_timeout = SILENCE_MSEC * USEC_PER_MSEC,
         };
 
-        (void)buffer_append_string(&target, "/faering/v1/logs/");
-        (void)url_encode(&target, URL_SEGMENT, slice_from(unit));
-        (void)buffer_printf(&target, "?lines=%" PRIu64 "&follow=%s", lines, follow ? "true" : "false");
-        spec.target = buffer_string(&target);
-        return spec.target ? http_client_call(api->http, &spec, &relay_ops, relay, &relay->call) : -ENOMEM;
+        return http_client_call(api->http, &spec, &relay_ops, relay, &relay->call);
 }
 
-void fleet_relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const char *unit,
-                     uint64_t lines, bool follow) {
+void fleet_relay(FleetApi *api, HttpRequest *request, const RegistryMachine *machine, const FleetRelay *asked) {
         _cleanup_free_ char *refusal = NULL;
         Error error = ERROR_NONE;
-        LogRelay *relay;
+        Relay *relay;
         Url url;
 
         if (!machine->present || !machine->record.logs || !*machine->record.logs) {
                 refusal = str_printf(
-                        machine->present
-                                ? "the log is on machine %s, whose daemon serves it to no other: give it --serve-logs "
-                                  "(FLEET_SERVE_LOGS), or ask there"
-                                : "the log is on machine %s, which is gone",
-                        machine->id);
+                        machine->present ? "%s on machine %s, whose daemon serves it to no other: give it --serve-logs "
+                                           "(FLEET_SERVE_LOGS) or certificates, or ask there"
+                                         : "%s on machine %s, which is gone",
+                        asked->what, machine->id);
                 fleet_fail(request, 502, refusal ?: "");
                 return;
         }
@@ -100,8 +100,8 @@ void fleet_relay_log(FleetApi *api, HttpRequest *request, const RegistryMachine 
         }
         relay = calloc(1, sizeof(*relay));
         if (relay)
-                *relay = (LogRelay){.request = request, .machine = strdup(machine->id)};
-        if (!relay || !relay->machine || relay_start(api, relay, &url, unit, lines, follow) < 0) {
+                *relay = (Relay){.request = request, .machine = strdup(machine->id)};
+        if (!relay || !relay->machine || relay_start(api, relay, &url, asked) < 0) {
                 if (relay)
                         relay_free(relay);
                 fleet_fail(request, 500, "out of memory");
