@@ -1,6 +1,5 @@
 #include "host/unit-record.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <cmocka.h>
 
 static Slice whole(Buffer *buffer) {
         return (Slice){buffer_data(buffer), buffer_length(buffer)};

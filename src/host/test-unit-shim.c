@@ -1,12 +1,12 @@
 #include "host/unit-shim.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/wait.h>
+#include <cmocka.h>
 
 static UnitShimMessage again(const UnitShimMessage *message, Buffer *text) {
         UnitShimMessage read = {0};
