@@ -75,6 +75,17 @@ def test_nothing_is_touched_by_a_crash(machine):
     assert (machine.folder / "job.log").read_text() == "run\n", "what has ended is not run again"
 
 
+def test_a_hangup_begins_anew_in_place_and_touches_nothing(machine):
+    before = sorted(machine.shims())
+    last = numbers(machine)[-1]
+    machine.process.send_signal(signal.SIGHUP)
+    wait_for("it talks on", lambda: numbers(machine)[-1] > last + 10)
+    # those of the timer's service come and go
+    assert [shim for shim in sorted(machine.shims()) if shim[2] != "tick.service"] == [shim for shim in before if shim[2] != "tick.service"]
+    said = numbers(machine)
+    assert said == list(range(1, len(said) + 1)), "a line is missing, or there twice"
+
+
 def test_timer_path_and_socket_go_on(machine):
     crash(machine, lambda: (machine.folder / "tick.log").unlink())
     wait_for("it ticks", lambda: (machine.folder / "tick.log").exists())
