@@ -230,12 +230,22 @@ static void test_units_start_in_order_and_stop_together(void **state) {
 }
 
 static void test_other_types_are_refused_with_the_reason(void **state) {
+        static const struct {
+                const char *name, *text, *instead;
+        } units[] = {
+                {"x.mount", "[Mount]\nWhat=/a\nWhere=/x\n", "ExecStart=/bin/mount"},
+                {"x.automount", "[Automount]\nWhere=/x\n", "ExecStart=/bin/mount"},
+                {"dev-sda.device", "[Unit]\nDescription=a disk\n", "PathExists=/dev/NAME"},
+        };
         Machine *m = *state;
-        Ended ended = {0};
 
-        supervisor_load(m->supervisor, "x.mount", slice_from("[Mount]\nWhat=/a\nWhere=/x\n"), "", on_done, &ended);
-        assert_int_equal(wait_end(m, &ended), -EOPNOTSUPP);
-        assert_non_null(strstr(ended.error.text, "ExecStart=/bin/mount"));
+        for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+                Ended ended = {0};
+
+                supervisor_load(m->supervisor, units[i].name, slice_from(units[i].text), "", on_done, &ended);
+                assert_int_equal(wait_end(m, &ended), -EOPNOTSUPP);
+                assert_non_null(strstr(ended.error.text, units[i].instead));
+        }
 }
 
 static void test_leftovers_of_a_crash_are_killed_at_the_next_start(void **state) {
