@@ -284,7 +284,7 @@ def test_of_two_global_units_that_conflict_the_first_runs(nodes):
 
 @pytest.mark.parametrize("noticed", [False, True])
 def test_daemon_ends_in_order_also_when_the_store_is_lost(nodes, noticed):
-    """22, 23: with its units, and soon."""
+    """22, 23: with its units, and soon: two requests to the store run into their limit of 5 s."""
     lost, watch = nodes[4], nodes[0]
     watch.ok("start", nodes.unit("here.service", f"MachineID={lost.id}"))
     active(nodes, ["here"])
@@ -294,7 +294,7 @@ def test_daemon_ends_in_order_also_when_the_store_is_lost(nodes, noticed):
         wait_for("it is missed", watch.machines, lambda found: lost.id not in found)
     begun = time.monotonic()
     assert lost.stop() == 0
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 20
     assert nodes.events("here.service") == ["start", "stop"]
 
 
