@@ -134,9 +134,9 @@ static UpdateOutcome wait_well(Update *update, const UpdateTarget *target, const
                 r = look(update, target, hash, now, &well_since, why);
                 if (r > 0)
                         return UPDATE_HEALTHY;
-                if (r < 0)
+                if (r == -EREMOTEIO)
                         return UPDATE_FAILED;
-                if (update_is_interrupted())
+                if (r < 0 || update_is_interrupted()) /* a daemon that is away says nothing of the unit */
                         return UPDATE_INTERRUPTED;
                 /* what is well just now is given the time that it needs */
                 if (well_since == USEC_INFINITY && now - begun >= update->timeout) {

@@ -30,7 +30,7 @@ void update_target_name(const UpdateTarget *target, Buffer *to);
 typedef enum UpdateOutcome {
         UPDATE_HEALTHY,
         UPDATE_FAILED, /* `why` says how */
-        UPDATE_INTERRUPTED,
+        UPDATE_INTERRUPTED, /* by somebody, or the daemon that is asked is away */
 } UpdateOutcome;
 
 /* Waits until the target runs the text `hash`, and is well: its HealthCheck= passes, or it is active for healthy_for (3 s without

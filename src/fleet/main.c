@@ -112,10 +112,32 @@ static void signals_close(Program *program) {
 
 /* ---- the program ---- */
 
+/* Beside this program, or as the build has it: a tree that is not installed works as well. NULL: nowhere. */
+static char *find_shim(void) {
+        static const char *const places[] = {"faering-unit-shim", "../host/shim/faering-unit-shim", "../libexec/faering/faering-unit-shim"};
+        char own[1024];
+        ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+        char *slash;
+
+        own[n > 0 ? n : 0] = '\0';
+        slash = strrchr(own, '/');
+        for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
+                char *path = str_printf("%.*s/%s", (int)(slash - own), own, places[i]);
+
+                if (!path || access(path, X_OK) == 0)
+                        return path;
+                free(path);
+        }
+        log_warning("no faering-unit-shim is beside %s or in ../libexec/faering: units end when this program does; install it there", own);
+        return NULL;
+}
+
 static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetServer *server, Supervisor **ret, Error *error) {
         _cleanup_free_ char *directory = str_printf("%s/units", settings->state_dir);
         _cleanup_free_ char *group = str_printf("faering-%.32s", settings->machine.id);
-        const EmbeddedOptions options = {.state_directory = directory, .cgroup_name = group, .machine_id = settings->machine.id};
+        _cleanup_free_ char *shim = find_shim();
+        const EmbeddedOptions options = {
+                .state_directory = directory, .cgroup_name = group, .shim = shim, .machine_id = settings->machine.id};
         size_t leftovers = 0;
         int r;
 

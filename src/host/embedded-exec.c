@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "host/embedded-internal.h"
@@ -24,6 +26,7 @@ typedef struct Setup {
         ProcessLimit limits[PROCESS_LIMITS];
         int fds[3];
         int cgroup_fds[CGROUP_PARTS];
+        int passed[PROCESS_FDS_MAX]; /* borrowed: sockets */
         ProcessOptions options;
 } Setup;
 
@@ -263,10 +266,10 @@ static int base_environment(const Unit *unit, UnitProcessRole role, StringList *
                 r = set_variable(list, "INVOCATION_ID", unit->group.id);
         if (r >= 0 && notify_access(o) != SERVICE_NOTIFY_NONE)
                 r = set_variable(list, "NOTIFY_SOCKET", unit->owner->notify_path);
-        if (role == UNIT_PROCESS_MAIN && o->watchdog > 0) {
+        if (r >= 0 && role == UNIT_PROCESS_MAIN && o->watchdog > 0) {
+                r = set_number(list, "WATCHDOG_USEC", (long long)o->watchdog);
                 if (r >= 0)
-                        r = set_number(list, "WATCHDOG_USEC", (long long)o->watchdog);
-                return r < 0 ? r : set_variable(list, "WATCHDOG_PID", process_pid_room);
+                        r = set_variable(list, "WATCHDOG_PID", process_pid_room);
         }
         if (role != UNIT_PROCESS_CONTROL)
                 return r;
@@ -287,12 +290,50 @@ static int base_environment(const Unit *unit, UnitProcessRole role, StringList *
         return r;
 }
 
+/* Who is at the other end of a connection: as systemd tells it. */
+static int name_peer(const Unit *unit, StringList *list) {
+        struct sockaddr_storage address;
+        socklen_t length = sizeof(address);
+        char host[NI_MAXHOST], port[NI_MAXSERV];
+        int r;
+
+        if (unit->connection < 0 || getpeername(unit->connection, (struct sockaddr *)&address, &length) < 0 ||
+            address.ss_family == AF_UNIX ||
+            getnameinfo((struct sockaddr *)&address, length, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+                return 0;
+        r = set_variable(list, "REMOTE_ADDR", host);
+        return r < 0 ? r : set_variable(list, "REMOTE_PORT", port);
+}
+
+/* The sockets that were opened for a service, for the processes of ExecStart=. */
+static int pass_sockets(const Unit *unit, UnitProcessRole role, Setup *setup) {
+        _cleanup_buffer_ Buffer names = BUFFER_INIT;
+        size_t n = 0;
+        int r;
+
+        if (role != UNIT_PROCESS_MAIN && unit->machine.control_list != &unit->definition.options.start)
+                return 0;
+        r = ports_collect(unit, setup->passed, &n, &names);
+        if (r < 0 || n == 0)
+                return r;
+        setup->options.passed_fds = setup->passed;
+        setup->options.n_passed_fds = n;
+        r = set_number(&setup->environment, "LISTEN_FDS", (long long)n);
+        if (r >= 0)
+                r = set_variable(&setup->environment, "LISTEN_PID", process_pid_room);
+        if (r >= 0)
+                r = buffer_string(&names) ? set_variable(&setup->environment, "LISTEN_FDNAMES", buffer_string(&names)) : -ENOMEM;
+        return r < 0 ? r : name_peer(unit, &setup->environment);
+}
+
 static int make_environment(const Unit *unit, UnitProcessRole role, bool as_user, Setup *setup, Error *error) {
         const ServiceOptions *o = &unit->definition.options;
         StringList *list = &setup->environment;
         int r;
 
         r = base_environment(unit, role, list);
+        if (r >= 0)
+                r = pass_sockets(unit, role, setup);
         if (r >= 0 && as_user)
                 r = find_user(setup, o, error);
         for (size_t i = 0; r >= 0 && i < o->pass_environment.length; i++) {
@@ -352,28 +393,13 @@ static void on_pipe_closed(uv_handle_t *handle) {
         unit_process_close_handle(pipe->process);
 }
 
-static void pipe_line(LogPipe *pipe, Slice text) {
+static void pipe_line(void *userdata, Slice text) {
+        LogPipe *pipe = userdata;
         Unit *unit = pipe->process->unit;
         SupervisorLogLine line = {clock_wall(), pipe->process->pid, pipe->stream, text};
 
         (void)unit_log_write(&unit->log, &line); /* a full disk must not stop the unit */
         embedded_follow(unit->owner, unit->name, &line);
-}
-
-static void pipe_split(LogPipe *pipe, bool all) {
-        while (buffer_length(&pipe->line) > 0) {
-                const char *start = buffer_data(&pipe->line);
-                size_t length = buffer_length(&pipe->line);
-                const char *end = memchr(start, '\n', length);
-
-                if (!end && !all && length < UNIT_LOG_LINE_MAX)
-                        return;
-                if (end)
-                        length = (size_t)(end - start);
-                length = min_of(length, (size_t)UNIT_LOG_LINE_MAX);
-                pipe_line(pipe, (Slice){start, length});
-                buffer_consume(&pipe->line, end && start + length == end ? length + 1 : length);
-        }
 }
 
 static void on_pipe_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -390,40 +416,67 @@ static void on_pipe_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         (void)buf;
         if (n > 0) {
                 buffer_commit(&pipe->line, (size_t)n);
-                pipe_split(pipe, false);
+                unit_log_split(&pipe->line, false, pipe_line, pipe);
         } else if (n < 0 && n != UV_ENOBUFS && !uv_is_closing((uv_handle_t *)stream)) {
-                pipe_split(pipe, true);
+                unit_log_split(&pipe->line, true, pipe_line, pipe);
                 uv_close((uv_handle_t *)stream, on_pipe_closed);
         }
 }
 
-/* A pipe into the unit's log. *ret is the end for the child. */
-static int open_log_pipe(UnitProcess *process, SupervisorStream stream, int *ret, Error *error) {
+int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error) {
         LogPipe *log = &process->pipes[stream];
-        int pair[2], r;
+        int r = uv_pipe_init(process->unit->owner->loop, &log->pipe, 0);
 
-        if (pipe2(pair, O_CLOEXEC) < 0)
-                return error_set_errno(error, -errno, "cannot make a pipe for output");
-        r = uv_pipe_init(process->unit->owner->loop, &log->pipe, 0);
         if (r >= 0) {
                 log->process = process;
                 log->stream = stream;
                 log->line = BUFFER_INIT;
                 log->open = true;
                 process->open++;
-                r = uv_pipe_open(&log->pipe, pair[0]);
-                if (r < 0)
-                        (void)close(pair[0]);
-        } else {
-                (void)close(pair[0]);
+                r = uv_pipe_open(&log->pipe, fd);
         }
-        if (r >= 0)
+        if (r < 0)
+                (void)close(fd);
+        else
                 r = uv_read_start((uv_stream_t *)&log->pipe, on_pipe_alloc, on_pipe_read);
+        return r < 0 ? error_set_errno(error, r, "cannot read output") : 0;
+}
+
+/* A pipe into the unit's log. *ret is the end for the child. */
+static int open_log_pipe(UnitProcess *process, SupervisorStream stream, int *ret, Error *error) {
+        int pair[2], r;
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return error_set_errno(error, -errno, "cannot make a pipe for output");
+        r = unit_attach_log(process, stream, pair[0], error);
         if (r < 0) {
                 (void)close(pair[1]);
-                return error_set_errno(error, r, "cannot read output");
+                return r;
         }
         *ret = pair[1];
+        return 0;
+}
+
+/* StandardInput=socket and the like: there must be one socket, and no doubt which. */
+static int open_socket(const Setup *setup, int *ret, Error *error) {
+        if (setup->options.n_passed_fds != 1)
+                return error_set(error, -EINVAL, "StandardInput=socket needs exactly one socket, and there are %zu",
+                                 setup->options.n_passed_fds);
+        *ret = fcntl(setup->passed[0], F_DUPFD_CLOEXEC, 3);
+        return *ret < 0 ? error_set_errno(error, -errno, "cannot pass on the socket") : 0;
+}
+
+/* Errors go where output goes, and output where input comes from, unless that is the log, which tells them apart. */
+static int open_as_before(UnitProcess *process, SupervisorStream number, const Setup *setup, int *ret, Error *error) {
+        const ServiceOptions *o = &process->unit->definition.options;
+        int before = setup->fds[STDOUT_FILENO];
+
+        if (number == SUPERVISOR_STREAM_OUTPUT)
+                return o->input.kind == SERVICE_STREAM_SOCKET ? open_socket(setup, ret, error)
+                                                              : open_log_pipe(process, number, ret, error);
+        if (process->pipes[SUPERVISOR_STREAM_OUTPUT].open)
+                return open_log_pipe(process, number, ret, error);
+        *ret = before < 0 ? -1 : fcntl(before, F_DUPFD_CLOEXEC, 3);
         return 0;
 }
 
@@ -439,14 +492,10 @@ static int open_stream(UnitProcess *process, const ServiceStream *stream, Superv
                 return open_output(stream, ret, error);
         case SERVICE_STREAM_DEFAULT:
         case SERVICE_STREAM_INHERIT:
-                /* errors go where output goes, unless that is the log, which tells them apart */
-                if (number == SUPERVISOR_STREAM_ERROR && !process->pipes[SUPERVISOR_STREAM_OUTPUT].open) {
-                        *ret = setup->fds[STDOUT_FILENO] < 0 ? -1
-                                                             : fcntl(setup->fds[STDOUT_FILENO], F_DUPFD_CLOEXEC, 3);
-                        return 0;
-                }
-                return open_log_pipe(process, number, ret, error);
-        default: /* there is neither a terminal nor a socket: the log */
+                return open_as_before(process, number, setup, ret, error);
+        case SERVICE_STREAM_SOCKET:
+                return open_socket(setup, ret, error);
+        default: /* there is no terminal: the log */
                 return open_log_pipe(process, number, ret, error);
         }
 }
@@ -459,6 +508,8 @@ static int open_streams(UnitProcess *process, Setup *setup, Error *error) {
                 setup->fds[0] = open(o->input.path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
                 if (setup->fds[0] < 0)
                         r = error_set_errno(error, -errno, "cannot open %s for input", o->input.path);
+        } else if (o->input.kind == SERVICE_STREAM_SOCKET) {
+                r = open_socket(setup, &setup->fds[0], error);
         }
         if (r >= 0)
                 r = open_stream(process, &o->output, SUPERVISOR_STREAM_OUTPUT, setup, &setup->fds[1], error);
@@ -467,14 +518,18 @@ static int open_streams(UnitProcess *process, Setup *setup, Error *error) {
         return r;
 }
 
-/* Where the child is to write its own id: it is known to nobody before. NULL: nowhere. */
-static char *find_pid_room(const StringList *environment) {
-        static const char name[] = "WATCHDOG_PID=";
+/* Where the child is to write its own id: it is known to nobody before. */
+static void find_pid_rooms(const StringList *environment, ProcessOptions *options) {
+        static const char *const names[PROCESS_PID_ROOMS] = {"WATCHDOG_PID=", "LISTEN_PID="};
 
         for (size_t i = 0; i < environment->length; i++)
-                if (str_starts_with(environment->items[i], name) && str_equals(environment->items[i] + sizeof(name) - 1, process_pid_room))
-                        return environment->items[i] + sizeof(name) - 1;
-        return NULL;
+                for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+                        char *value = environment->items[i] + strlen(names[k]);
+
+                        if (str_starts_with(environment->items[i], names[k]) && str_equals(value, process_pid_room) &&
+                            options->n_pid_rooms < PROCESS_PID_ROOMS)
+                                options->pid_rooms[options->n_pid_rooms++] = value;
+                }
 }
 
 static void fill_options(const Unit *unit, const ExecCommand *command, bool as_user, Setup *setup) {
@@ -490,7 +545,7 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
         process->path = setup->path;
         process->argv = (const char *const *)setup->arguments.items;
         process->environment = (const char *const *)setup->environment.items;
-        process->pid_room = find_pid_room(&setup->environment);
+        find_pid_rooms(&setup->environment, process);
         process->directory = o->working_directory;
         if (process->directory && str_equals(process->directory, "~"))
                 process->directory = setup->home ? setup->home : getenv("HOME");
@@ -511,6 +566,43 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
         process->ignore_sigpipe = o->ignore_sigpipe;
         process->no_new_privileges = o->no_new_privileges;
         process->cgroup_fds = setup->cgroup_fds;
+}
+
+/* A shim becomes the parent of the process, with the reading ends of its log's pipes. */
+static int prepare_shim(UnitProcess *process, HolderSetup *setup, UnitHolder **ret, Error *error) {
+        static const char held_of[] = {[SUPERVISOR_STREAM_OUTPUT] = UNIT_SHIM_OUTPUT, [SUPERVISOR_STREAM_ERROR] = UNIT_SHIM_ERRORS};
+        char held[ARRAY_SIZE(process->pipes) + 1] = "";
+        int fds[ARRAY_SIZE(process->pipes)];
+        size_t n = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++) {
+                uv_os_fd_t fd;
+
+                if (!process->pipes[i].open || uv_fileno((uv_handle_t *)&process->pipes[i].pipe, &fd) < 0)
+                        continue;
+                held[n] = held_of[i];
+                fds[n++] = fd;
+        }
+        return holder_new(process->unit, held, fds, n, setup, ret, error);
+}
+
+static int spawn_process(UnitProcess *process, ProcessOptions *options, const ProcessEvents *events, Error *error) {
+        Embedded *e = process->unit->owner;
+        _cleanup_(holder_setup_deinit) HolderSetup shim = {.control = -1, .listener = -1};
+        UnitHolder *holder = NULL;
+        int r = 0;
+
+        if (e->shim) {
+                r = prepare_shim(process, &shim, &holder, error);
+                options->parent = &shim.parent;
+        }
+        if (r >= 0)
+                r = process_spawn(&process->process, e->loop, &e->reaper, options, events, process, error);
+        if (r < 0)
+                holder_discard(holder);
+        else if (holder)
+                (void)holder_started(holder, shim.parent.pid);
+        return r;
 }
 
 int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
@@ -538,8 +630,7 @@ int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, con
                 return r;
         }
         fill_options(unit, command, as_user, &setup);
-        r = process_spawn(&process->process, unit->owner->loop, &unit->owner->reaper, &setup.options, events, process,
-                          error);
+        r = spawn_process(process, &setup.options, events, error);
         if (r < 0)
                 return r;
         process->pid = process->process.pid;
@@ -564,7 +655,7 @@ void unit_drain_pipes(UnitProcess *process) {
                         if (n <= 0)
                                 break; /* nothing now, or the end, which the loop will see as well */
                         buffer_commit(&pipe->line, (size_t)n);
-                        pipe_split(pipe, false);
+                        unit_log_split(&pipe->line, false, pipe_line, pipe);
                 }
         }
 }

@@ -8,7 +8,10 @@
 #include "host/embedded-supervisor.h"
 #include "host/process.h"
 #include "host/service-state.h"
+#include "host/trigger-state.h"
 #include "host/unit-group.h"
+#include "host/unit-record.h"
+#include "host/unit-shim.h"
 #include "host/unit-log.h"
 
 typedef struct Embedded Embedded;
@@ -41,6 +44,26 @@ typedef struct UnitProcess {
         const ExecCommand *command; /* for texts; NULL: adopted. Lives as long as the run */
 } UnitProcess;
 
+/*
+ * A shim, as its supervisor knows it: the parent of one of the unit's processes, or what keeps the unit's sockets. It lives until the
+ * shim has ended, perhaps longer than its unit.
+ */
+typedef struct UnitHolder {
+        Embedded *owner;
+        Unit *unit;         /* NULL: has gone */
+        ListNode link;      /* in owner->holders */
+        uint64_t number;    /* of its files */
+        pid_t pid;
+        int fd;             /* the connection */
+        uv_poll_t poll;
+        Process process;    /* of one for sockets */
+        bool sockets;       /* it keeps sockets, and has a Process */
+        bool ours;          /* our child, that is not reaped yet */
+        bool told_end;      /* it may go */
+        bool lost;          /* the connection is at its end */
+        bool open;          /* the handle is */
+} UnitHolder;
+
 typedef enum JobKind { JOB_START, JOB_STOP, JOB_RELOAD, JOB_UNLOAD } JobKind;
 
 /* An operation whose end is to be told. */
@@ -53,11 +76,23 @@ typedef struct Job {
         Error error;
 } Job;
 
+typedef enum UnitKind {
+        UNIT_SERVICE,
+        UNIT_TRIGGER,  /* a socket, timer or path */
+        UNIT_TEMPLATE, /* of the instances that a socket with Accept=yes starts; never runs itself */
+} UnitKind;
+
 typedef struct Definition {
+        uint64_t serial; /* of the reading; 0: none */
         char *text, *tag;
         size_t text_length;
-        ServiceOptions options;
+        UnitKind kind;
+        ServiceOptions options; /* of a socket, timer or path: [Unit] and [Install] alone */
+        TriggerOptions trigger;
 } Definition;
+
+typedef struct SocketPorts SocketPorts;
+typedef struct PathWatches PathWatches;
 
 #define UNIT_STATES_MAX 16
 
@@ -74,6 +109,13 @@ struct Unit {
         Definition definition; /* in force */
         Definition next;       /* loaded while it ran: in force from its next start. text NULL: none */
         ServiceMachine machine;
+        TriggerMachine trigger;
+        SocketPorts *ports;     /* of a socket that is open */
+        PathWatches *watches;   /* of a path that is open */
+        int connection;         /* of an instance that a socket with Accept=yes started; -1: none */
+        char *listener;         /* the socket that started it: the instance goes when it has ended. NULL: none */
+        Usec active_at, inactive_at; /* when it last left rest, and came to rest; 0: never */
+        bool tell_triggers;     /* those that start it are to be told of its state */
         UnitGroup group;
         bool group_open;
         UnitLog log;
@@ -82,6 +124,8 @@ struct Unit {
         uv_fs_event_t *pid_watch; /* for a PID file to appear */
         HeapNode deadline;
         List jobs;
+        uint64_t stored, stored_next; /* serials of the definitions that are on disk */
+        uint32_t record_sum;          /* of the record on disk; 0: none */
         bool start_asked;
         bool start_queued; /* waits for units it is ordered after */
         bool dirty;        /* in owner->dirty */
@@ -109,8 +153,14 @@ struct SupervisorLog {
 struct Embedded {
         Supervisor base;
         uv_loop_t *loop;
-        char *state_directory, *units_directory, *logs_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
+        char *state_directory, *units_directory, *logs_directory, *stamps_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
+        char *shim, *shims_directory, *texts_directory, *next_directory; /* NULL: units do not outlive us */
+        List holders; /* UnitHolder */
+        uint64_t n_holders, serial; /* last numbers */
         char host_name[256], kernel[128];
+        Usec startup;  /* when it began, since boot */
+        Random random; /* for delays of timers */
+        uint64_t connections; /* accepted so far */
         uint64_t log_size;
         CgroupRoot cgroups;
         ProcessReaper reaper;
@@ -128,18 +178,148 @@ struct Embedded {
         List dirty;    /* Unit: to be settled */
         List logs;     /* SupervisorLog */
         bool closing;
+        bool leaving; /* what runs goes on */
         unsigned open; /* handles */
         void (*closed)(void *userdata);
         void *closed_data;
 };
 
+static inline UnitKind unit_kind(const Unit *unit) {
+        return unit->definition.kind;
+}
+
+/* Nothing of it runs, and nothing is under way. */
+static inline bool unit_at_rest(const Unit *unit) {
+        return unit_kind(unit) == UNIT_TRIGGER ? trigger_at_rest(&unit->trigger) : service_at_rest(&unit->machine);
+}
+
+static inline bool unit_has_failed(const Unit *unit) {
+        return unit_kind(unit) == UNIT_TRIGGER ? unit->trigger.state == TRIGGER_FAILED
+                                               : service_at_rest(&unit->machine) && unit->machine.result != SERVICE_RESULT_SUCCESS;
+}
+
+static inline Embedded *embedded_of(Supervisor *supervisor) {
+        return container_of(supervisor, Embedded, base);
+}
+
+/* Moves all nodes, so that what is added meanwhile waits for the next turn. */
+static inline void list_take_all(List *from, List *to) {
+        list_init(to);
+        while (!list_is_empty(from)) {
+                ListNode *node = from->next;
+
+                list_unlink(node);
+                list_append(to, node);
+        }
+}
+
 /* embedded-supervisor.c */
 Unit *embedded_find(Embedded *e, const char *name);
 void embedded_wake(Embedded *e); /* tell and settle things in the next turn */
-void embedded_finish_job(Embedded *e, Job *job, int r, const Error *error);
-void embedded_follow(Embedded *e, const char *unit, const SupervisorLogLine *line);
 void embedded_set_deadline(Unit *unit);
 void embedded_handle_closed(Embedded *e);
+void unit_mark_dirty(Unit *unit);
+int embedded_add_unit(Embedded *e, const char *name, Unit **ret, Error *error);
+Unit *embedded_load_unit(Embedded *e, const char *name, Slice text, const char *tag, int *ret_r, Error *error); /* NULL: *ret_r < 0 */
+
+/* embedded-jobs.c: ends of operations, states told */
+void embedded_finish_job(Embedded *e, Job *job, int r, const Error *error);
+void embedded_finish_now(Embedded *e, SupervisorDone done, void *userdata, int r, const Error *error);
+void embedded_tell_finished(Embedded *e);
+void unit_add_job(Unit *unit, JobKind kind, SupervisorDone done, void *userdata);
+void unit_cancel_jobs(Unit *unit, JobKind kind, const char *why);
+void unit_fail_starts(Unit *unit, const char *format, ...) _printf_(2, 3);
+bool unit_wants_unload(const Unit *unit);
+void unit_release_processes(Unit *unit);
+void unit_settle(Unit *unit);
+
+/* embedded-order.c */
+void embedded_start_queued(Embedded *e);
+void unit_queue_start(Unit *unit, unsigned depth); /* 0: from outside */
+void unit_stop(Unit *unit, const char *why);
+void unit_stop_dependents(const Unit *unit, bool asked); /* `asked`: it was stopped by hand */
+
+/* embedded-holder.c: shims */
+#define HOLDER_ARGUMENTS 7
+
+/* What a shim is started with. */
+typedef struct HolderSetup {
+        char child[16], log_size[24], held[UNIT_SHIM_FDS_MAX + 1];
+        char *ends_path;
+        const char *argv[HOLDER_ARGUMENTS + 1];
+        int control, listener;
+        int fds[PROCESS_FDS_MAX];
+        ProcessOptions options;
+        ProcessParent parent;
+} HolderSetup;
+
+void holder_setup_deinit(HolderSetup *setup);
+
+/* Makes its sockets; `fds` is what it is to hold. */
+int holder_new(Unit *unit, const char *held, const int *fds, size_t n_fds, HolderSetup *setup, UnitHolder **ret, Error *error);
+void holder_discard(UnitHolder *holder); /* it was not started */
+int holder_started(UnitHolder *holder, pid_t pid);
+int holder_keep_sockets(Unit *unit, const int *fds, size_t n_fds, Error *error);
+
+/* To one that is there; 0: it has gone, or has nothing to say. The lists are the caller's, and *n_fds files in them. */
+typedef struct HolderFound {
+        UnitHolder *holder;
+        pid_t child;
+        char held[UNIT_SHIM_FDS_MAX + 1];
+        int fds[UNIT_SHIM_FDS_MAX];
+        size_t n_fds;
+        Buffer parts[2]; /* of output and errors */
+} HolderFound;
+
+int holder_connect(Unit *unit, uint64_t number, HolderFound *ret);
+size_t holder_read_ends(const Embedded *e, uint64_t number, UnitShimEnd ends[UNIT_SHIM_ENDS_MAX]);
+void holders_remove_strays(Embedded *e); /* shims that no record names: of a process that was being made when we were killed */
+void holders_watch(const Unit *unit, pid_t pid);
+void holders_forget(Unit *unit); /* the files of those that have gone: the record does not name them any more */
+void holders_unit_gone(Unit *unit);
+void holders_leave(Embedded *e);
+void holder_end_sockets(const Unit *unit);
+bool holders_tell_of(const Embedded *e, pid_t pid);
+void holders_reaped(Embedded *e, pid_t pid);
+
+/* embedded-record.c */
+void record_save(Unit *unit);
+void record_remove(Embedded *e, const char *name);
+
+/* embedded-adopt.c */
+int embedded_adopt(Embedded *e, size_t *ret_leftovers, Error *error);
+
+/* embedded-log.c */
+void embedded_follow(Embedded *e, const char *unit, const SupervisorLogLine *line);
+void embedded_turn_logs(Embedded *e);
+int embedded_log_open(Supervisor *supervisor, const char *name, size_t lines, bool follow, const SupervisorLogEvents *events,
+                      void *userdata, SupervisorLog **ret, Error *error);
+void embedded_log_close(Supervisor *supervisor, SupervisorLog *log);
+
+/* embedded-definition.c */
+int definition_read(Embedded *e, const char *name, Slice text, const char *tag, Definition *ret, Error *error);
+
+/* embedded-trigger.c: sockets, timers and paths */
+TriggerFacts trigger_facts(const Unit *unit);
+void trigger_drive(Unit *unit);
+void trigger_begin(Unit *unit);
+void trigger_end(Unit *unit); /* stops, and lets go of its files */
+void trigger_time(Unit *unit);
+void triggers_tell(Unit *unit); /* those that start `unit` hear of its state */
+
+/* embedded-socket.c */
+int ports_open(Unit *unit, Error *error);
+void ports_listen(Unit *unit, bool on); /* whether to wait for clients */
+void ports_close(Unit *unit);
+int ports_adopt(Unit *unit, int *fds, size_t n); /* takes over what it has from `fds` */
+void ports_leave(Unit *unit); /* as ports_close(), but they stay bound through their shim */
+int ports_collect(const Unit *service, int fds[PROCESS_FDS_MAX], size_t *ret_n, Buffer *names); /* what is passed to a service; borrowed */
+void connection_close(Unit *unit);
+
+/* embedded-path.c */
+int watches_open(Unit *unit, Error *error);
+bool watches_check(Unit *unit); /* whether a condition holds now */
+void watches_close(Unit *unit);
 
 /* embedded-unit.c: carries out what the state machine asks for */
 Unit *unit_new(Embedded *e, const char *name, Error *error);
@@ -155,11 +335,17 @@ void unit_note_state(Unit *unit); /* the state it is in now is to be told, even 
 void unit_fill_state(const Unit *unit, SupervisorState *ret);
 bool unit_has_processes(const Unit *unit);
 void unit_set_main_pid(Unit *unit, pid_t pid);
+void unit_find_main(Unit *unit); /* by its PID file, or a guess */
+UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command);
+int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret);
+void unit_process_ended(Unit *unit, const UnitProcess *process, UnitProcessRole role, int code, int status);
+void unit_forget_states(Unit *unit);
 
 /* embedded-exec.c: from options to a process */
 int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
                UnitProcess *process, Error *error);
 void unit_process_close_handle(UnitProcess *process);
+int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error); /* takes the reading end of a pipe */
 void unit_drain_pipes(UnitProcess *process);
 void unit_close_pipes(UnitProcess *process); /* of what still writes, nothing more is read */
 void unit_remove_directories(Unit *unit);
@@ -171,5 +357,7 @@ ServiceNotifyAccess notify_access(const ServiceOptions *options); /* what Notify
 
 /* embedded-leftovers.c */
 int leftovers_kill(Embedded *e, size_t *ret_n, Error *error);
+void leftovers_note(Embedded *e, const char *name, const char *text); /* in the log of a unit that is not there */
+int leftovers_kill_run(Embedded *e, const char *name, const char *run, size_t *n, Error *error);
 int leftovers_record(Unit *unit, Error *error);
 void leftovers_forget(const Unit *unit);

@@ -1,6 +1,6 @@
 /*
- * Records of running units, so that what a killed daemon leaves behind is found: units/NAME holds the boot's id and the
- * run's INVOCATION_ID. The next start kills those processes.
+ * Where units do not outlive the supervisor: records of running units, so that what a killed daemon leaves behind is found. units/NAME
+ * holds the boot's id and the run's INVOCATION_ID. The next start kills those processes.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,6 +21,10 @@ int leftovers_record(Unit *unit, Error *error) {
         _cleanup_free_ char *path = record_path(unit->owner, unit->name);
         _cleanup_free_ char *text = str_printf("%s %s\n", unit->owner->boot_id, unit->group.id);
 
+        if (unit->owner->shim) {
+                record_save(unit);
+                return 0;
+        }
         if (!path || !text)
                 return error_set_errno(error, -ENOMEM, "cannot note that %s runs", unit->name);
         return file_replace(path, 0600, slice_from(text), false, error);
@@ -29,7 +33,7 @@ int leftovers_record(Unit *unit, Error *error) {
 void leftovers_forget(const Unit *unit) {
         _cleanup_free_ char *path = record_path(unit->owner, unit->name);
 
-        if (path)
+        if (path && !unit->owner->shim)
                 (void)unlink(path);
 }
 
@@ -45,16 +49,20 @@ static void wait_for_end(const PidList *pids) {
         }
 }
 
-static void note_leftovers(Embedded *e, const char *name, size_t n) {
+void leftovers_note(Embedded *e, const char *name, const char *text) {
         UnitLog log;
-        char text[128];
 
         if (unit_log_open(&log, e->logs_directory, name, e->log_size, NULL) < 0)
                 return;
-        (void)snprintf(text, sizeof(text), "killed %zu processes that an earlier run of the supervisor had left behind",
-                       n);
         (void)unit_log_write(&log, &(SupervisorLogLine){clock_wall(), 0, SUPERVISOR_STREAM_NOTE, slice_from(text)});
         unit_log_close(&log);
+}
+
+static void note_leftovers(Embedded *e, const char *name, size_t n) {
+        char text[128];
+
+        (void)snprintf(text, sizeof(text), "killed %zu processes that an earlier run of the supervisor had left behind", n);
+        leftovers_note(e, name, text);
 }
 
 static int kill_group(const CgroupRoot *root, const char *name, const char *id, size_t *n, Error *error) {
@@ -76,7 +84,7 @@ static int kill_group(const CgroupRoot *root, const char *name, const char *id, 
 }
 
 /* By cgroup, and by the id: the earlier run may have had no cgroups, or others. */
-static int kill_one(Embedded *e, const char *name, const char *id, size_t *n, Error *error) {
+int leftovers_kill_run(Embedded *e, const char *name, const char *id, size_t *n, Error *error) {
         size_t found = 0;
         int r = 0;
 
@@ -118,7 +126,7 @@ int leftovers_kill(Embedded *e, size_t *ret_n, Error *error) {
                         continue;
                 r = read_record(e, entry->d_name, boot, id);
                 if (r >= 0 && str_equals(boot, e->boot_id))
-                        r = kill_one(e, entry->d_name, id, &n, error);
+                        r = leftovers_kill_run(e, entry->d_name, id, &n, error);
                 path = record_path(e, entry->d_name);
                 if (r >= 0 && path)
                         (void)unlink(path);

@@ -10,20 +10,6 @@
 #include "host/embedded-internal.h"
 #include "host/file.h"
 
-void definition_deinit(Definition *definition) {
-        free(definition->text);
-        free(definition->tag);
-        service_options_deinit(&definition->options);
-        *definition = (Definition){0};
-}
-
-void unit_take_definition(Unit *unit, Definition *definition) {
-        definition_deinit(&unit->definition);
-        unit->definition = *definition;
-        *definition = (Definition){0};
-        service_machine_set_options(&unit->machine, &unit->definition.options);
-}
-
 Unit *unit_new(Embedded *e, const char *name, Error *error) {
         Unit *unit = calloc(1, sizeof(*unit));
 
@@ -38,7 +24,9 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
                 free(unit);
                 return NULL;
         }
+        unit->connection = -1;
         service_machine_init(&unit->machine, &unit->definition.options);
+        trigger_machine_init(&unit->trigger, &unit->definition.trigger);
         unit->deadline = HEAP_NODE_INIT;
         list_init(&unit->link);
         list_init(&unit->dirty_link);
@@ -49,17 +37,29 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
         return unit;
 }
 
-void unit_free(Unit *unit) {
-        list_unlink(&unit->link);
-        list_unlink(&unit->dirty_link);
-        heap_remove(&unit->owner->deadlines, &unit->deadline);
+void unit_forget_states(Unit *unit) {
         while (!list_is_empty(&unit->states)) {
                 StateNote *note = container_of(unit->states.next, StateNote, link);
 
                 list_unlink(&note->link);
                 free(note);
         }
-        unit_group_close(&unit->group);
+        unit->n_states = 0;
+}
+
+void unit_free(Unit *unit) {
+        list_unlink(&unit->link);
+        list_unlink(&unit->dirty_link);
+        heap_remove(&unit->owner->deadlines, &unit->deadline);
+        unit_forget_states(unit);
+        trigger_end(unit);
+        holders_unit_gone(unit);
+        connection_close(unit);
+        free(unit->listener);
+        if (unit->owner->leaving)
+                unit_group_leave(&unit->group);
+        else
+                unit_group_close(&unit->group);
         unit_log_close(&unit->log);
         definition_deinit(&unit->definition);
         definition_deinit(&unit->next);
@@ -191,23 +191,20 @@ static void refresh_empty(Unit *unit) {
                 service_group_emptied(&unit->machine, clock_monotonic());
 }
 
-static void on_exited(Process *child, int code, int status) {
-        UnitProcess *process = child->owner;
-        Unit *unit = process->unit;
-        UnitProcessRole role = process->role;
-        bool failed = code != CLD_EXITED || status != 0;
+static void note_end(Unit *unit, const UnitProcess *process, int code, int status) {
         char text[SUPERVISOR_TEXT_MAX];
 
-        unit_drain_pipes(process);
-        if (failed && role != UNIT_PROCESS_ABANDONED) {
-                describe_end(process, code, status, text, sizeof(text));
-                unit_note(unit, "%s", text);
-                /* the reason why the program could not be executed says more; a stop's own signals say nothing */
-                if (!(code == CLD_EXITED && process_exit_status_name(status) && *unit->text) &&
-                    !unit->machine.forbid_restart && unit->machine.result != SERVICE_RESULT_WATCHDOG)
-                        (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
-        }
-        process_close(child);
+        describe_end(process, code, status, text, sizeof(text));
+        unit_note(unit, "%s", text);
+        /* the reason why the program could not be executed says more; a stop's own signals say nothing */
+        if (!(code == CLD_EXITED && process_exit_status_name(status) && *unit->text) && !unit->machine.forbid_restart &&
+            unit->machine.result != SERVICE_RESULT_WATCHDOG)
+                (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
+}
+
+void unit_process_ended(Unit *unit, const UnitProcess *process, UnitProcessRole role, int code, int status) {
+        if ((code != CLD_EXITED || status != 0) && role != UNIT_PROCESS_ABANDONED)
+                note_end(unit, process, code, status);
         refresh_empty(unit);
         if (role == UNIT_PROCESS_MAIN) {
                 unit->main = NULL;
@@ -219,6 +216,14 @@ static void on_exited(Process *child, int code, int status) {
         unit_drive(unit);
 }
 
+static void on_exited(Process *child, int code, int status) {
+        UnitProcess *process = child->owner;
+
+        unit_drain_pipes(process);
+        process_close(child);
+        unit_process_ended(process->unit, process, process->role, code, status);
+}
+
 static void on_process_closed(Process *child) {
         unit_process_close_handle(child->owner);
 }
@@ -226,7 +231,7 @@ static void on_process_closed(Process *child) {
 static const ProcessEvents process_events = {
         .executed = on_executed, .exited = on_exited, .closed = on_process_closed};
 
-static UnitProcess *process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command) {
+UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command) {
         UnitProcess *process = calloc(1, sizeof(*process));
 
         if (!process)
@@ -239,6 +244,21 @@ static UnitProcess *process_new(Unit *unit, UnitProcessRole role, const ExecComm
         return process;
 }
 
+int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret) {
+        UnitProcess *process = unit_process_new(unit, role, command);
+        int r = process ? process_adopt(&process->process, unit->owner->loop, &unit->owner->reaper, pid, &process_events, process)
+                        : -ENOMEM;
+
+        if (r < 0) {
+                if (process)
+                        unit_process_close_handle(process);
+                return r;
+        }
+        process->pid = pid; /* the handle counted while it was being made is the Process's own now */
+        *ret = process;
+        return 0;
+}
+
 static void spawn(Unit *unit, const ServiceAction *action) {
         bool main = action->kind == SERVICE_ACTION_SPAWN_MAIN;
         const ExecCommand *command = &action->list->items[action->index];
@@ -248,7 +268,7 @@ static void spawn(Unit *unit, const ServiceAction *action) {
 
         r = begin_run(unit, &error);
         if (r >= 0) {
-                process = process_new(unit, main ? UNIT_PROCESS_MAIN : UNIT_PROCESS_CONTROL, command);
+                process = unit_process_new(unit, main ? UNIT_PROCESS_MAIN : UNIT_PROCESS_CONTROL, command);
                 r = process ? 0 : -ENOMEM;
         }
         if (r >= 0)
@@ -286,15 +306,11 @@ void unit_set_main_pid(Unit *unit, pid_t pid) {
 
         if (unit->main && unit->main->pid == pid)
                 return;
-        process = process_new(unit, UNIT_PROCESS_MAIN, NULL);
-        if (!process || process_adopt(&process->process, unit->owner->loop, &unit->owner->reaper, pid, &process_events,
-                                      process) < 0) {
+        if (unit_adopt_process(unit, UNIT_PROCESS_MAIN, NULL, pid, &process) < 0) {
                 unit_note(unit, "process %d cannot be watched as the main process", pid);
-                if (process)
-                        unit_process_close_handle(process);
                 return;
         }
-        process->pid = pid; /* the handle counted while it was being made is the Process's own now */
+        holders_watch(unit, pid);
         abandon(&unit->main);
         unit->main = process;
         unit_stop_pid_watch(unit);
@@ -355,7 +371,7 @@ static void watch_pid_file(Unit *unit) {
                 unit_note(unit, "cannot watch %s for the PID file: %s", folder, uv_strerror(r));
 }
 
-static void find_main(Unit *unit) {
+void unit_find_main(Unit *unit) {
         const ServiceOptions *o = &unit->definition.options;
         pid_t pid = 0;
 
@@ -440,19 +456,17 @@ void unit_drive(Unit *unit) {
                         abandon(&unit->control);
                         break;
                 case SERVICE_ACTION_FIND_MAIN:
-                        find_main(unit);
+                        unit_find_main(unit);
                         break;
                 case SERVICE_ACTION_CLEAN_UP:
                         clean_up(unit);
                         break;
                 }
+        if (unit_at_rest(unit))
+                connection_close(unit);
         unit_note_state(unit);
         embedded_set_deadline(unit);
-        if (!unit->dirty) {
-                unit->dirty = true;
-                list_append(&unit->owner->dirty, &unit->dirty_link);
-        }
-        embedded_wake(unit->owner);
+        unit_mark_dirty(unit);
 }
 
 void unit_check_empty(Unit *unit) {
@@ -465,30 +479,60 @@ void unit_check_empty(Unit *unit) {
                 unit_drive(unit);
 }
 
-void unit_fill_state(const Unit *unit, SupervisorState *ret) {
+static void fill_trigger_state(const Unit *unit, SupervisorState *ret) {
+        const TriggerMachine *m = &unit->trigger;
+        TriggerKind kind = unit->definition.trigger.kind;
+
+        supervisor_set_word(ret->active, sizeof(ret->active), trigger_state_to_active(m->state));
+        supervisor_set_word(ret->sub, sizeof(ret->sub), trigger_state_to_string(kind, m->state));
+        supervisor_set_word(ret->result, sizeof(ret->result), trigger_result_to_string(kind, m->result));
+}
+
+static void fill_service_state(const Unit *unit, SupervisorState *ret) {
         const ServiceMachine *m = &unit->machine;
 
-        *ret = (SupervisorState){
-                .main_pid = unit->main ? unit->main->pid : 0,
-                .exit_code = m->main_ended ? m->main_code : 0,
-                .exit_status = m->main_ended ? m->main_status : 0,
-                .restarts = m->restarts,
-                .since = unit->since,
-        };
-        supervisor_set_word(ret->load, sizeof(ret->load), "loaded");
+        ret->main_pid = unit->main ? unit->main->pid : 0;
+        ret->exit_code = m->main_ended ? m->main_code : 0;
+        ret->exit_status = m->main_ended ? m->main_status : 0;
+        ret->restarts = m->restarts;
         supervisor_set_word(ret->active, sizeof(ret->active), service_state_to_active(m->state));
         supervisor_set_word(ret->sub, sizeof(ret->sub), service_state_to_string(m->state));
         supervisor_set_word(ret->result, sizeof(ret->result), service_result_to_string(m->result));
+}
+
+void unit_fill_state(const Unit *unit, SupervisorState *ret) {
+        *ret = (SupervisorState){.since = unit->since};
+        supervisor_set_word(ret->load, sizeof(ret->load), "loaded");
         supervisor_set_word(ret->text, sizeof(ret->text), unit->text);
+        if (unit_kind(unit) == UNIT_TRIGGER)
+                fill_trigger_state(unit, ret);
+        else
+                fill_service_state(unit, ret);
+}
+
+/* Those that start it want to know when it left rest, and when it came to rest. */
+static void note_rest(Unit *unit, const char *active) {
+        bool rested = !*unit->last_active || str_equals(unit->last_active, "inactive") || str_equals(unit->last_active, "failed");
+        bool rests = str_equals(active, "inactive") || str_equals(active, "failed");
+
+        if (rested && !rests)
+                unit->active_at = clock_monotonic();
+        else if (!rested && rests)
+                unit->inactive_at = clock_monotonic();
+        else
+                return;
+        unit->tell_triggers = true;
 }
 
 void unit_note_state(Unit *unit) {
-        const char *active = service_state_to_active(unit->machine.state);
         StateNote *note = NULL;
+        SupervisorState now;
 
-        if (!str_equals(active, unit->last_active)) {
-                supervisor_set_word(unit->last_active, sizeof(unit->last_active), active);
-                unit->since = clock_wall();
+        unit_fill_state(unit, &now);
+        if (!str_equals(now.active, unit->last_active)) {
+                note_rest(unit, now.active);
+                supervisor_set_word(unit->last_active, sizeof(unit->last_active), now.active);
+                unit->since = now.since = clock_wall();
         }
         if (unit->n_states >= UNIT_STATES_MAX) /* nobody can follow that fast: the last one counts */
                 note = container_of(unit->states.previous, StateNote, link);
@@ -496,7 +540,7 @@ void unit_note_state(Unit *unit) {
                 note = calloc(1, sizeof(*note));
         if (!note)
                 return;
-        unit_fill_state(unit, &note->state);
+        note->state = now;
         if (unit->n_states < UNIT_STATES_MAX) {
                 list_append(&unit->states, &note->link);
                 unit->n_states++;

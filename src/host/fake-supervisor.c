@@ -57,7 +57,8 @@ struct FakeSupervisor {
         unsigned failure_counts[FAKE_OPERATIONS];
         uint64_t counts[FAKE_OPERATIONS];
         pid_t next_pid;
-        bool closing;
+        bool forgetful;
+        bool closing, leaving;
         void (*closed)(void *userdata);
         void *closed_data;
 };
@@ -260,8 +261,14 @@ static void fake_reload(Supervisor *supervisor, const char *name, SupervisorDone
 
         if (!pending)
                 return;
-        if (check_loaded(fake, pending) >= 0 && !is(loaded_unit(fake, name), "active"))
-                pending->r = error_set(&pending->error, -EOPNOTSUPP, "%s cannot be reloaded: it does not run", name);
+        if (check_loaded(fake, pending) >= 0) {
+                const FakeUnit *unit = loaded_unit(fake, name);
+
+                if (!is(unit, "active"))
+                        pending->r = error_set(&pending->error, -EOPNOTSUPP, "%s cannot be reloaded: it does not run", name);
+                else if (!memmem(unit->text, unit->text_length, "ExecReload=", strlen("ExecReload=")))
+                        pending->r = error_set(&pending->error, -EOPNOTSUPP, "%s cannot be reloaded: it has no ExecReload=", name);
+        }
         enqueue(fake, pending, fake->delays[FAKE_RELOAD]);
 }
 
@@ -345,7 +352,13 @@ static void finish_list(FakeSupervisor *fake, const Pending *pending) {
         map_foreach(&fake->units, entry) {
                 FakeUnit *unit = entry->value;
                 SupervisorUnit told = {
-                        unit->name, unit->tag, {unit->text, unit->text_length}, unit->start_asked, unit->state};
+                        .name = unit->name,
+                        .tag = unit->tag,
+                        .text = {unit->text, unit->text_length},
+                        .start_asked = unit->start_asked && !fake->forgetful,
+                        .start_known = !fake->forgetful,
+                        .state = unit->state,
+                };
 
                 if (unit->loaded)
                         pending->each(pending->userdata, &told);
@@ -502,6 +515,25 @@ bool fake_supervisor_is_closing(const FakeSupervisor *fake) {
         return fake->closing;
 }
 
+static void tell_left(FakeSupervisor *fake) {
+        void (*closed)(void *userdata) = fake->closed;
+
+        fake->closing = fake->leaving = false;
+        fake->closed = NULL;
+        if (closed)
+                closed(fake->closed_data);
+}
+
+Supervisor *fake_supervisor_return(FakeSupervisor *fake, const SupervisorEvents *events, void *userdata) {
+        fake->base.events = events;
+        fake->base.userdata = userdata;
+        return &fake->base;
+}
+
+void fake_supervisor_forget_starts(FakeSupervisor *fake) {
+        fake->forgetful = true;
+}
+
 bool fake_supervisor_run(FakeSupervisor *fake, Usec now) {
         bool any = false;
 
@@ -530,6 +562,10 @@ bool fake_supervisor_run(FakeSupervisor *fake, Usec now) {
                         pending->done(pending->userdata, error_set(&error, -ECANCELED, "the supervisor ends"), &error);
                 pending_free(pending);
         }
+        if (fake->leaving) {
+                tell_left(fake);
+                return true;
+        }
         if (fake->closing) {
                 fake_free(fake);
                 return true;
@@ -555,6 +591,11 @@ static void fake_close(Supervisor *supervisor, void (*closed)(void *userdata), v
         fake->closed_data = userdata;
 }
 
+static void fake_leave(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
+        fake_close(supervisor, closed, userdata);
+        fake_of(supervisor)->leaving = true;
+}
+
 static const SupervisorOps fake_ops = {
         .name = "fake",
         .load = fake_load,
@@ -568,6 +609,7 @@ static const SupervisorOps fake_ops = {
         .state = fake_state,
         .log_open = fake_log_open,
         .log_close = fake_log_close,
+        .leave = fake_leave,
         .close = fake_close,
 };
 

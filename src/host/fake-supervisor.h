@@ -36,6 +36,12 @@ bool fake_supervisor_run(FakeSupervisor *fake, Usec now);
 /* supervisor_close() was called: the next run frees it. */
 bool fake_supervisor_is_closing(const FakeSupervisor *fake);
 
+/* After supervisor_leave() and its end: another program run finds the units as they are. */
+Supervisor *fake_supervisor_return(FakeSupervisor *fake, const SupervisorEvents *events, void *userdata);
+
+/* From now on list() does not know what was started, as systemd's after a restart. */
+void fake_supervisor_forget_starts(FakeSupervisor *fake);
+
 /* When the next thing is due; USEC_INFINITY: nothing is under way. */
 Usec fake_supervisor_next(const FakeSupervisor *fake);
 

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -159,8 +160,7 @@ static int session(const ProcessOptions *options) {
 }
 
 /* In this child's own copy of the memory. */
-static void write_pid(char *room) {
-        unsigned long pid = (unsigned long)syscall(SYS_getpid);
+static void write_number(char *room, unsigned long pid) {
         char digits[24];
         size_t n = 0;
 
@@ -182,8 +182,8 @@ static int execute(const ProcessOptions *options) {
                 return -errno;
         if (options->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
-        if (options->pid_room)
-                write_pid(options->pid_room);
+        for (size_t i = 0; i < options->n_pid_rooms; i++)
+                write_number(options->pid_rooms[i], (unsigned long)syscall(SYS_getpid));
         (void)sigemptyset(&none);
         if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
                 return -errno;
@@ -242,4 +242,23 @@ _Noreturn void child_main(const ProcessOptions *options, int report, int null) {
         }
         (void)write_all(report, (const char *)&failure, sizeof(failure));
         _exit(process_step_exit_status((ProcessStep)failure.step));
+}
+
+_Noreturn void parent_main(const ProcessOptions *options, int report, int null, int tell) {
+        ProcessParent *parent = options->parent;
+        pid_t child;
+
+        /* before there is a child: what that one leaves behind comes here, too */
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        child = (pid_t)syscall(SYS_clone, (unsigned long)(unsigned)options->namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (child == 0)
+                child_main(options, report, null);
+        if (child < 0)
+                child = -errno;
+        (void)write_all(tell, (const char *)&child, sizeof(child));
+        if (child < 0)
+                _exit(EXIT_FAILURE);
+        (void)close(report); /* it tells of the child alone */
+        write_number(parent->child_room, (unsigned long)child);
+        child_main(parent->options, null, null); /* if its program cannot be executed the child becomes its parent's own */
 }

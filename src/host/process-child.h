@@ -10,3 +10,6 @@ typedef struct ChildReport {
 
 /* All signals are blocked on entry. `report` is the writing end of the pipe; `null` is open on /dev/null. */
 _Noreturn void child_main(const ProcessOptions *options, int report, int null);
+
+/* The same for a parent of the child: makes it, writes its id (or -errno) to `tell`, and becomes its own program. */
+_Noreturn void parent_main(const ProcessOptions *options, int report, int null, int tell);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -130,6 +131,29 @@ static void process_ended(Process *process, int code, int status) {
                 process->events->exited(process, code, status);
 }
 
+/* From /proc/PID/stat: "PID (name) state parent …"; 0: it is not there. */
+static pid_t parent_of(pid_t pid) {
+        char path[64], text[512];
+        _cleanup_close_ int fd = -1;
+        const char *after;
+        int parent = 0;
+        ssize_t n;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        text[n > 0 ? n : 0] = '\0';
+        after = strrchr(text, ')');
+        return after && sscanf(after + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* It has ended, and its parent keeps it until it has told us how. Should that end before, it becomes ours. */
+static bool will_be_told(const Process *process) {
+        const ProcessReaper *reaper = process->reaper;
+
+        return reaper && reaper->events->is_teller && reaper->events->is_teller(reaper->userdata, parent_of(process->pid));
+}
+
 static void process_reap(Process *process) {
         siginfo_t info = {0};
         int r;
@@ -137,7 +161,9 @@ static void process_reap(Process *process) {
         do
                 r = waitid((idtype_t)P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
         while (r < 0 && errno == EINTR);
-        if (r < 0 && errno != EAGAIN)
+        if (r < 0 && errno == ECHILD && will_be_told(process))
+                (void)uv_poll_stop(&process->handles->pidfd);
+        else if (r < 0 && errno != EAGAIN)
                 /* someone else reaps it: how it ended is not known */
                 process_ended(process, CLD_EXITED, process->adopted ? 0 : EXIT_FAILURE);
         else if (r == 0 && info.si_pid != 0)
@@ -213,6 +239,52 @@ static int clone_child(const ProcessOptions *options, int report, int null, pid_
         return 0;
 }
 
+/* The number of the child that our child has made: the wait is as long as the kernel takes for that. */
+static int hear_of_child(int told, pid_t *ret_pid) {
+        ssize_t n;
+        pid_t pid;
+
+        do
+                n = read(told, &pid, sizeof(pid));
+        while (n < 0 && errno == EINTR);
+        if (n != (ssize_t)sizeof(pid))
+                return -EAGAIN; /* it was killed */
+        if (pid < 0)
+                return pid;
+        *ret_pid = pid;
+        return 0;
+}
+
+/* As clone_child(), through a parent of its own. That one keeps the child, if it has ended already, until it is told to reap it. */
+static int clone_parent_and_child(const ProcessOptions *options, int report, int null, pid_t *ret_pid, int *ret_pidfd) {
+        _cleanup_close_ int told = -1, tell = -1;
+        sigset_t all, before;
+        int pair[2], r = 0;
+        long pid;
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return -errno;
+        told = pair[0];
+        tell = pair[1];
+        (void)sigfillset(&all);
+        if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+                return -EINVAL;
+        pid = syscall(SYS_clone, (unsigned long)SIGCHLD, NULL, NULL, NULL, NULL);
+        if (pid == 0)
+                parent_main(options, report, null, tell);
+        if (pid < 0)
+                r = -errno;
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        (void)close(take_fd(tell));
+        if (r >= 0)
+                r = hear_of_child(told, ret_pid);
+        if (r < 0)
+                return r;
+        options->parent->pid = (pid_t)pid;
+        *ret_pidfd = (int)syscall(SYS_pidfd_open, *ret_pid, 0);
+        return *ret_pidfd < 0 ? -errno : 0;
+}
+
 static void kill_and_reap(int pidfd) {
         siginfo_t info;
 
@@ -255,7 +327,8 @@ int process_spawn(Process *process, uv_loop_t *loop, ProcessReaper *reaper, cons
         if (!handles)
                 return error_set_errno(error, -ENOMEM, "cannot start a process");
 
-        r = clone_child(options, child_report, null, &pid, &pidfd);
+        r = options->parent ? clone_parent_and_child(options, child_report, null, &pid, &pidfd)
+                            : clone_child(options, child_report, null, &pid, &pidfd);
         if (r < 0) {
                 free(handles);
                 return error_set_errno(error, r, "cannot make a process");
@@ -272,6 +345,7 @@ int process_spawn(Process *process, uv_loop_t *loop, ProcessReaper *reaper, cons
                 .pid = pid,
                 .pidfd = take_fd(pidfd),
                 .report = take_fd(report),
+                .reaper = reaper,
                 .handles = handles,
         };
         list_init(&process->link);
@@ -309,6 +383,7 @@ int process_adopt(Process *process, uv_loop_t *loop, ProcessReaper *reaper, pid_
                 .pid = pid,
                 .pidfd = take_fd(pidfd),
                 .report = -1,
+                .reaper = reaper,
                 .handles = take_ptr(handles),
                 .adopted = true,
                 .executed_told = true,
@@ -325,6 +400,15 @@ int process_kill(const Process *process, int signal) {
         if (syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0) < 0)
                 return -errno;
         return 0;
+}
+
+void process_leave(Process *process) {
+        if (process->closing)
+                return;
+        process->closing = true;
+        process->pid = 0;
+        list_unlink(&process->link);
+        process_finish(process);
 }
 
 void process_close(Process *process) {
@@ -345,6 +429,18 @@ static Process *reaper_find(ProcessReaper *reaper, pid_t pid) {
                         return process;
         }
         return NULL;
+}
+
+void process_reaper_told(ProcessReaper *reaper, pid_t pid, int code, int status) {
+        Process *process = reaper_find(reaper, pid);
+
+        if (process)
+                process_ended(process, code, status);
+}
+
+void process_reaper_teller_gone(ProcessReaper *reaper) {
+        list_foreach(&reaper->processes, node)
+                (void)uv_poll_start(&container_of(node, Process, link)->handles->pidfd, UV_READABLE, on_pidfd);
 }
 
 static void reap_all(ProcessReaper *reaper) {

@@ -17,6 +17,7 @@
 #define PROCESS_LIMITS RLIM_NLIMITS
 #define PROCESS_GROUPS_MAX 1024
 #define PROCESS_FDS_MAX 64
+#define PROCESS_PID_ROOMS 2
 
 /* What a child does before its program runs; each can fail. */
 typedef enum ProcessStep {
@@ -52,12 +53,23 @@ typedef struct ProcessLimit {
 /* Room for any process id. */
 extern const char process_pid_room[];
 
+/*
+ * Who is to be the parent of a new process in place of this program, so that the process outlives it: a program of its own, whose
+ * process makes the child before it becomes that program, as a subreaper.
+ */
+typedef struct ProcessParent {
+        const struct ProcessOptions *options; /* of the parent: no user, cgroup or limits */
+        char *child_room;                     /* process_pid_room somewhere in its arguments: the child's id */
+        pid_t pid;                            /* set by process_spawn() */
+} ProcessParent;
+
 /* All is borrowed during process_spawn(). Zero (with fds set) is a plain child: same user, / as its directory. */
 typedef struct ProcessOptions {
         const char *path;         /* full path of the program */
         const char *const *argv;  /* ends with NULL */
         const char *const *environment; /* ends with NULL; NULL: none */
-        char *pid_room;           /* process_pid_room somewhere in the environment, where the child writes its own id; NULL: nowhere */
+        char *pid_rooms[PROCESS_PID_ROOMS]; /* each process_pid_room somewhere in the environment, where the child writes its own id */
+        size_t n_pid_rooms;
         const char *directory;    /* NULL: / */
         bool directory_optional;  /* when it cannot be entered: / */
         const char *root;         /* chroot to it before; NULL: none */
@@ -87,6 +99,7 @@ typedef struct ProcessOptions {
         const int *cgroup_fds;   /* open cgroup.procs files: the child enters each before it does anything else */
         size_t n_cgroup_fds;
         int namespaces;          /* CLONE_NEW… */
+        ProcessParent *parent;   /* NULL: this program. With one a reaper is needed, and process_told_end() */
 } ProcessOptions;
 
 typedef struct Process Process;
@@ -108,6 +121,7 @@ struct Process {
         pid_t pid;  /* 0 once it is reaped */
         int pidfd;
         int report; /* reading end of the pipe on which the child reports */
+        ProcessReaper *reaper;
         struct ProcessHandles *handles; /* outlive a spawn that fails */
         bool closing;
         bool adopted;
@@ -134,6 +148,9 @@ static inline bool process_is_running(const Process *process) {
 /* -ESRCH when it has ended. */
 int process_kill(const Process *process, int signal);
 
+/* Lets go of a process that goes on running, unheard. `closed` follows in a later turn. */
+void process_leave(Process *process);
+
 /* Lets go. A child that still runs is killed and reaped first, unheard. `closed` follows in a later turn. */
 void process_close(Process *process);
 
@@ -146,6 +163,8 @@ typedef struct ProcessReaperEvents {
         /* A process that is none of process_spawn() has ended and is about to be reaped: /proc/PID still tells of
          * it. */
         void (*orphan_ended)(void *userdata, pid_t pid, int code, int status);
+        /* May be NULL. Whether the process `pid` tells by process_reaper_told() how its children end. */
+        bool (*is_teller)(void *userdata, pid_t pid);
         /* All that has ended by now was told: time to look whether groups are empty. */
         void (*settled)(void *userdata);
         void (*closed)(void *userdata);
@@ -163,6 +182,12 @@ struct ProcessReaper {
 ProcessReaper *process_reaper_of_program(void);
 
 int process_reaper_init(ProcessReaper *reaper, uv_loop_t *loop, const ProcessReaperEvents *events, void *userdata);
+
+/* The parent of a process says how it has ended. Of one that is not (any more) ours it does nothing. */
+void process_reaper_told(ProcessReaper *reaper, pid_t pid, int code, int status);
+
+/* A process that told ends has gone: those that waited for its word are looked at again. */
+void process_reaper_teller_gone(ProcessReaper *reaper);
 
 /* All its processes must be closed. `closed` follows. */
 void process_reaper_close(ProcessReaper *reaper);

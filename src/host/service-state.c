@@ -590,8 +590,9 @@ static void signal_done(ServiceMachine *m, Usec now) {
         }
 }
 
+/* What got the signal may have ended before this is told: its end will not be told again. */
 void service_signalled(ServiceMachine *m, bool waits, Usec now) {
-        if (!waits)
+        if (!waits || (m->group_empty && !m->main_alive && !m->control_alive))
                 signal_done(m, now);
 }
 

@@ -39,6 +39,7 @@ typedef struct SupervisorUnit {
         const char *tag;       /* what supervisor_load() got; "" when not known */
         Slice text;            /* of the unit file; empty when not known */
         bool start_asked;      /* it was started since it was loaded or stopped */
+        bool start_known;      /* false: `start_asked` means nothing, as nobody wrote it down (systemd, of an earlier run's units) */
         SupervisorState state;
 } SupervisorUnit;
 
@@ -63,8 +64,8 @@ typedef struct SupervisorEvents {
         /* A unit's state is another one than told before. Not called from within an operation. `state` is borrowed. The
          * unit may be operated on from here. After unloading: load "not-found". */
         void (*changed)(void *userdata, const char *name, const SupervisorState *state);
-        /* May be NULL. The supervisor itself cannot work any more (connection to systemd lost): a text for people. All
-         * operations fail from now on; supervisor_close() it, and make a new one. */
+        /* May be NULL. The service manager is out of reach (connection to systemd lost): a text for people. Operations end with -ENOTCONN
+         * until it is there again, which the supervisor sees to; then changes are told. */
         void (*lost)(void *userdata, int r, const Error *error);
 } SupervisorEvents;
 
@@ -123,6 +124,10 @@ typedef struct SupervisorOps {
 
         /* No event follows. */
         void (*log_close)(Supervisor *supervisor, SupervisorLog *log);
+
+        /* As close(), but what runs goes on, and a later supervisor on the same state finds it by list(). What is under way is ended with
+         * -ECANCELED, and may be done or not. */
+        void (*leave)(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata);
 
         /* Lets go: ends all operations with -ECANCELED, then calls `closed` (may be NULL) once nothing of it is left.
          * systemd's units go on; the embedded supervisor kills its own first, so stop them before. */
@@ -186,6 +191,10 @@ static inline void supervisor_log_close(Supervisor *supervisor, SupervisorLog *l
 
 static inline void supervisor_close(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
         supervisor->ops->close(supervisor, closed, userdata);
+}
+
+static inline void supervisor_leave(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata) {
+        supervisor->ops->leave(supervisor, closed, userdata);
 }
 
 /* Copies `word` into a field of a SupervisorState, cut to its size. */

@@ -1,17 +1,21 @@
 /* The D-Bus connection on the libuv loop: its file descriptor, its wishes and its time limit decide when to process. */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "host/systemd-internal.h"
 
+enum { RETRY_MSEC = 500, RETRY_MSEC_MAX = 10000 };
+
+/* The connection is let go of in the next turn: we may be called from within it. */
 static void fail(Systemd *s, int r) {
         if (s->lost)
                 return;
         s->lost = true;
         s->lost_r = r;
-        if (s->poll_open)
-                (void)uv_poll_stop(&s->poll);
+        if (s->poll)
+                (void)uv_poll_stop(s->poll);
         (void)uv_timer_stop(&s->timer);
         systemd_wake(s);
 }
@@ -28,6 +32,25 @@ static void on_timeout(uv_timer_t *timer) {
         systemd_bus_pump(timer->data);
 }
 
+static void on_retry(uv_timer_t *timer) {
+        Systemd *s = timer->data;
+
+        if (systemd_connect(s, NULL) >= 0) {
+                s->lost = false;
+                s->retry_msec = 0;
+                systemd_state_fetch_all(s);
+                systemd_bus_pump(s);
+        } else {
+                systemd_bus_retry(s);
+        }
+}
+
+void systemd_bus_retry(Systemd *s) {
+        systemd_bus_close(s);
+        s->retry_msec = s->retry_msec ? min_of(s->retry_msec * 2, (unsigned)RETRY_MSEC_MAX) : RETRY_MSEC;
+        (void)uv_timer_start(&s->timer, on_retry, s->retry_msec, 0);
+}
+
 static int arm(Systemd *s) {
         int events = sd_bus_get_events(s->bus), r;
         uint64_t due;
@@ -35,7 +58,7 @@ static int arm(Systemd *s) {
 
         if (events < 0)
                 return events;
-        r = uv_poll_start(&s->poll,
+        r = uv_poll_start(s->poll,
                           (events & POLLIN ? UV_READABLE : 0) | (events & POLLOUT ? UV_WRITABLE : 0) | UV_DISCONNECT,
                           on_readable);
         if (r < 0)
@@ -73,7 +96,24 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
         return 0;
 }
 
-int systemd_bus_open(Systemd *s, bool user, Error *error) {
+static int open_poll(Systemd *s, int fd) {
+        int r;
+
+        s->poll = calloc(1, sizeof(*s->poll));
+        if (!s->poll)
+                return -ENOMEM;
+        r = uv_poll_init(s->loop, s->poll, fd);
+        if (r < 0) {
+                free(take_ptr(s->poll));
+                return r;
+        }
+        s->poll->data = s;
+        s->open++;
+        return 0;
+}
+
+int systemd_bus_open(Systemd *s, Error *error) {
+        bool user = s->user;
         int fd, r;
 
         r = user ? sd_bus_open_user(&s->bus) : sd_bus_open_system(&s->bus);
@@ -88,13 +128,15 @@ int systemd_bus_open(Systemd *s, bool user, Error *error) {
         fd = sd_bus_get_fd(s->bus);
         if (fd < 0)
                 return error_set_errno(error, fd, "the D-Bus connection has no file descriptor");
-        r = uv_poll_init(s->loop, &s->poll, fd);
-        if (r < 0)
-                return error_set_errno(error, r, "cannot watch the D-Bus connection");
-        s->poll.data = s;
-        s->poll_open = true;
-        s->open++;
-        return 0;
+        r = open_poll(s, fd);
+        return r < 0 ? error_set_errno(error, r, "cannot watch the D-Bus connection") : 0;
+}
+
+static void on_poll_closed(uv_handle_t *handle) {
+        Systemd *s = handle->data;
+
+        free(handle);
+        systemd_handle_gone(s);
 }
 
 void systemd_handle_closed(uv_handle_t *handle) {
@@ -105,7 +147,7 @@ void systemd_handle_closed(uv_handle_t *handle) {
 void systemd_bus_close(Systemd *s) {
         if (s->bus && !s->lost)
                 (void)sd_bus_flush(s->bus);
-        if (s->poll_open)
-                uv_close((uv_handle_t *)&s->poll, systemd_handle_closed);
+        if (s->poll)
+                uv_close((uv_handle_t *)take_ptr(s->poll), on_poll_closed);
         s->bus = sd_bus_close_unref(s->bus);
 }

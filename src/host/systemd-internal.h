@@ -16,6 +16,7 @@ typedef struct SystemdUnit {
         char *name, *path; /* path: of its D-Bus object */
         bool loaded;       /* our file is there */
         bool start_asked;
+        bool start_known;  /* it is one of this run: what was asked before is not on disk */
         bool known;        /* its properties have been read */
         bool changed;
         SupervisorState state, told;
@@ -67,8 +68,10 @@ struct Systemd {
         uv_loop_t *loop;
         char *folder;
         sd_bus *bus;
-        uv_poll_t poll;
-        uv_timer_t timer;
+        uv_poll_t *poll;  /* of this connection; NULL: none */
+        uv_timer_t timer; /* the bus's time limit; without a connection the next try */
+        unsigned retry_msec;
+        bool user;
         uv_check_t later;
         uv_idle_t hurry;
         Map by_name, by_path;
@@ -77,7 +80,7 @@ struct Systemd {
         List finished; /* Call: to be told */
         List logs;
         unsigned open; /* handles */
-        bool lost, closing, poll_open;
+        bool lost, closing;
         int lost_r;
         void (*closed)(void *userdata);
         void *closed_data;
@@ -86,9 +89,11 @@ struct Systemd {
 /* systemd-supervisor.c */
 void systemd_wake(Systemd *s);
 void systemd_on_later(uv_check_t *check);
+int systemd_connect(Systemd *s, Error *error);
 
 /* systemd-bus.c: the bus on the loop */
-int systemd_bus_open(Systemd *s, bool user, Error *error);
+int systemd_bus_open(Systemd *s, Error *error);
+void systemd_bus_retry(Systemd *s); /* lets go of the connection, and makes a new one later */
 void systemd_bus_pump(Systemd *s); /* works off what has come, and waits for more */
 void systemd_bus_close(Systemd *s);
 void systemd_handle_closed(uv_handle_t *handle); /* handle->data: the Systemd */
@@ -97,6 +102,7 @@ void systemd_handle_gone(Systemd *s);
 /* systemd-state.c: properties of units */
 int systemd_state_watch(Systemd *s, Error *error);
 int systemd_state_fetch(Systemd *s, SystemdUnit *unit);
+void systemd_state_fetch_all(Systemd *s);
 void systemd_state_tell(Systemd *s);
 
 /* systemd-log.c */

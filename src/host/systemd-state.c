@@ -168,18 +168,36 @@ int systemd_state_fetch(Systemd *s, SystemdUnit *unit) {
                                         "org.freedesktop.DBus.Properties", "GetAll", on_properties, unit, "s", "");
 }
 
-static int on_reloading(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Systemd *s = userdata;
-        int active = 1;
-
-        (void)error;
-        if (sd_bus_message_read(m, "b", &active) < 0 || active)
-                return 0;
+void systemd_state_fetch_all(Systemd *s) {
         list_foreach(&s->units, node) {
                 SystemdUnit *unit = container_of(node, SystemdUnit, link);
 
                 if (unit->loaded)
                         (void)systemd_state_fetch(s, unit);
+        }
+}
+
+static int on_reloading(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        int active = 1;
+
+        (void)error;
+        if (sd_bus_message_read(m, "b", &active) >= 0 && !active)
+                systemd_state_fetch_all(userdata);
+        return 0;
+}
+
+static int subscribe(Systemd *s) {
+        return sd_bus_call_method_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", NULL, NULL, NULL);
+}
+
+/* systemd is at the bus, again: after a restart of either, perhaps behind us. What it told meanwhile was lost. */
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *name, *before, *now;
+
+        (void)error;
+        if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 && *now) {
+                (void)subscribe(userdata);
+                systemd_state_fetch_all(userdata);
         }
         return 0;
 }
@@ -196,8 +214,12 @@ int systemd_state_watch(Systemd *s, Error *error) {
                 r = sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
                                               "Reloading", on_reloading, NULL, s);
         if (r >= 0)
-                r = sd_bus_call_method_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
-                                             "Subscribe", NULL, NULL, NULL);
+                r = sd_bus_add_match_async(s->bus, NULL,
+                                           "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                                           "member='NameOwnerChanged',arg0='" SYSTEMD_DESTINATION "'",
+                                           on_owner, NULL, s);
+        if (r >= 0)
+                r = subscribe(s);
         return r < 0 ? error_set_errno(error, r, "cannot subscribe to systemd's signals") : 0;
 }
 

@@ -255,8 +255,8 @@ static void step_list(Call *call) {
                         continue;
                 told.tag = tag;
                 told.text = slice_from(text);
-                told.start_asked = unit->start_asked || !(str_equals(unit->state.active, "inactive") ||
-                                                          str_equals(unit->state.active, "failed"));
+                told.start_asked = unit->start_asked;
+                told.start_known = unit->start_known;
                 call->each(call->userdata, &told);
         }
         call_end(call, 0);
@@ -360,7 +360,7 @@ static Call *begin(Supervisor *supervisor, CallKind kind, const char *name, Supe
         Systemd *s = systemd_of(supervisor);
         Call *call = call_new(s, kind, name, done, userdata);
 
-        if (call && s->lost) {
+        if (call && (s->lost || !s->bus)) {
                 call_lost(call);
                 return NULL;
         }
@@ -434,8 +434,10 @@ static void simple(Supervisor *supervisor, CallKind kind, const char *name, Supe
                 fail_later(call, error_set(&call->error, -ENOENT, "%s is not loaded", name));
                 return;
         }
-        if (kind == CALL_START || kind == CALL_STOP)
+        if (kind == CALL_START || kind == CALL_STOP) {
                 unit->start_asked = kind == CALL_START;
+                unit->start_known = true;
+        }
         call_step(call);
 }
 
@@ -525,7 +527,8 @@ static void tell_lost(Systemd *s) {
                 call_lost(container_of(s->calls.next, Call, link));
         if (!s->lost_r)
                 return;
-        (void)error_set_errno(&error, s->lost_r, "the connection to systemd is lost");
+        systemd_bus_retry(s);
+        (void)error_set_errno(&error, s->lost_r, "the connection to systemd is lost; it is tried again until it is back");
         if (s->base.events->lost)
                 s->base.events->lost(s->base.userdata, s->lost_r, &error);
         s->lost_r = 0;
@@ -606,13 +609,14 @@ static const SupervisorOps systemd_ops = {
         .state = systemd_state,
         .log_open = systemd_log_open,
         .log_close = systemd_log_close,
+        .leave = systemd_close, /* systemd's units go on in any case */
         .close = systemd_close,
 };
 
-static int connect_bus(Systemd *s, bool user, Error *error) {
+int systemd_connect(Systemd *s, Error *error) {
         int r;
 
-        r = systemd_bus_open(s, user, error);
+        r = systemd_bus_open(s, error);
         if (r >= 0)
                 r = systemd_state_watch(s, error);
         if (r >= 0) {
@@ -633,6 +637,7 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
                 return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         s->base = (Supervisor){&systemd_ops, events, userdata};
         s->loop = loop;
+        s->user = options->user;
         list_init(&s->units);
         list_init(&s->calls);
         list_init(&s->finished);
@@ -645,7 +650,7 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         s->open = 3;
         r = s->folder ? file_make_folder(s->folder, 0755, error) : -ENOMEM;
         if (r >= 0)
-                r = connect_bus(s, options->user, error);
+                r = systemd_connect(s, error);
         if (r < 0) {
                 s->closing = true;
                 close_handles(s); /* the loop frees it */

@@ -23,13 +23,16 @@ static Supervisor *fake_open(const SupervisorEvents *events, void *userdata, voi
 }
 
 static const char *fake_unit(void *backend, const char *name, TestBehaviour behaviour) {
-        static const FakeOutcome outcomes[] = {FAKE_RUNS, FAKE_FAILS, FAKE_HANGS, FAKE_COMPLETES};
+        static const FakeOutcome outcomes[] = {
+                [TEST_RUNS] = FAKE_RUNS,    [TEST_FAILS] = FAKE_FAILS,   [TEST_HANGS] = FAKE_HANGS, [TEST_COMPLETES] = FAKE_COMPLETES,
+                [TEST_RELOADS] = FAKE_RUNS, [TEST_LISTENS] = FAKE_RUNS, [TEST_WAITS] = FAKE_RUNS,  [TEST_WATCHES] = FAKE_RUNS,
+        };
         FakeSupervisor *fake = ((FakeBackend *)backend)->fake;
 
         assert_int_equal(fake_supervisor_script(fake, name, outcomes[behaviour], 50), 0);
         if (behaviour == TEST_RUNS)
                 assert_int_equal(fake_supervisor_print(fake, name, "hello"), 0);
-        return "[Service]\nExecStart=/bin/x\n";
+        return behaviour == TEST_RELOADS ? "[Service]\nExecStart=/bin/x\nExecReload=/bin/x\n" : "[Service]\nExecStart=/bin/x\n";
 }
 
 static void fake_turn(void *backend) {
@@ -39,11 +42,15 @@ static void fake_turn(void *backend) {
                 b->now = fake_supervisor_next(b->fake) == USEC_INFINITY ? b->now + 1 : fake_supervisor_next(b->fake);
 }
 
+static Supervisor *fake_reopen(void *backend, const SupervisorEvents *events, void *userdata) {
+        return fake_supervisor_return(((FakeBackend *)backend)->fake, events, userdata);
+}
+
 static void fake_release(void *backend) {
         free(backend);
 }
 
-static const TestBackend fake_backend = {fake_open, fake_unit, fake_turn, fake_release};
+static const TestBackend fake_backend = {fake_open, fake_unit, fake_turn, fake_reopen, fake_release};
 
 typedef struct Ended {
         int r, n;

@@ -394,6 +394,25 @@ static void test_mixed_kills_the_others_in_the_end(void **state) {
         ASSERT_STATE(f, "dead");
 }
 
+/* Its end was seen before it was told that it got the signal: nobody would tell of it again. */
+static void test_a_process_that_ends_while_it_is_signalled_is_not_waited_for(void **state) {
+        Fixture *f = begin(state, "[Service]\nExecStart=/bin/a\n");
+        ServiceAction action;
+
+        service_start(&f->machine, 0);
+        (void)actions(f);
+        main_exits(f, CLD_KILLED, SIGABRT, 0); /* another process of the group is left */
+        while (service_next_action(&f->machine, &action) && action.kind != SERVICE_ACTION_SIGNAL)
+                ;
+        ASSERT_STATE(f, "stop-sigterm");
+        f->machine.group_empty = true;
+        service_signalled(&f->machine, true, 0);
+        ASSERT_STATE(f, "final-sigterm");
+        assert_true(service_next_action(&f->machine, &action));
+        service_signalled(&f->machine, true, 0);
+        ASSERT_STATE(f, "failed");
+}
+
 static void test_reload_and_its_failure(void **state) {
         Fixture *f = begin(state, "[Service]\nExecStart=/bin/a\nExecReload=/bin/r\n");
 
@@ -516,6 +535,7 @@ int main(void) {
                 TEST(test_forking_without_a_main_process_runs_by_its_group),
                 TEST(test_exec_waits_for_the_program),
                 TEST(test_mixed_kills_the_others_in_the_end),
+                TEST(test_a_process_that_ends_while_it_is_signalled_is_not_waited_for),
                 TEST(test_reload_and_its_failure),
                 TEST(test_a_process_that_cannot_be_made_fails_the_unit),
                 TEST(test_any_order_of_events_ends_at_rest),

@@ -54,8 +54,25 @@ static void on_done(void *userdata, int r, const Error *error) {
         outcome->error = *error;
 }
 
+static const SupervisorEvents events = {.changed = on_changed};
+
+const char *supervisor_test_unit(TestBehaviour behaviour) {
+        static const char *const texts[] = {
+                [TEST_RUNS] = "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\n",
+                [TEST_FAILS] = "[Service]\nType=oneshot\nExecStart=/bin/false\n",
+                [TEST_HANGS] = "[Service]\nType=notify\nExecStart=/bin/sleep 60\n",
+                [TEST_COMPLETES] = "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+                [TEST_RELOADS] = "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\nExecReload=/bin/kill -0 $MAINPID\n"
+                                 "[Install]\nWantedBy=multi-user.target\n",
+                [TEST_LISTENS] = "[Socket]\nListenStream=@faering-supervisor-test\n",
+                [TEST_WAITS] = "[Timer]\nOnActiveSec=1h\n",
+                [TEST_WATCHES] = "[Path]\nPathExists=/nonexistent/file\n",
+        };
+
+        return texts[behaviour];
+}
+
 static int setup(void **state) {
-        static const SupervisorEvents events = {.changed = on_changed};
         Fixture *f = calloc(1, sizeof(*f));
 
         if (!f)
@@ -325,6 +342,120 @@ static void test_closing_ends_what_is_under_way(void **state) {
         f->supervisor = NULL;
 }
 
+/* ---- more kinds, more verbs ---- */
+
+static int reload(Fixture *f, const char *name) {
+        BEGIN(f);
+        supervisor_reload(f->supervisor, name, on_done, &outcome);
+        return wait_for(&outcome);
+}
+
+static int send_signal(Fixture *f, const char *name, int signal) {
+        BEGIN(f);
+        supervisor_kill(f->supervisor, name, signal, on_done, &outcome);
+        return wait_for(&outcome);
+}
+
+static SupervisorState state_of(Fixture *f, const char *name) {
+        SupervisorState now;
+
+        assert_int_equal(supervisor_state(f->supervisor, name, &now), 0);
+        return now;
+}
+
+static void wait_state(Fixture *f, const char *name, const char *active) {
+        while (!str_equals(state_of(f, name).active, active))
+                the_backend->turn(f->backend);
+}
+
+static void test_sockets_timers_and_paths_start_and_stop(void **state) {
+        static const struct {
+                const char *name;
+                TestBehaviour behaviour;
+        } starters[] = {{"work.socket", TEST_LISTENS}, {"work.timer", TEST_WAITS}, {"work.path", TEST_WATCHES}};
+        Fixture *f = *state;
+
+        load(f, "work.service", TEST_RUNS);
+        for (size_t i = 0; i < ARRAY_SIZE(starters); i++) {
+                load(f, starters[i].name, starters[i].behaviour);
+                assert_int_equal(start(f, starters[i].name), 0);
+                wait_state(f, starters[i].name, "active");
+                assert_string_equal(state_of(f, "work.service").active, "inactive");
+                assert_int_equal(stop(f, starters[i].name), 0);
+                wait_state(f, starters[i].name, "inactive");
+                assert_int_equal(unload(f, starters[i].name), 0);
+        }
+}
+
+static void test_a_unit_is_reloaded_if_it_has_a_way_to(void **state) {
+        Fixture *f = *state;
+        pid_t pid;
+
+        load(f, "web.service", TEST_RELOADS);
+        load(f, "deaf.service", TEST_RUNS);
+        assert_int_equal(start(f, "web.service"), 0);
+        wait_state(f, "web.service", "active");
+        pid = state_of(f, "web.service").main_pid;
+        assert_int_equal(reload(f, "web.service"), 0);
+        wait_state(f, "web.service", "active");
+        assert_int_equal(state_of(f, "web.service").main_pid, pid);
+        assert_int_equal(start(f, "deaf.service"), 0);
+        assert_int_equal(reload(f, "deaf.service"), -EOPNOTSUPP);
+        assert_int_equal(reload(f, "no.service"), -ENOENT);
+        assert_int_equal(unload(f, "web.service"), 0); /* which disables it as well */
+}
+
+static void test_a_signal_to_what_does_not_run_is_no_error(void **state) {
+        Fixture *f = *state;
+
+        load(f, "web.service", TEST_RUNS);
+        assert_int_equal(send_signal(f, "web.service", SIGTERM), 0);
+        assert_int_equal(send_signal(f, "no.service", SIGTERM), -ENOENT);
+}
+
+static void test_a_failure_is_forgotten_with_the_unit(void **state) {
+        Fixture *f = *state;
+
+        load(f, "web.service", TEST_FAILS);
+        assert_int_equal(start(f, "web.service"), -EREMOTEIO);
+        wait_state(f, "web.service", "failed");
+        assert_int_equal(unload(f, "web.service"), 0);
+        assert_int_equal(unload(f, "web.service"), 0);
+        load(f, "web.service", TEST_RUNS);
+        assert_string_equal(state_of(f, "web.service").active, "inactive");
+        assert_int_equal(start(f, "web.service"), 0);
+}
+
+static void test_another_supervisor_finds_what_runs(void **state) {
+        Fixture *f = *state;
+        SupervisorState before, after;
+
+        if (!the_backend->reopen)
+                skip();
+        load(f, "web.service", TEST_RUNS);
+        assert_int_equal(start(f, "web.service"), 0);
+        wait_state(f, "web.service", "active");
+        before = state_of(f, "web.service");
+        supervisor_leave(f->supervisor, on_closed, f);
+        while (!f->closed)
+                the_backend->turn(f->backend);
+        f->closed = false;
+        f->supervisor = the_backend->reopen(f->backend, &events, f);
+        assert_non_null(f->supervisor);
+        BEGIN(f);
+        supervisor_list(f->supervisor, on_unit, on_done, &outcome);
+        assert_int_equal(wait_for(&outcome), 0);
+        assert_int_equal(f->listed, 1);
+        assert_string_equal(f->listed_tag, "tag-1");
+        wait_state(f, "web.service", "active");
+        after = state_of(f, "web.service");
+        assert_string_equal(after.sub, before.sub);
+        assert_int_equal(after.main_pid, before.main_pid);
+        assert_true(after.since == before.since);
+        assert_int_equal(stop(f, "web.service"), 0);
+        wait_state(f, "web.service", "inactive");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int run_supervisor_tests(const TestBackend *backend) {
@@ -340,6 +471,11 @@ int run_supervisor_tests(const TestBackend *backend) {
                 TEST(test_the_list_has_tag_and_whether_it_was_started),
                 TEST(test_a_killed_unit_has_failed),
                 TEST(test_what_a_unit_prints_can_be_followed_and_read),
+                TEST(test_sockets_timers_and_paths_start_and_stop),
+                TEST(test_a_unit_is_reloaded_if_it_has_a_way_to),
+                TEST(test_a_signal_to_what_does_not_run_is_no_error),
+                TEST(test_a_failure_is_forgotten_with_the_unit),
+                TEST(test_another_supervisor_finds_what_runs),
                 TEST(test_closing_ends_what_is_under_way),
         };
 

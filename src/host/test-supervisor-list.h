@@ -10,6 +10,10 @@ typedef enum TestBehaviour {
         TEST_FAILS,     /* exits with status 1 before it is up */
         TEST_HANGS,     /* never becomes ready */
         TEST_COMPLETES, /* a oneshot that succeeds */
+        TEST_RELOADS,   /* runs, and has ExecReload= and [Install] */
+        TEST_LISTENS,   /* a socket, */
+        TEST_WAITS,     /* a timer that elapses some day, */
+        TEST_WATCHES,   /* and a path that is not there: of the service of the same name */
 } TestBehaviour;
 
 typedef struct TestBackend {
@@ -19,8 +23,13 @@ typedef struct TestBackend {
         const char *(*unit)(void *backend, const char *name, TestBehaviour behaviour);
         /* Waits for the next thing to happen, and lets it. */
         void (*turn)(void *backend);
+        /* After supervisor_leave() and its end: another one on the same state. NULL: units end with it. */
+        Supervisor *(*reopen)(void *backend, const SupervisorEvents *events, void *userdata);
         /* After the supervisor has closed. */
         void (*release)(void *backend);
 } TestBackend;
+
+/* What units of a real service manager are made of: the texts are those of systemd. NULL: a behaviour of the common list alone. */
+const char *supervisor_test_unit(TestBehaviour behaviour);
 
 int run_supervisor_tests(const TestBackend *backend);

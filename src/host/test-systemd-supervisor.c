@@ -27,17 +27,16 @@ static Supervisor *list_open(const SupervisorEvents *events, void *userdata, voi
 static const char *list_unit(void *backend, const char *name, TestBehaviour behaviour) {
         (void)backend;
         (void)name;
-        switch (behaviour) {
-        case TEST_RUNS:
-                return "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\n";
-        case TEST_FAILS:
-                return "[Service]\nType=oneshot\nExecStart=/bin/false\n";
-        case TEST_HANGS:
-                return "[Service]\nType=notify\nExecStart=/bin/sleep 60\n";
-        case TEST_COMPLETES:
-                return "[Service]\nType=oneshot\nExecStart=/bin/true\n";
-        }
-        return "";
+        return supervisor_test_unit(behaviour);
+}
+
+static Supervisor *list_reopen(void *backend, const SupervisorEvents *events, void *userdata) {
+        Error error = ERROR_NONE;
+
+        if (systemd_supervisor_new(backend, &(SystemdOptions){.units_directory = "/run/faering-test/units"}, events, userdata, &opened,
+                                   &error) < 0)
+                fail_msg("%s", error.text);
+        return opened;
 }
 
 static void list_turn(void *backend) {
@@ -91,12 +90,114 @@ static void list_release(void *backend) {
         assert_int_equal(uv_loop_close(backend), 0);
 }
 
+/* ---- the bus and systemd begin anew under a running supervisor ---- */
+
+typedef struct Watch {
+        SupervisorState last; /* of web.service */
+        unsigned lost;
+        size_t turns;
+        Sweep sweep;
+} Watch;
+
+static void on_watched(void *userdata, const char *name, const SupervisorState *state) {
+        if (str_equals(name, "web.service"))
+                ((Watch *)userdata)->last = *state;
+}
+
+static void on_lost(void *userdata, int r, const Error *error) {
+        assert_true(r < 0 && *error->text);
+        ((Watch *)userdata)->lost++;
+}
+
+static const SupervisorEvents watch_events = {.changed = on_watched, .lost = on_lost};
+
+static void wait_done(Watch *w, size_t done) {
+        while (w->sweep.done < done)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void wait_active(Watch *w, const char *active) {
+        while (!str_equals(w->last.active, active)) {
+                (void)uv_run(&loop, UV_RUN_ONCE);
+                w->turns++;
+        }
+}
+
+/* A command that a test runs by itself, while the loop does not turn. */
+static void shell(const char *command) {
+        if (system(command) != 0) /* NOLINT: of our own text */
+                fail_msg("\"%s\" failed", command);
+}
+
+static void begin_watch(Watch *w) {
+        void *backend;
+
+        (void)list_open(&watch_events, w, &backend);
+        supervisor_load(opened, "web.service", slice_from(supervisor_test_unit(TEST_RUNS)), "tag-1", on_done, &w->sweep);
+        wait_done(w, 1);
+        supervisor_reread(opened, on_done, &w->sweep);
+        wait_done(w, 2);
+        supervisor_start(opened, "web.service", on_done, &w->sweep);
+        wait_done(w, 3);
+        wait_active(w, "active");
+}
+
+static void end_watch(void) {
+        bool closed = false;
+
+        supervisor_close(opened, on_closed, &closed);
+        while (!closed)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+        list_release(&loop);
+}
+
+static void test_a_new_systemd_is_followed(void **state) {
+        Watch w = {0};
+
+        (void)state;
+        begin_watch(&w);
+        shell("systemctl daemon-reexec");
+        shell("systemctl kill -s KILL web.service");
+        wait_active(&w, "failed");
+        supervisor_start(opened, "web.service", on_done, &w.sweep);
+        wait_done(&w, 4);
+        wait_active(&w, "active");
+        end_watch();
+}
+
+static void test_a_lost_bus_is_found_again_without_haste(void **state) {
+        Watch w = {0};
+
+        (void)state;
+        begin_watch(&w);
+        shell("systemctl stop dbus.socket dbus.service");
+        while (w.lost == 0)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+        supervisor_stop(opened, "web.service", on_done, &w.sweep); /* ends with -ENOTCONN */
+        wait_done(&w, 4);
+        shell("systemctl kill -s KILL web.service; sleep 1; systemctl start dbus.socket dbus.service");
+        wait_active(&w, "failed");
+        assert_int_equal(w.lost, 1);
+        assert_true(w.turns < 200);
+        supervisor_start(opened, "web.service", on_done, &w.sweep);
+        wait_done(&w, 5);
+        wait_active(&w, "active");
+        end_watch();
+}
+
 int main(void) {
-        static const TestBackend backend = {list_open, list_unit, list_turn, list_release};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_new_systemd_is_followed),
+                cmocka_unit_test(test_a_lost_bus_is_found_again_without_haste),
+        };
+        int failed;
+
+        static const TestBackend backend = {list_open, list_unit, list_turn, list_reopen, list_release};
 
         if (!getenv("FAERING_TEST_SYSTEMD") || !systemd_is_running()) {
                 printf("skipped: needs a machine with systemd to try on, and FAERING_TEST_SYSTEMD=1\n");
                 return 77;
         }
-        return run_supervisor_tests(&backend);
+        failed = run_supervisor_tests(&backend);
+        return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

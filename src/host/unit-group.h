@@ -13,6 +13,7 @@ typedef struct UnitGroup {
         bool in_cgroup;
         char id[UNIT_GROUP_ID_MAX]; /* INVOCATION_ID of the run; "": none yet */
         PidList sessions;           /* led by processes that we started */
+        PidList parents;            /* that are not ours: shims. Orphans of the unit become their children */
 } UnitGroup;
 
 /* `root` may be unusable. Takes over a control group that is there. */
@@ -21,8 +22,14 @@ int unit_group_open(UnitGroup *group, const CgroupRoot *root, const char *name, 
 /* Removes the control group if it is empty, and frees. A zeroed group is closed already. */
 void unit_group_close(UnitGroup *group);
 
+/* The same, but the control group stays, also an empty one: a process may be about to enter it. */
+void unit_group_leave(UnitGroup *group);
+
 /* A process that leads a session of its own was started for the unit. */
 int unit_group_add_session(UnitGroup *group, pid_t leader);
+
+/* A process that adopts what the unit's processes leave behind. */
+int unit_group_add_parent(UnitGroup *group, pid_t pid);
 
 int unit_group_list(const UnitGroup *group, PidList *list);
 bool unit_group_is_empty(const UnitGroup *group);
@@ -30,5 +37,5 @@ bool unit_group_is_empty(const UnitGroup *group);
 /* Signals all but `except_one` and `except_other` (0: none). Returns how many got it. */
 int unit_group_kill(const UnitGroup *group, int signal, pid_t except_one, pid_t except_other);
 
-/* The one process of the group that is our own child, which a daemon that forked becomes; 0: none, or several. */
+/* The one process of the group that is our own child, or a parent's of it, which a daemon that forked becomes; 0: none, or several. */
 pid_t unit_group_guess_main(const UnitGroup *group);

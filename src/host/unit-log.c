@@ -88,6 +88,22 @@ int unit_log_write(UnitLog *log, const SupervisorLogLine *line) {
         return (size_t)n == buffer_length(&whole) ? 0 : -ENOSPC;
 }
 
+void unit_log_split(Buffer *bytes, bool all, void (*give)(void *userdata, Slice line), void *userdata) {
+        while (buffer_length(bytes) > 0) {
+                const char *start = buffer_data(bytes);
+                size_t length = buffer_length(bytes);
+                const char *end = memchr(start, '\n', length);
+
+                if (!end && !all && length < UNIT_LOG_LINE_MAX)
+                        return;
+                if (end)
+                        length = (size_t)(end - start);
+                length = min_of(length, (size_t)UNIT_LOG_LINE_MAX);
+                give(userdata, (Slice){start, length});
+                buffer_consume(bytes, end && start + length == end ? length + 1 : length);
+        }
+}
+
 /* The start of the last `n` lines; how many of them were found. */
 static size_t last_lines(Slice text, size_t n, size_t *ret_start) {
         size_t start = text.length, found = 0;

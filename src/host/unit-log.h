@@ -24,6 +24,9 @@ void unit_log_close(UnitLog *log);
 /* Appends one line (cut at UNIT_LOG_LINE_MAX, line ends become blanks). -errno of the file system: the line is lost. */
 int unit_log_write(UnitLog *log, const SupervisorLogLine *line);
 
+/* Takes the whole lines off the front of `bytes`, and with `all` what is left; longer ones come in pieces. */
+void unit_log_split(Buffer *bytes, bool all, void (*give)(void *userdata, Slice line), void *userdata);
+
 /* Gives the last `lines` lines, oldest first. `line` returns false to end early. */
 int unit_log_read(const UnitLog *log, size_t lines, bool (*line)(void *userdata, const SupervisorLogLine *line),
                   void *userdata);

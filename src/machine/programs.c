@@ -139,7 +139,7 @@ static int own_folder(char folder[static PATH_MAX], Error *error) {
 
 /* One folder for each of our subjects, the running program in one of them. */
 static int gather_from_build(const Gathering *g, const char *own, Error *error) {
-        static const char *const subjects[] = {"store", "fleet", "containers", "containers/shim", "boot", "machine"};
+        static const char *const subjects[] = {"store", "fleet", "containers", "containers/shim", "host/shim", "boot", "machine"};
         _cleanup_free_ char *cli = str_printf("%s/../cli/faering", own),
                             *units = str_printf("%s/../../data/systemd", own);
         int r = cli && units ? take(g, cli, "usr/bin", "faering", error) : -ENOMEM;
@@ -154,13 +154,16 @@ static int gather_from_build(const Gathering *g, const char *own, Error *error) 
 
 static int gather_from_installation(const Gathering *g, const char *own, Error *error) {
         _cleanup_free_ char *cli = str_printf("%s/../bin/faering", own),
-                            *shim = str_printf("%s/../libexec/faering/faering-shim", own);
-        int r = cli && shim ? take(g, cli, "usr/bin", "faering", error) : -ENOMEM;
+                            *shim = str_printf("%s/../libexec/faering/faering-shim", own),
+                            *unit_shim = str_printf("%s/../libexec/faering/faering-unit-shim", own);
+        int r = cli && shim && unit_shim ? take(g, cli, "usr/bin", "faering", error) : -ENOMEM;
 
         if (r >= 0)
                 r = take_all(g, own, "faering-", "", "usr/sbin", error);
         if (r >= 0)
                 r = take(g, shim, "usr/sbin", "faering-shim", error);
+        if (r >= 0)
+                r = take(g, unit_shim, "usr/sbin", "faering-unit-shim", error);
         return r < 0 ? r : take_all(g, FAERING_UNITDIR, "faering-", ".service", UNITS, error);
 }
 
@@ -236,7 +239,8 @@ static int link_installed_folder(const Gathering *g, Error *error) {
 
 static int note_missing(const Gathering *g, StringList *missing) {
         static const char *const needed[] = {"faering-init",       "faering-store", "faering-fleet",
-                                             "faering-containers", "faering-shim",  "faering-boot"};
+                                             "faering-containers", "faering-shim",  "faering-unit-shim",
+                                             "faering-boot"};
         int r = is_there(g, "usr/bin", "faering") ? 0 : string_list_add(missing, "faering");
 
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(needed); i++)

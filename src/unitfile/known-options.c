@@ -119,6 +119,7 @@ static const char *const mount_options[] = {
 };
 
 static const char *const automount_options[] = {"Where", "ExtraOptions", "DirectoryMode", "TimeoutIdleSec", NULL};
+static const char *const swap_options[] = {"What", "Priority", "Options", "TimeoutSec", NULL};
 static const char *const no_options[] = {NULL};
 
 enum { LISTS_MAX = 3, NAMES_MAX = 512 };
@@ -137,6 +138,9 @@ static const SectionOptions sections[] = {
         {"Timer", {timer_options}},
         {"Path", {path_options}},
         {"Automount", {automount_options}},
+        {"Swap", {swap_options, exec_options, group_options}},
+        {"Slice", {group_options}},
+        {"Scope", {group_options}},
         {"Device", {no_options}},
         {"Target", {no_options}},
 };

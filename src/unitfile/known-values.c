@@ -1,5 +1,8 @@
 #include "unitfile/known-values.h"
 
+#include <ctype.h>
+
+#include "unitfile/calendar.h"
 #include "unitfile/value.h"
 
 /* ---- words ---- */
@@ -62,6 +65,25 @@ static bool is_signal(Slice value) {
         return value_parse_signal(value, &unused) >= 0;
 }
 
+/* Without the name of a zone at its end: which there are depends on the machine. */
+static Slice cut_zone(Slice value) {
+        const char *blank = value.length ? memrchr(value.data, ' ', value.length) : NULL;
+        Slice word = blank ? (Slice){blank + 1, value.length - (size_t)(blank + 1 - value.data)} : (Slice){"", 0};
+
+        if (word.length == 0 || !isupper((unsigned char)word.data[0]) || !memchr(word.data, '/', word.length))
+                return value;
+        return slice_trim((Slice){value.data, (size_t)(blank - value.data)});
+}
+
+/* "@SECONDS" and "Wed, 17:48" are systemd's too, and not calendar_parse()'s: nothing is said of them. */
+static bool is_calendar(Slice value) {
+        CalendarSpec unused;
+
+        if (value.data[0] == '@' || memmem(value.data, value.length, ", ", 2))
+                return true;
+        return calendar_parse(cut_zone(value), &unused, NULL) >= 0;
+}
+
 static const char *const bool_options[] = {
         "Accept",
         "AllowIsolate",
@@ -117,6 +139,7 @@ static const char *const bool_options[] = {
         "Writable",
         NULL,
 };
+static const char *const calendar_options[] = {"OnCalendar", NULL};
 static const char *const span_options[] = {"StartLimitInterval", NULL}; /* and all that end with "Sec" */
 static const char *const amount_options[] = {"MemoryMin",     "MemoryLow",   "MemoryHigh", "MemoryMax",
                                              "MemorySwapMax", "MemoryLimit", NULL};
@@ -139,6 +162,7 @@ static const struct {
         const char *expected;
 } kinds[] = {
         {bool_options, NULL, is_bool, "yes or no"},
+        {calendar_options, NULL, is_calendar, "a calendar event such as daily, Mon..Fri 10:00 or *-*-01 02:30:00"},
         {span_options, "Sec", is_span, "a time span such as 5s, 1min 30s or infinity"},
         {amount_options, NULL, is_amount, "an amount such as 512M, 2G or infinity"},
         {mode_options, NULL, is_mode, "an octal mode such as 0755"},

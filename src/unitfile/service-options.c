@@ -727,8 +727,9 @@ static int read_option(const Reader *reader, const char *section, const UnitOpti
                                   why.text);
 }
 
-static bool section_is_known(const char *section) {
-        return str_equals(section, "Unit") || str_equals(section, "Service") || str_equals(section, "Install");
+/* `own`: the one of the unit's type. */
+static bool section_is_known(const char *section, const char *own) {
+        return str_equals(section, "Unit") || str_equals(section, own) || str_equals(section, "Install");
 }
 
 /* systemd's service_verify(), as far as it can be judged from the text. */
@@ -744,6 +745,46 @@ static int verify(const ServiceOptions *options, Error *error) {
         if (options->type == SERVICE_ONESHOT &&
             (options->restart == SERVICE_RESTART_ALWAYS || options->restart == SERVICE_RESTART_ON_SUCCESS))
                 return error_set(error, -EINVAL, "Restart=always and on-success are not allowed for Type=oneshot");
+        return 0;
+}
+
+/* The sections [Unit] and [Install], and [Service] if it is the unit's own. */
+static int read_sections(Reader *reader, const UnitFile *file, const char *own, Error *error) {
+        bool service = str_equals(own, "Service");
+        int r;
+
+        for (size_t i = 0; i < file->n_sections; i++) {
+                const UnitSection *section = &file->sections[i];
+
+                if (section_is_known(section->name, own) || str_starts_with(section->name, "X-"))
+                        continue;
+                r = unit_note_list_add(&reader->options->notes, section->at,
+                                       "section [%s] is not known here and has no effect", section->name);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < file->n_options; i++) {
+                const char *section = unitfile_section_name(file, &file->options[i]);
+
+                if (!section_is_known(section, own) || (!service && str_equals(section, own)))
+                        continue;
+                r = read_option(reader, section, &file->options[i], error);
+                if (r < 0)
+                        return r;
+        }
+        return note_unenforced(reader->options, file);
+}
+
+int service_options_read_unit(const UnitFile *file, const SpecifierSource *source, const char *own, ServiceOptions *ret,
+                              Error *error) {
+        _cleanup_service_options_ ServiceOptions options = {0};
+        Reader reader = {&options, source};
+        int r = read_sections(&reader, file, own, error);
+
+        if (r < 0)
+                return r;
+        *ret = options;
+        options = (ServiceOptions){0};
         return 0;
 }
 
@@ -773,26 +814,7 @@ int service_options_read(const UnitFile *file, const SpecifierSource *source, Se
         Reader reader = {&options, source};
         int r;
 
-        for (size_t i = 0; i < file->n_sections; i++) {
-                const UnitSection *section = &file->sections[i];
-
-                if (section_is_known(section->name) || str_starts_with(section->name, "X-"))
-                        continue;
-                r = unit_note_list_add(&options.notes, section->at, "section [%s] is not known here and has no effect",
-                                       section->name);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < file->n_options; i++) {
-                const char *section = unitfile_section_name(file, &file->options[i]);
-
-                if (!section_is_known(section))
-                        continue;
-                r = read_option(&reader, section, &file->options[i], error);
-                if (r < 0)
-                        return r;
-        }
-        r = note_unenforced(&options, file);
+        r = read_sections(&reader, file, "Service", error);
         if (r < 0)
                 return r;
         /* zero stands for "not set" while reading: a zero in the text has become infinity */

@@ -181,5 +181,10 @@ void service_options_deinit(ServiceOptions *options);
  */
 int service_options_read(const UnitFile *file, const SpecifierSource *source, ServiceOptions *ret, Error *error);
 
+/* [Unit] and [Install] of a unit of another type, whose own section `own` ("Timer") is left to others. What belongs to services is
+ * zero. -ENOMEM. */
+int service_options_read_unit(const UnitFile *file, const SpecifierSource *source, const char *own, ServiceOptions *ret,
+                              Error *error);
+
 bool exit_status_set_has_code(const ExitStatusSet *set, int code);
 bool exit_status_set_has_signal(const ExitStatusSet *set, int signal);

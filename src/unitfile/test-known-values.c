@@ -17,6 +17,13 @@ static void test_values_by_the_option_they_belong_to(void **state) {
         assert_null(known_value_fault("MemoryMax", slice_from("infinity")));
         assert_non_null(known_value_fault("MemoryMax", slice_from("lots")));
         assert_non_null(known_value_fault("UMask", slice_from("0999")));
+        assert_null(known_value_fault("OnCalendar", slice_from("Mon..Fri *-*-* 10:00")));
+        assert_null(known_value_fault("OnCalendar", slice_from("*:0/15 Europe/Berlin")));
+        assert_null(known_value_fault("OnCalendar", slice_from("weekly UTC")));
+        assert_null(known_value_fault("OnCalendar", slice_from("Wed, 17:48")));
+        assert_null(known_value_fault("OnCalendar", slice_from("@1395716396")));
+        assert_non_null(strstr(known_value_fault("OnCalendar", slice_from("Mon..Fry 10:00")), "a calendar event"));
+        assert_non_null(known_value_fault("OnCalendar", slice_from("25:00")));
         assert_non_null(known_value_fault("KillSignal", slice_from("SIGNOTHING")));
 }
 

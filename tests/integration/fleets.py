@@ -21,6 +21,8 @@ class Machine:
         self.address = f"10.77.0.{number}"
         self.socket = folder / f"fleet{number}.sock"
         self.log = folder / f"fleet{number}.log"
+        self.state = folder / f"fleet{number}"
+        self.store_url = store_url
         self.process: subprocess.Popen | None = None
         self.command = [
             str(BUILD / "src/fleet/faering-fleet"), "--config", "/dev/null", "--state-dir", str(folder / f"fleet{number}"),
@@ -35,8 +37,38 @@ class Machine:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=env)
 
     def kill(self) -> None:
+        """The daemon alone: its units go on."""
         self.process.kill()
         self.process.wait()
+
+    def shims(self) -> list[tuple[int, int, str]]:
+        """Process, child and unit of each shim of this machine."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+            except OSError:  # it has ended
+                continue
+            if words[0] == "faering-unit-shim" and words[3].startswith(f"{self.state}/"):
+                found.append((int(entry.name), int(words[1]), words[5]))
+        return found
+
+    def end_units(self) -> None:
+        """What a daemon that was killed for good has left."""
+        for shim, child, _ in self.shims():
+            for pid in (child, shim):
+                if pid > 0:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+
+    def curl(self, *arguments: str) -> str:
+        done = subprocess.run(["curl", "-sS", *arguments], capture_output=True, text=True, timeout=WAIT_SECONDS)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -126,4 +158,5 @@ class Fleet:
                     machine.process.wait(timeout=10)
                 except subprocess.TimeoutExpired:
                     machine.kill()
+            machine.end_units()
         self.store.__exit__()

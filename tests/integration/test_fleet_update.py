@@ -156,6 +156,22 @@ def test_global_unit_is_rolled_over_its_machines(fleet, one, tmp_path):
     assert all(active == "active" for _, active in one.units().values())
 
 
+def test_daemon_that_is_away_takes_nothing_back(fleet, one, tmp_path):
+    names = start_instances(one, tmp_path, 2)
+    new = unit(tmp_path, "new.service", "new")
+    two = fleet.machines[1]
+    command = [str(BUILD / "src/cli/faering"), "fleet", "--endpoint", f"unix://{two.socket}", "update", *names, "--file", new]
+    with subprocess.Popen([*command, "--healthy-for", "30"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+        wait_for("the first has it", lambda: len(marks_on(tmp_path, "new")), lambda number: number == 1)
+        two.kill()
+        out, err = client.communicate(timeout=20)
+    two.start()
+    fleet.wait_registered(two)
+    assert client.returncode == 3 and "The same command goes on from here" in err and "old text" not in out
+    one.ok("update", *names, "--file", new, "--healthy-for", "1")
+    assert texts(one) == {name: "new" for name in names} and rolls(one) == []
+
+
 def test_machine_that_leaves_meanwhile_is_passed_over(fleet, one, tmp_path):
     ids = [machine.id for machine in fleet.machines]
     one.ok("start", unit(tmp_path, "glob.service", "old", fleet="Global=true"))

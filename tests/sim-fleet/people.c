@@ -3,7 +3,7 @@
 #include "fleet/schedule/move.h"
 #include "world.h"
 
-enum { TRIES_MAX = 6 };
+enum { TRIES_MAX = 6, UPDATES = 5 };
 
 static void go_on(Person *person);
 
@@ -156,23 +156,38 @@ static void go_on(Person *person) {
                 rest(person);
 }
 
+/* The first global unit from this one on; this one if there is none. */
+static size_t next_global(const World *world, size_t unit) {
+        for (size_t i = 0; i < world->plan.units; i++) {
+                size_t next = (unit + i) % world->plan.units;
+                const Spec *known = watch_spec(world, next);
+
+                if (known && known->global)
+                        return next;
+        }
+        return unit;
+}
+
 /* A unit that there is, or is not yet, as the order needs it. */
 static void draw_order(Person *person) {
         static const OrderKind kinds[] = {ORDER_START, ORDER_START, ORDER_START, ORDER_START, ORDER_START, ORDER_LOAD, ORDER_SUBMIT,
-                                          ORDER_UNLOAD, ORDER_REPLACE, ORDER_REPLACE, ORDER_DESTROY, ORDER_DESTROY, ORDER_UPDATE, ORDER_UPDATE,
-                                          ORDER_CORDON, ORDER_DRAIN,
-                                          ORDER_UNCORDON, ORDER_UNCORDON, ORDER_REBALANCE, ORDER_METADATA};
+                                          ORDER_UNLOAD, ORDER_REPLACE, ORDER_REPLACE, ORDER_DESTROY, ORDER_DESTROY, ORDER_CORDON, ORDER_DRAIN,
+                                          ORDER_UNCORDON, ORDER_UNCORDON, ORDER_REBALANCE, ORDER_METADATA,
+                                          ORDER_UPDATE, ORDER_UPDATE, ORDER_UPDATE, ORDER_UPDATE, ORDER_UPDATE};
         World *world = person->world;
         Random *random = &world->people_chance;
         const Spec *known;
 
-        person->kind = kinds[random_below(random, ARRAY_SIZE(kinds))];
+        /* updates come in a quarter of the seeds */
+        person->kind = kinds[random_below(random, ARRAY_SIZE(kinds) - (world->seed % 4 == 3 ? 0 : UPDATES))];
         person->unit = random_below(random, world->plan.units);
         person->machine = random_below(random, world->plan.machines);
         person->zone[0] = (char)('a' + random_below(random, 3));
         person->desired = person->kind == ORDER_LOAD     ? UNIT_LOADED
                           : person->kind == ORDER_SUBMIT || person->kind == ORDER_UNLOAD ? UNIT_INACTIVE
                                                                                          : UNIT_LAUNCHED;
+        if (person->kind == ORDER_UPDATE)
+                person->unit = next_global(world, person->unit);
         known = watch_spec(world, person->unit);
         person->spec = known && person->kind != ORDER_REPLACE ? known : spec_draw(world, random, person->unit);
         if (person->kind == ORDER_UPDATE && known) {
@@ -180,7 +195,7 @@ static void draw_order(Person *person) {
                 person->spec = spec_reword(world, known);
                 person->updated = (uint32_t)random_below(random, (uint64_t)1 << world->plan.machines);
                 person->back = random_chance(random, 1, 3);
-                person->lost = random_chance(random, 1, 4);
+                person->lost = random_chance(random, 1, 2);
         }
 }
 

@@ -6,7 +6,7 @@
 #include "fleet/agent/failures.h"
 #include "fleet/agent/touched.h"
 
-enum { STATE_RETRY_SEC = 1, FORGET_SEC = 1 };
+enum { STATE_RETRY_SEC = 1, FORGET_SEC = 1, HOLD_SEC = 1 };
 
 typedef struct AgentUnit {
         Agent *agent;
@@ -14,6 +14,8 @@ typedef struct AgentUnit {
         UnitHash hash;
         bool loaded;          /* the supervisor has it */
         bool start_asked;
+        bool start_known;     /* false: see agent_meet() */
+        bool held;            /* what failed is tried again at agent->held_until */
         TaskKind in_flight;
         unsigned cut_short;   /* starts that a stop or an unload came after, and whose ends are not heard yet */
         SupervisorState state;
@@ -39,9 +41,11 @@ struct Agent {
         Map units; /* name → AgentUnit */
         Touched touched; /* units that agent_run() has to look at */
         bool listed;
+        bool met; /* what the supervisor has and what the store says of it have come together */
         bool leaving;
         bool retrying;   /* a state was not taken: `retry` is to be set */
         Usec retry;      /* when to write such states again; 0: there is none */
+        Usec held_until; /* 0: no unit is held */
         Usec forget;     /* when to look for old failures; 0: there are none */
         Usec now; /* of the last run */
         Health *health; /* NULL: nothing is asked */
@@ -85,7 +89,7 @@ static void agent_unit_free(AgentUnit *unit) {
 
 /* A unit of which nothing is left here or in the registry. */
 static void agent_unit_settle(AgentUnit *unit) {
-        if (unit->loaded || unit->in_flight != TASK_NONE || unit->state_writing || unit->state_written)
+        if (unit->loaded || unit->held || unit->in_flight != TASK_NONE || unit->state_writing || unit->state_written)
                 return;
         (void)map_remove(&unit->agent->units, slice_from(unit->name));
         agent_unit_free(unit);
@@ -157,7 +161,7 @@ static void agent_write_state(AgentUnit *unit) {
         char hash[UNIT_HASH_HEX_SIZE];
         StateRecord record;
 
-        if (!unit->state_dirty || unit->state_writing)
+        if (!unit->state_dirty || unit->state_writing || !agent->met)
                 return;
         if (unit->loaded && !*unit->state.active) /* loaded a moment ago: the supervisor will tell how it is */
                 return;
@@ -294,7 +298,7 @@ static void on_lost(void *userdata, int r, const Error *error) {
         Agent *agent = userdata;
 
         (void)r;
-        agent_note(agent, "the supervisor cannot work any more: %s", error->text);
+        agent_note(agent, "%s", error->text);
 }
 
 const SupervisorEvents agent_supervisor_events = {.changed = on_changed, .lost = on_lost};
@@ -315,6 +319,48 @@ static void agent_retry_starters(Agent *agent, const char *service) {
         }
 }
 
+/* The supervisor is out of reach, or could not take a unit away: not at once again, it would end likewise. */
+static void agent_hold(AgentUnit *unit) {
+        Agent *agent = unit->agent;
+
+        unit->held = true;
+        if (agent->held_until == 0)
+                agent->held_until = agent->now + HOLD_SEC * USEC_PER_SEC;
+}
+
+static void agent_release_held(Agent *agent) {
+        if (agent->held_until == 0 || agent->now < agent->held_until)
+                return;
+        agent->held_until = 0;
+        map_foreach(&agent->units, entry) {
+                AgentUnit *unit = entry->value;
+
+                if (unit->held)
+                        touched_add(&agent->touched, unit->name);
+                unit->held = false;
+        }
+}
+
+static void agent_note_failure(AgentUnit *unit, TaskKind kind, int r, const Error *error) {
+        bool away = r == -ENOTCONN;
+
+        unit->failure = strdup(error->text);
+        agent_note(unit->agent, "cannot %s %s: %s", task_kind_to_string(kind), unit->name, error->text);
+        if (kind == TASK_LOAD && r != -ECANCELED && !away) {
+                /* it is kept as loaded, with the reason, until another text comes: trying again would not help */
+                supervisor_set_word(unit->state.load, sizeof(unit->state.load), "error");
+                supervisor_set_word(unit->state.active, sizeof(unit->state.active), "inactive");
+                supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
+                unit->start_asked = true;
+        }
+        if (away && kind == TASK_LOAD)
+                unit->loaded = false;
+        if (away && kind == TASK_START)
+                unit->start_asked = false;
+        if (away || ((kind == TASK_STOP || kind == TASK_UNLOAD) && r != -ECANCELED))
+                agent_hold(unit);
+}
+
 static void on_task_done(void *userdata, int r, const Error *error) {
         AgentUnit *unit = userdata;
         Agent *agent = unit->agent;
@@ -328,17 +374,8 @@ static void on_task_done(void *userdata, int r, const Error *error) {
         unit->in_flight = TASK_NONE;
         free(unit->failure);
         unit->failure = NULL;
-        if (r < 0) {
-                unit->failure = strdup(error->text);
-                agent_note(agent, "cannot %s %s: %s", task_kind_to_string(kind), unit->name, error->text);
-        }
-        if (kind == TASK_LOAD && r < 0 && r != -ECANCELED) {
-                /* it is kept as loaded, with the reason, until another text comes: trying again would not help */
-                supervisor_set_word(unit->state.load, sizeof(unit->state.load), "error");
-                supervisor_set_word(unit->state.active, sizeof(unit->state.active), "inactive");
-                supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
-                unit->start_asked = true;
-        }
+        if (r < 0)
+                agent_note_failure(unit, kind, r, error);
         if (kind == TASK_LOAD && r >= 0)
                 agent_retry_starters(agent, unit->name);
         if (kind == TASK_UNLOAD && (r >= 0 || r == -ENOENT || agent->leaving)) /* who leaves does not try for ever */
@@ -367,7 +404,7 @@ static void agent_load(Agent *agent, AgentUnit *unit, const RegistryUnit *wanted
 
         if (!text || unit_hash_from_hex(slice_from(hash), &unit->hash) < 0)
                 return;
-        unit->loaded = true;
+        unit->loaded = unit->start_known = true;
         unit->start_asked = false;
         failures_deinit(&unit->failures);
         unit->in_flight = TASK_LOAD;
@@ -468,14 +505,14 @@ static void add_desired(Agent *agent, const RegistryUnit *unit, Comparison *comp
 }
 
 static void add_current(const AgentUnit *unit, Comparison *comparison) {
-        if (!unit->loaded && unit->in_flight == TASK_NONE)
+        if (!unit->loaded && !unit->held && unit->in_flight == TASK_NONE)
                 return;
         comparison->current[comparison->n_current++] = (ReconcileCurrent){
                 .name = unit->name,
                 .hash = unit->hash,
                 .active = active_state(unit->state.active),
                 .start_asked = unit->start_asked,
-                .in_flight = unit->in_flight,
+                .in_flight = unit->held && unit->in_flight == TASK_NONE ? TASK_RELOAD : unit->in_flight, /* gets no task */
         };
 }
 
@@ -660,8 +697,10 @@ static void agent_look(Agent *agent) {
 
 void agent_run(Agent *agent, Usec now) {
         agent->now = now;
+        agent_release_held(agent);
         agent_forget_failures(agent);
-        if (!agent->listed || (!registry_is_loaded(agent->registry) && !agent->leaving)) /* who leaves need not know what is wanted */
+        /* who leaves need not know what is wanted */
+        if (!agent->listed || (!agent->leaving && (!agent->met || !registry_is_loaded(agent->registry))))
                 return;
         agent_retry_states(agent);
         if (touched_any(&agent->touched))
@@ -672,9 +711,11 @@ void agent_run(Agent *agent, Usec now) {
 }
 
 Usec agent_next(const Agent *agent) {
-        if (!agent->listed || !registry_is_loaded(agent->registry)) /* that wakes everyone */
+        Usec again = min_of(agent->retry ?: USEC_INFINITY, agent->held_until ?: USEC_INFINITY);
+
+        if (!agent->met || !registry_is_loaded(agent->registry)) /* that wakes everyone */
                 return USEC_INFINITY;
-        return min_of(agent->retry ?: USEC_INFINITY, agent->health ? health_next(agent->health) : USEC_INFINITY);
+        return min_of(again, agent->health ? health_next(agent->health) : USEC_INFINITY);
 }
 
 void agent_leave(Agent *agent, void (*left)(void *userdata)) {
@@ -694,9 +735,47 @@ static void on_listed_unit(void *userdata, const SupervisorUnit *found) {
                 return;
         unit->loaded = true;
         unit->start_asked = found->start_asked;
+        unit->start_known = found->start_known;
         unit->state = found->state;
         (void)unit_hash_from_hex(slice_from(found->tag), &unit->hash); /* without one it differs from any text */
         unit->state_dirty = true;
+}
+
+/*
+ * What a supervisor does not know of a unit's start is in the state that the earlier run of this program wrote. Without that a
+ * unit counts as started by us if it is to be launched, and runs: what its socket or timer has started nobody has to stop.
+ */
+static void agent_recall_start(AgentUnit *unit) {
+        const RegistryState *state = registry_state(unit->agent->registry, unit->agent->machine, unit->name);
+        const RegistryUnit *wanted = registry_unit(unit->agent->registry, unit->name);
+        ActiveState active;
+
+        if (unit->start_known)
+                return;
+        active = active_state(unit->state.active);
+        unit->start_known = true;
+        if (state)
+                unit->start_asked = state->record.launched;
+        else
+                unit->start_asked = wanted && wanted->desired == UNIT_LAUNCHED && active != ACTIVE_INACTIVE && active != ACTIVE_FAILED;
+}
+
+/* Once both the supervisor and the store have been heard, and whenever the store was read anew: the states that it has of this
+ * machine may not be ours. */
+static void agent_meet(Agent *agent) {
+        if (!agent->listed || !registry_is_loaded(agent->registry))
+                return;
+        map_foreach(&agent->units, entry)
+                agent_recall_start(entry->value);
+        agent->met = true;
+        map_foreach(&agent->units, entry) {
+                AgentUnit *unit = entry->value;
+
+                free(unit->told);
+                unit->told = NULL;
+                agent_touch_state(unit);
+        }
+        agent_touch_all(agent);
 }
 
 static void on_listed(void *userdata, int r, const Error *error) {
@@ -705,8 +784,7 @@ static void on_listed(void *userdata, int r, const Error *error) {
         agent->listed = true;
         if (r < 0)
                 agent_note(agent, "cannot list the units that are there: %s", error->text);
-        if (registry_is_loaded(agent->registry)) /* otherwise that brings it about */
-                agent_registry_changed(agent, REGISTRY_LOADED, NULL);
+        agent_meet(agent);
         agent->events->wake(agent->userdata);
 }
 
@@ -715,22 +793,10 @@ void agent_start(Agent *agent, Supervisor *supervisor) {
         supervisor_list(supervisor, on_listed_unit, on_listed, agent);
 }
 
-/* The states that it has of this machine may not be ours. */
-static void agent_tell_anew(Agent *agent) {
-        map_foreach(&agent->units, entry) {
-                AgentUnit *unit = entry->value;
-
-                free(unit->told);
-                unit->told = NULL;
-                agent_touch_state(unit);
-        }
-}
-
 void agent_registry_changed(Agent *agent, RegistryChange change, const char *subject) {
         switch (change) {
         case REGISTRY_LOADED:
-                agent_tell_anew(agent);
-                agent_touch_all(agent);
+                agent_meet(agent);
                 break;
         case REGISTRY_MACHINE: /* where global units run */
                 agent_touch_all(agent);

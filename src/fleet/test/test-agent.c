@@ -354,6 +354,78 @@ static void on_left(void *userdata) {
         ((Seat *)userdata)->left = true;
 }
 
+/* The program ends, its supervisor's units do not, and it begins anew. */
+static void seat_restart(Seat *seat) {
+        Supervisor *supervisor = fake_supervisor_base(seat->supervisor);
+
+        supervisor_leave(supervisor, NULL, NULL);
+        (void)fake_supervisor_run(seat->supervisor, seat->now);
+        agent_free(seat->agent);
+        assert_int_equal(agent_new("m1", seat->bench.registry, &agent_events, runs_global, seat, &seat->agent), 0);
+        agent_start(seat->agent, fake_supervisor_return(seat->supervisor, &agent_supervisor_events, seat->agent));
+        seat_run(seat);
+}
+
+static void on_started(void *userdata, int r, const Error *error) {
+        (void)userdata;
+        (void)error;
+        assert_int_equal(r, 0);
+}
+
+/* A service that is only to be loaded, started as by its socket. */
+static void start_by_socket(Seat *seat, const char *name) {
+        supervisor_start(fake_supervisor_base(seat->supervisor), name, on_started, NULL);
+        seat_run(seat);
+}
+
+static void test_restarted_agent_touches_nothing(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        fake_supervisor_forget_starts(seat.supervisor); /* what was asked only the store knows */
+        assert_int_equal(fake_supervisor_script(seat.supervisor, "job.service", FAKE_COMPLETES, 0), 0);
+        place(&seat, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        place(&seat, "job.service", BENCH_HASH, UNIT_LAUNCHED);
+        place(&seat, "b.service", BENCH_HASH, UNIT_LOADED);
+        start_by_socket(&seat, "b.service");
+        assert_int_equal(fake_supervisor_count(seat.supervisor, FAKE_START), 3);
+        seat_restart(&seat);
+        assert_int_equal(fake_supervisor_count(seat.supervisor, FAKE_START), 3);
+        assert_int_equal(fake_supervisor_count(seat.supervisor, FAKE_STOP), 0);
+        assert_int_equal(fake_supervisor_count(seat.supervisor, FAKE_UNLOAD), 0);
+        assert_string_equal(active(&seat, "a.service"), "active");
+        assert_string_equal(active(&seat, "b.service"), "active");
+        assert_string_equal(active(&seat, "job.service"), "inactive");
+        assert_int_equal(registry_set_desired(seat.bench.registry, "a.service", UNIT_LOADED, NULL, NULL), 0);
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "inactive");
+        seat_deinit(&seat);
+}
+
+static void test_supervisor_out_of_reach_is_not_asked_without_pause(void **state) {
+        Seat seat;
+
+        (void)state;
+        seat_init(&seat);
+        fake_supervisor_fail(seat.supervisor, FAKE_LOAD, -ENOTCONN, 1);
+        bench_put_unit(&seat.bench, "a.service", BENCH_HASH, UNIT_LAUNCHED);
+        assert_int_equal(registry_place(seat.bench.registry, "a.service", "m1", "test", NULL, NULL), 0);
+        while (fake_store_run(seat.bench.store))
+                ;
+        for (int i = 0; i < 10; i++) { /* at one time */
+                agent_run(seat.agent, seat.now);
+                (void)fake_supervisor_run(seat.supervisor, seat.now);
+        }
+        assert_int_equal(fake_supervisor_count(seat.supervisor, FAKE_LOAD), 1);
+        assert_int_equal(agent_next(seat.agent), seat.now + USEC_PER_SEC);
+        seat.now += USEC_PER_SEC;
+        seat_run(&seat);
+        assert_string_equal(active(&seat, "a.service"), "active");
+        assert_int_equal(agent_next(seat.agent), USEC_INFINITY);
+        seat_deinit(&seat);
+}
+
 static void test_leaving_unloads_all(void **state) {
         Seat seat;
 
@@ -382,6 +454,8 @@ int main(void) {
                 cmocka_unit_test(test_updated_global_runs_the_new_text_on_the_machines_that_have_it),
                 cmocka_unit_test(test_roll_says_nothing_of_a_third_text),
                 cmocka_unit_test(test_health_is_told_while_the_unit_is_active),
+                cmocka_unit_test(test_restarted_agent_touches_nothing),
+                cmocka_unit_test(test_supervisor_out_of_reach_is_not_asked_without_pause),
                 cmocka_unit_test(test_leaving_unloads_all),
         };
 

@@ -1,0 +1,517 @@
+/* Shims: started with a unit's processes or for its sockets, found again by a later supervisor, and let go. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "host/embedded-internal.h"
+#include "host/file.h"
+
+enum { HELLO_WAIT_SEC = 5, HELLO_PACKETS_MAX = 4, LISTEN_BACKLOG = 4 };
+
+/* ---- files ---- */
+
+static char *socket_path(const Embedded *e, uint64_t number) {
+        return str_printf("%s/%llu", e->shims_directory, (unsigned long long)number);
+}
+
+static char *ends_path(const Embedded *e, uint64_t number) {
+        return str_printf("%s/%llu.ends", e->shims_directory, (unsigned long long)number);
+}
+
+static void remove_files(const Embedded *e, uint64_t number) {
+        _cleanup_free_ char *socket = socket_path(e, number), *ends = ends_path(e, number);
+
+        if (socket)
+                (void)unlink(socket);
+        if (ends)
+                (void)unlink(ends);
+}
+
+static int fill_address(const Embedded *e, uint64_t number, struct sockaddr_un *ret) {
+        _cleanup_free_ char *path = socket_path(e, number);
+
+        *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+        if (!path)
+                return -ENOMEM;
+        if (strlen(path) >= sizeof(ret->sun_path))
+                return -ENAMETOOLONG;
+        memcpy(ret->sun_path, path, strlen(path) + 1);
+        return 0;
+}
+
+/* ---- the end of one ---- */
+
+static void holder_settle(UnitHolder *holder) {
+        Embedded *e = holder->owner;
+
+        if (holder->open || holder->ours || holder->unit)
+                return;
+        list_unlink(&holder->link);
+        free(holder);
+        embedded_wake(e);
+}
+
+static void on_poll_closed(uv_handle_t *handle) {
+        UnitHolder *holder = container_of((uv_poll_t *)handle, UnitHolder, poll);
+
+        holder->open = false;
+        holder_settle(holder);
+}
+
+static void close_connection(UnitHolder *holder) {
+        if (holder->fd < 0)
+                return;
+        holder->lost = true;
+        uv_close((uv_handle_t *)&holder->poll, on_poll_closed);
+        (void)close(take_fd(holder->fd));
+}
+
+static void tell(const UnitHolder *holder, UnitShimKind kind, pid_t pid) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        if (holder->fd >= 0 && unit_shim_message_write(&(UnitShimMessage){.kind = kind, .end.pid = pid}, &text) >= 0)
+                (void)send(holder->fd, buffer_data(&text), buffer_length(&text), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void tell_end(UnitHolder *holder) {
+        holder->told_end = true;
+        tell(holder, UNIT_SHIM_END, 0);
+}
+
+/* What it was the parent of is ours, if we are above it; else nobody hears how that ends. */
+static void holder_lost(UnitHolder *holder) {
+        Embedded *e = holder->owner;
+        Unit *unit = holder->unit;
+
+        close_connection(holder);
+        process_reaper_teller_gone(&e->reaper);
+        if (!unit)
+                return;
+        if (!holder->told_end && !e->closing)
+                unit_note(unit, "the shim (process %d) that would have kept it over a restart of this program has gone", holder->pid);
+        unit_check_empty(unit);
+        unit_mark_dirty(unit);
+}
+
+static void holder_empty(UnitHolder *holder) {
+        tell_end(holder);
+        if (holder->unit)
+                unit_check_empty(holder->unit);
+}
+
+static void on_packet(uv_poll_t *poll, int status, int events) {
+        UnitHolder *holder = container_of(poll, UnitHolder, poll);
+        char text[256];
+
+        (void)status;
+        (void)events;
+        while (holder->fd >= 0) {
+                ssize_t n = recv(holder->fd, text, sizeof(text), MSG_DONTWAIT);
+                UnitShimMessage message;
+
+                if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                        return;
+                if (n <= 0)
+                        holder_lost(holder);
+                else if (unit_shim_message_read((Slice){text, (size_t)n}, &message) < 0)
+                        continue;
+                else if (message.kind == UNIT_SHIM_EMPTY)
+                        holder_empty(holder);
+                else if (message.kind == UNIT_SHIM_ENDED) {
+                        process_reaper_told(&holder->owner->reaper, message.end.pid, message.end.code, message.end.status);
+                        tell(holder, UNIT_SHIM_REAP, message.end.pid);
+                }
+        }
+}
+
+/* ---- starting one ---- */
+
+void holder_setup_deinit(HolderSetup *setup) {
+        free(setup->ends_path);
+        if (setup->control >= 0)
+                (void)close(setup->control);
+        if (setup->listener >= 0)
+                (void)close(setup->listener);
+}
+
+static int open_listener(const Embedded *e, uint64_t number, int *ret, Error *error) {
+        _cleanup_close_ int fd = -1;
+        struct sockaddr_un address;
+        int r = fill_address(e, number, &address);
+
+        if (r < 0)
+                return error_set_errno(error, r, "cannot make a socket in %s", e->shims_directory);
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)unlink(address.sun_path);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
+                return error_set_errno(error, -errno, "cannot make the socket %s", address.sun_path);
+        *ret = take_fd(fd);
+        return 0;
+}
+
+static void fill_setup(Unit *unit, uint64_t number, const char *held, const int *fds, size_t n_fds, HolderSetup *setup) {
+        Embedded *e = unit->owner;
+
+        (void)snprintf(setup->child, sizeof(setup->child), "%s", process_pid_room);
+        (void)snprintf(setup->log_size, sizeof(setup->log_size), "%llu", (unsigned long long)e->log_size);
+        (void)snprintf(setup->held, sizeof(setup->held), "%s", *held ? held : "-");
+        setup->ends_path = ends_path(e, number);
+        setup->argv[0] = "faering-unit-shim";
+        setup->argv[1] = setup->child;
+        setup->argv[2] = setup->held;
+        setup->argv[3] = setup->ends_path;
+        setup->argv[4] = e->logs_directory;
+        setup->argv[5] = unit->name;
+        setup->argv[6] = setup->log_size;
+        setup->fds[0] = setup->control;
+        setup->fds[1] = setup->listener;
+        memcpy(setup->fds + 2, fds, n_fds * sizeof(int));
+        setup->options = (ProcessOptions){
+                .path = e->shim,
+                .argv = setup->argv,
+                .fds = {-1, -1, -1},
+                .passed_fds = setup->fds,
+                .n_passed_fds = n_fds + 2,
+                .new_session = true,
+        };
+        setup->parent = (ProcessParent){.options = &setup->options, .child_room = setup->child};
+}
+
+static UnitHolder *holder_make(Unit *unit, uint64_t number, int fd) {
+        UnitHolder *holder = calloc(1, sizeof(*holder));
+
+        if (!holder)
+                return NULL;
+        holder->owner = unit->owner;
+        holder->unit = unit;
+        holder->number = number;
+        holder->fd = fd;
+        list_append(&unit->owner->holders, &holder->link);
+        return holder;
+}
+
+int holder_new(Unit *unit, const char *held, const int *fds, size_t n_fds, HolderSetup *setup, UnitHolder **ret, Error *error) {
+        Embedded *e = unit->owner;
+        uint64_t number = ++e->n_holders;
+        int pair[2], r;
+
+        *setup = (HolderSetup){.control = -1, .listener = -1};
+        if (n_fds + 2 > PROCESS_FDS_MAX)
+                return error_set(error, -E2BIG, "%s has more than %d sockets", unit->name, PROCESS_FDS_MAX - 2);
+        r = open_listener(e, number, &setup->listener, error);
+        if (r < 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return error_set_errno(error, -errno, "cannot make a connection to the shim of %s", unit->name);
+        setup->control = pair[1];
+        fill_setup(unit, number, held, fds, n_fds, setup);
+        *ret = setup->ends_path ? holder_make(unit, number, pair[0]) : NULL;
+        if (*ret)
+                return 0;
+        (void)close(pair[0]);
+        return error_set_errno(error, -ENOMEM, "cannot make the shim of %s", unit->name);
+}
+
+void holder_discard(UnitHolder *holder) {
+        if (!holder)
+                return;
+        remove_files(holder->owner, holder->number);
+        (void)close(holder->fd);
+        list_unlink(&holder->link);
+        free(holder);
+}
+
+int holder_started(UnitHolder *holder, pid_t pid) {
+        int r = uv_poll_init(holder->owner->loop, &holder->poll, holder->fd);
+
+        if (r < 0)
+                return r;
+        holder->pid = pid;
+        holder->ours = true;
+        holder->open = true;
+        (void)unit_group_add_parent(&holder->unit->group, pid); /* without memory: the environment tells, too */
+        uv_unref((uv_handle_t *)&holder->poll);
+        return uv_poll_start(&holder->poll, UV_READABLE | UV_DISCONNECT, on_packet);
+}
+
+/* ---- sockets ---- */
+
+static void on_exited(Process *process, int code, int status) {
+        (void)code;
+        (void)status;
+        process_close(process);
+}
+
+static void on_closed(Process *process) {
+        UnitHolder *holder = process->owner;
+
+        holder->ours = false;
+        holder_settle(holder);
+}
+
+static const ProcessEvents socket_events = {.exited = on_exited, .closed = on_closed};
+
+int holder_keep_sockets(Unit *unit, const int *fds, size_t n_fds, Error *error) {
+        Embedded *e = unit->owner;
+        _cleanup_(holder_setup_deinit) HolderSetup setup;
+        char held[UNIT_SHIM_FDS_MAX + 1] = "";
+        UnitHolder *holder = NULL;
+        int r;
+
+        memset(held, UNIT_SHIM_SOCKET, min_of(n_fds, (size_t)UNIT_SHIM_FDS_MAX));
+        r = holder_new(unit, held, fds, n_fds, &setup, &holder, error);
+        if (r < 0)
+                return r;
+        (void)snprintf(setup.child, sizeof(setup.child), "0");
+        holder->sockets = true;
+        r = process_spawn(&holder->process, e->loop, &e->reaper, &setup.options, &socket_events, holder, error);
+        if (r < 0) {
+                holder_discard(holder);
+                return r;
+        }
+        return holder_started(holder, holder->process.pid);
+}
+
+void holder_end_sockets(const Unit *unit) {
+        list_foreach (&unit->owner->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, link);
+
+                if (holder->unit == unit && holder->sockets)
+                        tell_end(holder);
+        }
+}
+
+/* ---- found again ---- */
+
+static int connect_to(const Embedded *e, uint64_t number, int *ret) {
+        const struct timeval wait = {.tv_sec = HELLO_WAIT_SEC};
+        _cleanup_close_ int fd = -1;
+        struct sockaddr_un address;
+        int r = fill_address(e, number, &address);
+
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0 ||
+            connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        *ret = take_fd(fd);
+        return 0;
+}
+
+static void take_files(struct msghdr *message, HolderFound *ret) {
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || n > UNIT_SHIM_FDS_MAX)
+                        continue;
+                memcpy(ret->fds, CMSG_DATA(c), n * sizeof(int));
+                ret->n_fds = n;
+        }
+}
+
+static int receive(int fd, HolderFound *ret, UnitShimMessage *message, char text[static UNIT_SHIM_PACKET_MAX]) {
+        union {
+                struct cmsghdr align;
+                char bytes[CMSG_SPACE(UNIT_SHIM_FDS_MAX * sizeof(int))];
+        } control;
+        struct iovec vector = {text, UNIT_SHIM_PACKET_MAX};
+        struct msghdr packet = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+        ssize_t n;
+
+        do
+                n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n <= 0)
+                return n < 0 ? -errno : -ENOTCONN;
+        take_files(&packet, ret);
+        return unit_shim_message_read((Slice){text, (size_t)n}, message);
+}
+
+/* Its words up to hello. */
+static int hear_hello(int fd, HolderFound *ret, pid_t *ret_shim) {
+        char text[UNIT_SHIM_PACKET_MAX];
+
+        for (int i = 0; i < HELLO_PACKETS_MAX; i++) {
+                UnitShimMessage message;
+                int r = receive(fd, ret, &message, text);
+
+                if (r < 0)
+                        return r;
+                if (message.kind == UNIT_SHIM_PART)
+                        (void)buffer_append(&ret->parts[message.stream == UNIT_SHIM_ERRORS], message.part.data, message.part.length);
+                if (message.kind != UNIT_SHIM_HELLO)
+                        continue;
+                if (strlen(message.held) != ret->n_fds)
+                        return -EBADMSG;
+                memcpy(ret->held, message.held, sizeof(ret->held));
+                ret->child = message.child;
+                *ret_shim = message.shim;
+                return 0;
+        }
+        return -EBADMSG;
+}
+
+static void drop_found(HolderFound *found) {
+        for (size_t i = 0; i < found->n_fds; i++)
+                (void)close(found->fds[i]);
+        found->n_fds = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(found->parts); i++)
+                buffer_deinit(&found->parts[i]);
+}
+
+int holder_connect(Unit *unit, uint64_t number, HolderFound *ret) {
+        Embedded *e = unit->owner;
+        pid_t shim = 0;
+        int fd = -1, r;
+
+        *ret = (HolderFound){0};
+        e->n_holders = max_of(e->n_holders, number);
+        r = connect_to(e, number, &fd);
+        if (r >= 0)
+                r = hear_hello(fd, ret, &shim);
+        if (r >= 0) {
+                ret->holder = holder_make(unit, number, fd);
+                r = ret->holder ? 0 : -ENOMEM;
+        }
+        if (r < 0) {
+                drop_found(ret);
+                if (fd >= 0)
+                        (void)close(fd);
+                return r;
+        }
+        ret->holder->sockets = ret->child == 0;
+        r = holder_started(ret->holder, shim);
+        ret->holder->ours = false; /* whether it is our child (the same program lives on) the reaper knows */
+        return r;
+}
+
+size_t holder_read_ends(const Embedded *e, uint64_t number, UnitShimEnd ends[UNIT_SHIM_ENDS_MAX]) {
+        _cleanup_free_ char *path = ends_path(e, number);
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        if (!path || file_read(path, UNIT_SHIM_ENDS_TEXT_MAX, &text, NULL) < 0)
+                return 0;
+        return unit_shim_ends_read((Slice){buffer_data(&text), buffer_length(&text)}, ends, UNIT_SHIM_ENDS_MAX);
+}
+
+static bool is_known(const Embedded *e, uint64_t number) {
+        list_foreach (&e->holders, node)
+                if (container_of(node, UnitHolder, link)->number == number)
+                        return true;
+        return false;
+}
+
+static void end_stray(Embedded *e, uint64_t number) {
+        static const UnitShimMessage end = {.kind = UNIT_SHIM_END};
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        _cleanup_close_ int fd = -1;
+        HolderFound found = {0};
+        pid_t shim = 0;
+
+        if (connect_to(e, number, &fd) >= 0 && hear_hello(fd, &found, &shim) >= 0) {
+                if (found.child > 0 && holder_read_ends(e, number, (UnitShimEnd[UNIT_SHIM_ENDS_MAX]){0}) == 0)
+                        (void)kill(found.child, SIGKILL);
+                if (unit_shim_message_write(&end, &text) >= 0)
+                        (void)send(fd, buffer_data(&text), buffer_length(&text), MSG_NOSIGNAL);
+        }
+        drop_found(&found);
+        remove_files(e, number);
+}
+
+void holders_remove_strays(Embedded *e) {
+        DIR *folder = opendir(e->shims_directory);
+        const struct dirent *entry;
+
+        while (folder && (entry = readdir(folder))) {
+                Slice name = slice_from(entry->d_name);
+                uint64_t number;
+
+                if (str_ends_with(entry->d_name, ".ends"))
+                        name.length -= strlen(".ends");
+                if (str_parse_u64(name, UINT64_MAX, &number) < 0)
+                        continue;
+                e->n_holders = max_of(e->n_holders, number);
+                if (!is_known(e, number))
+                        end_stray(e, number);
+        }
+        if (folder)
+                (void)closedir(folder);
+}
+
+/* ---- all of them ---- */
+
+void holders_watch(const Unit *unit, pid_t pid) {
+        list_foreach (&unit->owner->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, link);
+
+                if (holder->unit == unit && !holder->sockets)
+                        tell(holder, UNIT_SHIM_WATCH, pid);
+        }
+}
+
+void holders_forget(Unit *unit) {
+        list_foreach (&unit->owner->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, link);
+
+                if (holder->unit != unit || !holder->lost)
+                        continue;
+                remove_files(unit->owner, holder->number);
+                holder->unit = NULL;
+                holder_settle(holder);
+        }
+}
+
+void holders_unit_gone(Unit *unit) {
+        Embedded *e = unit->owner;
+
+        list_foreach (&e->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, link);
+
+                if (holder->unit != unit)
+                        continue;
+                holder->unit = NULL;
+                if (!e->leaving) {
+                        tell_end(holder);
+                        remove_files(e, holder->number);
+                }
+                holder_settle(holder);
+        }
+}
+
+void holders_leave(Embedded *e) {
+        list_foreach (&e->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, link);
+
+                close_connection(holder);
+                if (holder->sockets && holder->ours)
+                        process_leave(&holder->process);
+                else
+                        holder->ours = false;
+                holder_settle(holder);
+        }
+}
+
+bool holders_tell_of(const Embedded *e, pid_t pid) {
+        list_foreach (&e->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, link);
+
+                if (holder->pid == pid && pid > 0 && !holder->lost)
+                        return true;
+        }
+        return false;
+}
+
+void holders_reaped(Embedded *e, pid_t pid) {
+        list_foreach (&e->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, link);
+
+                if (holder->pid != pid || holder->sockets)
+                        continue;
+                holder->ours = false;
+                holder_settle(holder);
+        }
+}

@@ -1,0 +1,131 @@
+/* Children: told, written down, reaped. */
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "host/file.h"
+#include "host/shim/shim.h"
+
+static UnitShimChild *find(UnitShim *shim, pid_t pid) {
+        for (size_t i = 0; i < shim->n_children; i++)
+                if (shim->children[i].end.pid == pid)
+                        return &shim->children[i];
+        return NULL;
+}
+
+/* Whoever reads the file finds an end that is told, whatever happens to us or the supervisor after. */
+static void write_ends(const UnitShim *shim) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        for (size_t i = 0; i < shim->n_children; i++)
+                if (shim->children[i].end.code != 0)
+                        (void)unit_shim_end_write(&shim->children[i].end, &text);
+        if (buffer_length(&text) > 0)
+                (void)file_replace(shim->options->ends_path, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, false, NULL);
+}
+
+static void tell_end(UnitShim *shim, const UnitShimEnd *end) {
+        unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_ENDED, .end = *end}, NULL, 0);
+}
+
+static bool look_at(pid_t pid, int options, siginfo_t *ret) {
+        *ret = (siginfo_t){0};
+        while (waitid(pid > 0 ? P_PID : P_ALL, (id_t)pid, ret, WEXITED | WNOHANG | options) < 0)
+                if (errno != EINTR)
+                        return false;
+        return true;
+}
+
+static void child_ended(UnitShim *shim, UnitShimChild *child, const siginfo_t *info) {
+        child->end.code = info->si_code;
+        child->end.status = info->si_status;
+        write_ends(shim);
+        if (shim->control >= 0)
+                tell_end(shim, &child->end);
+}
+
+static void note_orphan(UnitShim *shim, const siginfo_t *info) {
+        shim->orphans[shim->n_orphans++ % UNIT_SHIM_ORPHANS_MAX] =
+                (UnitShimEnd){.pid = info->si_pid, .code = info->si_code, .status = info->si_status};
+}
+
+/* A watched child stays until the supervisor has heard of its end, so that its number is nobody else's meanwhile. */
+static bool reap_one(UnitShim *shim) {
+        UnitShimChild *child;
+        siginfo_t info;
+
+        if (!look_at(0, WNOWAIT, &info)) {
+                shim->empty = errno == ECHILD;
+                return false;
+        }
+        if (info.si_pid == 0)
+                return false;
+        child = find(shim, info.si_pid);
+        if (child && child->end.code == 0)
+                child_ended(shim, child, &info);
+        if (child && shim->control >= 0)
+                return false;
+        if (!child)
+                note_orphan(shim, &info);
+        else
+                child->reaped = true;
+        return look_at(info.si_pid, 0, &info);
+}
+
+void unit_shim_reap(UnitShim *shim) {
+        siginfo_t info;
+
+        for (size_t i = 0; i < shim->n_children; i++) {
+                UnitShimChild *child = &shim->children[i];
+
+                if (child->end.code == 0 && look_at(child->end.pid, WNOWAIT, &info) && info.si_pid != 0)
+                        child_ended(shim, child, &info);
+        }
+        while (reap_one(shim))
+                ;
+        if (shim->empty && !shim->empty_told && shim->control >= 0 && shim->options->child > 0) {
+                unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_EMPTY}, NULL, 0);
+                shim->empty_told = true;
+        }
+}
+
+/* The oldest that has gone makes room. */
+static UnitShimChild *room_for_child(UnitShim *shim) {
+        if (shim->n_children < UNIT_SHIM_ENDS_MAX)
+                return &shim->children[shim->n_children++];
+        for (size_t i = 1; i < shim->n_children; i++)
+                if (shim->children[i].reaped)
+                        return &shim->children[i];
+        return NULL;
+}
+
+void unit_shim_watch(UnitShim *shim, pid_t pid) {
+        UnitShimChild *child = find(shim, pid);
+        siginfo_t info;
+
+        if (child)
+                return;
+        child = room_for_child(shim);
+        if (!child)
+                return;
+        *child = (UnitShimChild){.end = {.pid = pid}};
+        for (size_t i = 0; i < min_of(shim->n_orphans, (size_t)UNIT_SHIM_ORPHANS_MAX); i++)
+                if (shim->orphans[i].pid == pid) {
+                        *child = (UnitShimChild){shim->orphans[i], true};
+                        write_ends(shim);
+                        tell_end(shim, &child->end);
+                        return;
+                }
+        if (look_at(pid, WNOWAIT, &info))
+                unit_shim_reap(shim);
+}
+
+void unit_shim_let_go(UnitShim *shim, pid_t pid) {
+        UnitShimChild *child = find(shim, pid);
+        siginfo_t info;
+
+        if (!child || child->end.code == 0 || child->reaped)
+                return;
+        child->reaped = true;
+        (void)look_at(pid, 0, &info);
+        unit_shim_reap(shim);
+}
