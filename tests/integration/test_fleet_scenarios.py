@@ -1,5 +1,6 @@
 """The functional tests of fleet 1.0 as scenarios, numbered as in docs/fleet-scenarios.md: on the embedded supervisor, on hosts with
 systemd, and once with Debian's etcd as the store. Those over ssh (3, 25, 34) are in test_hosts_ssh.py."""
+import signal
 import time
 from collections import Counter
 
@@ -280,6 +281,19 @@ def test_of_two_global_units_that_conflict_the_first_runs(nodes):
     nodes[0].ok("start", "--no-block", nodes.unit("gl-a.service", "Global=true\nConflicts=gl-b.service"), nodes.unit("gl-b.service", "Global=true"))
     wait_for("the first is everywhere", lambda: nodes[0].everywhere("gl-a.service"), lambda found: len(found) == 5)
     wait_for("the second is nowhere", lambda: nodes[0].everywhere("gl-b.service"), lambda found: not found)
+
+
+def test_hangup_leaves_units_and_the_process(nodes):
+    """21; that nobody is refused meanwhile is in test_hosts_fleet.py."""
+    here = nodes[4]
+    nodes[0].ok("start", nodes.unit("stays.service", f"MachineID={here.id}"))
+    wait_for("it has told its start", lambda: nodes.events("stays.service"))
+    daemon = here.pid()
+    here.signal(signal.SIGHUP)
+    wait_for("it has begun anew", here.log, lambda text: "registered as machine" in text.partition("starting anew")[2])
+    assert here.pid() == daemon and here.machines() == {node.id for node in nodes}
+    active(nodes, ["stays"])
+    assert nodes.events("stays.service") == ["start"]
 
 
 @pytest.mark.parametrize("noticed", [False, True])
