@@ -204,6 +204,7 @@ static void connection_got_message(HttpConnection *connection) {
         HttpRequest *request = &connection->request;
 
         request->body_complete = true;
+        connection->served = true;
         connection->state = CONNECTION_ANSWER;
         http_server_set_timeout(server, connection, TIMEOUT_NONE);
         if (!request->body_taken) {

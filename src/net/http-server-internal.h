@@ -87,6 +87,7 @@ struct HttpConnection {
         size_t queued_seen;    /* output when its time last ran out */
         size_t output_held;    /* memory for output, until all of it is out */
         size_t lingered;       /* bytes that came, and were dropped, behind the last answer */
+        bool served;           /* a request of it has been with the handler */
         bool output_full;      /* the next request waits until the output is out */
         bool parsing;          /* connection_parse() is on the stack */
         bool detached;         /* the stream has been handed over */

@@ -133,8 +133,11 @@ size_t http_server_connections(const HttpServer *server) {
 size_t http_server_busy(const HttpServer *server) {
         size_t busy = 0;
 
-        list_foreach(&server->connections, node)
-                busy += container_of(node, HttpConnection, link)->request.active;
+        list_foreach(&server->connections, node) {
+                const HttpConnection *connection = container_of(node, HttpConnection, link);
+
+                busy += connection->request.active || !connection->served;
+        }
         return busy;
 }
 

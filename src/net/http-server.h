@@ -77,7 +77,7 @@ void http_server_each_listener(const HttpServer *server, void (*each)(void *user
 
 size_t http_server_connections(const HttpServer *server);
 
-/* Connections whose request is with the handler. */
+/* Connections whose request is with the handler, or whose first one has yet to come. */
 size_t http_server_busy(const HttpServer *server);
 
 /* ---- the request ---- */
