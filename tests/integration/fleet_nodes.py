@@ -239,8 +239,7 @@ class SystemdNode(Node):
         """An option is given as a line of the configuration file."""
         lines = "".join(f"{name.removeprefix('--')}={value}\n" for name, value in zip(options[::2], options[1::2]))
         self.host.write("/etc/fleet/fleet.conf", self.config + lines)
-        self.host.ok("systemctl", "start", "faering-fleet.service")
-        self.host.write("/etc/fleet/fleet.conf", self.config)
+        self.host.ok("systemctl", "start", "faering-fleet.service")  # which does not wait until it is read: it stays until the next start
 
     def stop(self) -> int:
         self.host.ok("systemctl", "stop", "faering-fleet.service")
