@@ -17,8 +17,8 @@ typedef struct AgentEvents {
         void (*note)(void *userdata, const char *text);
         /* Something has changed: call agent_run() soon. */
         void (*wake)(void *userdata);
-        /* May be NULL. Whether a unit that is to run here must rest now, as this machine has lost the store and the unit does
-         * not want to run on two machines (OnPartition=stop). */
+        /* May be NULL. Whether a unit that is to run here must rest now, as this machine has lost the store and the
+         * unit does not want to run on two machines (OnPartition=stop). */
         bool (*rests)(void *userdata, const RegistryUnit *unit);
 } AgentEvents;
 
@@ -29,8 +29,8 @@ typedef struct AgentEvents {
 typedef bool (*AgentRunsGlobal)(void *userdata, const char *unit, bool is_here);
 
 /* All is borrowed. The supervisor's events must be agent_supervisor_events with the agent as userdata. -ENOMEM. */
-int agent_new(const char *machine, Registry *registry, const AgentEvents *events, AgentRunsGlobal runs_global, void *userdata,
-              Agent **ret_agent);
+int agent_new(const char *machine, Registry *registry, const AgentEvents *events, AgentRunsGlobal runs_global,
+              void *userdata, Agent **ret_agent);
 Agent *agent_free(Agent *agent);
 
 /* Carries out the checks that units ask for (HealthCheck=) from now on; without it there are none. -ENOMEM. */
@@ -47,7 +47,8 @@ void agent_start(Agent *agent, Supervisor *supervisor);
 /* Compares and acts. Does nothing until the registry is loaded. */
 void agent_run(Agent *agent, Usec now);
 
-/* When agent_run() is to be called at the latest: something that the store did not take is to be written again, or a check is due. */
+/* When agent_run() is to be called at the latest: something that the store did not take is to be written again, or a
+ * check is due. */
 Usec agent_next(const Agent *agent);
 
 /* A change of the registry (RegistryEvents). The picture that AgentRunsGlobal asks must have taken it over before. */
