@@ -76,8 +76,8 @@ static void test_what_no_supervisor_wrote_is_refused(void **state) {
                 "faering-unit 1\nshim\nend\n",
                 "faering-unit 1\ncolour blue\nend\n",
                 "faering-unit 1\nrun 0123456789abcdef0123456789abcdef0\nend\n",
-                "faering-unit 1\nshim 1\nshim 2\nshim 3\nshim 4\nshim 5\nshim 6\nshim 7\nshim 8\nshim 9\nshim 10\nshim "
-                "11\nshim 12\nshim 13\nshim 14\nshim 15\nshim 16\nshim 17\nend\n",
+                ("faering-unit 1\nshim 1\nshim 2\nshim 3\nshim 4\nshim 5\nshim 6\nshim 7\nshim 8\nshim 9\nshim 10\nshim "
+                 "11\nshim 12\nshim 13\nshim 14\nshim 15\nshim 16\nshim 17\nend\n"),
         };
         UnitRecord record;
         Error error;
