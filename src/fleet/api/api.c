@@ -238,7 +238,7 @@ void fleet_api_handle(void *userdata, HttpRequest *request) {
                 fleet_fail(request, 400, "the path has a bad escape");
                 return;
         }
-        if (!registry_is_loaded(api->registry) || !api->registered(api->userdata)) {
+        if (!registry_is_readable(api->registry) || !api->registered(api->userdata)) {
                 fleet_fail(request, 503, "fleet server unable to communicate with etcd");
                 return;
         }

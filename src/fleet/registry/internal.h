@@ -21,7 +21,7 @@ struct Registry {
         uint64_t next_index; /* of the watch */
         unsigned failures;
         List reaches;        /* RegistryReach: waiting for next_index to pass theirs */
-        bool loaded, unreachable;
+        bool loaded, readable, unreachable;
 };
 
 /* The text of a unit file by its hash. */

@@ -155,6 +155,7 @@ static void on_loaded(void *userdata, const StoreReply *reply) {
                 return;
         }
         mirror_clear(registry);
+        registry->readable = false;
         if (reply->node)
                 r = mirror_all(registry, reply->node);
         if (r < 0) {
@@ -162,7 +163,7 @@ static void on_loaded(void *userdata, const StoreReply *reply) {
                 return;
         }
         registry->next_index = reply->index + 1;
-        registry->loaded = true;
+        registry->loaded = registry->readable = true;
         registry_answered(registry);
         registry->events->changed(registry->userdata, REGISTRY_LOADED, NULL);
         registry_settle_reaches(registry, reply->index, 0);
@@ -203,7 +204,7 @@ static void on_event(void *userdata, const StoreReply *reply) {
         else
                 r = mirror_node(registry, reply->node->key, reply->node->value, reply->node->created, false);
         if (r < 0) {
-                registry->loaded = false;
+                registry->loaded = registry->readable = false;
                 registry_load(registry);
                 return;
         }
@@ -228,6 +229,10 @@ void registry_start(Registry *registry) {
 
 bool registry_is_loaded(const Registry *registry) {
         return registry->loaded;
+}
+
+bool registry_is_readable(const Registry *registry) {
+        return registry->readable;
 }
 
 const Map *registry_machines(const Registry *registry) {

@@ -105,6 +105,10 @@ Registry *registry_free(Registry *registry);
 void registry_start(Registry *registry);
 bool registry_is_loaded(const Registry *registry);
 
+/* Whether there is anything to read: also while all is read anew because events were lost, until that is there. Nothing may be
+ * decided by it then. */
+bool registry_is_readable(const Registry *registry);
+
 /* ---- the mirror, borrowed until the next event ---- */
 
 const Map *registry_machines(const Registry *registry); /* ID → RegistryMachine, also of those that are gone but have states */
