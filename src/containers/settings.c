@@ -1,7 +1,6 @@
 #include "containers/settings.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "host/file.h"
 
@@ -80,20 +79,9 @@ void containers_settings_deinit(ContainersSettings *s) {
 /* Beside this program, or as the build has it: a tree that is not installed works as well. */
 static char *find_shim(void) {
         static const char *const places[] = {"faering-shim", "shim/faering-shim", "../libexec/faering/faering-shim"};
-        char own[1024];
-        ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-        char *slash;
+        char own[FILE_OWN_SIZE];
 
-        own[n > 0 ? n : 0] = '\0';
-        slash = strrchr(own, '/');
-        for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-                char *path = str_printf("%.*s/%s", (int)(slash - own), own, places[i]);
-
-                if (!path || access(path, X_OK) == 0)
-                        return path;
-                free(path);
-        }
-        return strdup(SHIM_INSTALLED);
+        return file_beside_program(places, ARRAY_SIZE(places), own) ?: strdup(SHIM_INSTALLED);
 }
 
 static int parse_listen(ContainersSettings *s, Error *error) {

@@ -10,6 +10,7 @@
 #include "fleet/server.h"
 #include "host/embedded-supervisor.h"
 #include "host/fake-supervisor-loop.h"
+#include "host/file.h"
 #include "host/systemd-job.h"
 #include "host/systemd-supervisor.h"
 #include "net/stop-signals.h"
@@ -115,21 +116,12 @@ static void signals_close(Program *program) {
 /* Beside this program, or as the build has it: a tree that is not installed works as well. NULL: nowhere. */
 static char *find_shim(void) {
         static const char *const places[] = {"faering-unit-shim", "../host/shim/faering-unit-shim", "../libexec/faering/faering-unit-shim"};
-        char own[1024];
-        ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-        char *slash;
+        char own[FILE_OWN_SIZE];
+        char *path = file_beside_program(places, ARRAY_SIZE(places), own);
 
-        own[n > 0 ? n : 0] = '\0';
-        slash = strrchr(own, '/');
-        for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-                char *path = str_printf("%.*s/%s", (int)(slash - own), own, places[i]);
-
-                if (!path || access(path, X_OK) == 0)
-                        return path;
-                free(path);
-        }
-        log_warning("no faering-unit-shim is beside %s or in ../libexec/faering: units end when this program does; install it there", own);
-        return NULL;
+        if (!path)
+                log_warning("no faering-unit-shim is beside %s or in ../libexec/faering: units end when this program does; install it there", own);
+        return path;
 }
 
 static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetServer *server, Supervisor **ret, Error *error) {

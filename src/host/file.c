@@ -157,3 +157,19 @@ int file_give_tree(const char *path, uid_t uid, gid_t gid, Error *error) {
         (void)fts_close(tree);
         return r;
 }
+
+char *file_beside_program(const char *const *places, size_t n_places, char own[static FILE_OWN_SIZE]) {
+        ssize_t n = readlink("/proc/self/exe", own, FILE_OWN_SIZE - 1);
+        const char *slash;
+
+        own[n > 0 ? n : 0] = '\0';
+        slash = strrchr(own, '/');
+        for (size_t i = 0; slash && i < n_places; i++) {
+                char *path = str_printf("%.*s/%s", (int)(slash - own), own, places[i]);
+
+                if (!path || access(path, X_OK) == 0)
+                        return path;
+                free(path);
+        }
+        return NULL;
+}

@@ -59,6 +59,9 @@ const RegistryMachine **fleet_sorted_machines(const Registry *registry, size_t *
 /* The API's list of options as a unit file. -EINVAL with the reason. */
 int fleet_parse_options(json_t *options, UnitFile *file, Error *error);
 
+/* The text that is kept of it, and its hash: the caller's, also after -ENOMEM. -EINVAL with the reason: it is too large. */
+int fleet_write_text(const UnitFile *file, char **ret_text, char **ret_hash, Error *error);
+
 /* `path`: what stands behind the resource's name, without slash; "" for the collection. */
 void fleet_units_handle(FleetApi *api, HttpRequest *request, const char *path);
 void fleet_machines_handle(FleetApi *api, HttpRequest *request, const char *path);

@@ -216,25 +216,11 @@ static int text_is_global(const char *text, const char *name, bool *ret) {
 /* The new text; everything that fleet would refuse is refused here. */
 static int read_text(RollWrite *write, json_t *options, Error *error) {
         _cleanup_unitfile_ UnitFile file = {0};
-        _cleanup_buffer_ Buffer text = BUFFER_INIT_LIMIT(FLEET_UNIT_MAX);
-        char hex[UNIT_HASH_HEX_SIZE];
-        UnitHash hash;
         int r = fleet_parse_options(options, &file, error);
 
         if (r >= 0)
                 r = unit_validate_options(&file, error);
-        if (r >= 0)
-                r = unit_hash(&file, &hash);
-        if (r >= 0)
-                r = unitfile_write(&file, &text);
-        if (r == -EMSGSIZE)
-                return error_set(error, -EINVAL, "the unit's text is larger than %zu bytes", FLEET_UNIT_MAX);
-        if (r < 0)
-                return r;
-        unit_hash_to_hex(&hash, hex);
-        write->hash = strdup(hex);
-        write->text = buffer_steal_string(&text, NULL);
-        return write->hash && write->text ? 0 : -ENOMEM;
+        return r < 0 ? r : fleet_write_text(&file, &write->text, &write->hash, error);
 }
 
 /* What the unit had before the first of several updates stays what it goes back to. */

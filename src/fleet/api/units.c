@@ -260,12 +260,27 @@ int fleet_parse_options(json_t *options, UnitFile *file, Error *error) {
         return 0;
 }
 
-/* The new unit's text and hash; everything that fleet would refuse is refused here. */
-static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
-        _cleanup_unitfile_ UnitFile file = {0};
+int fleet_write_text(const UnitFile *file, char **ret_text, char **ret_hash, Error *error) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT_LIMIT(FLEET_UNIT_MAX);
         char hex[UNIT_HASH_HEX_SIZE];
         UnitHash hash;
+        int r = unit_hash(file, &hash);
+
+        if (r >= 0)
+                r = unitfile_write(file, &text);
+        if (r == -EMSGSIZE)
+                return error_set(error, -EINVAL, "the unit's text is larger than %zu bytes", FLEET_UNIT_MAX);
+        if (r < 0)
+                return r;
+        unit_hash_to_hex(&hash, hex);
+        *ret_hash = strdup(hex);
+        *ret_text = buffer_steal_string(&text, NULL);
+        return *ret_hash && *ret_text ? 0 : -ENOMEM;
+}
+
+/* The new unit's text and hash; everything that fleet would refuse is refused here. */
+static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
+        _cleanup_unitfile_ UnitFile file = {0};
         int r;
 
         r = unit_validate_name(write->name, error);
@@ -275,18 +290,7 @@ static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
                 r = unit_validate_options(&file, error);
         if (r >= 0)
                 r = unit_validate_state(write->name, write->desired, error);
-        if (r >= 0)
-                r = unit_hash(&file, &hash);
-        if (r >= 0)
-                r = unitfile_write(&file, &text);
-        if (r == -EMSGSIZE)
-                return error_set(error, -EINVAL, "the unit's text is larger than %zu bytes", FLEET_UNIT_MAX);
-        if (r < 0)
-                return r;
-        unit_hash_to_hex(&hash, hex);
-        write->hash = strdup(hex);
-        write->text = buffer_steal_string(&text, NULL);
-        return write->hash && write->text ? 0 : -ENOMEM;
+        return r < 0 ? r : fleet_write_text(&file, &write->text, &write->hash, error);
 }
 
 static void create_unit(FleetApi *api, HttpRequest *request, const char *name, json_t *options, UnitState desired,
