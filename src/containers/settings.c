@@ -79,9 +79,8 @@ void containers_settings_deinit(ContainersSettings *s) {
 /* Beside this program, or as the build has it: a tree that is not installed works as well. */
 static char *find_shim(void) {
         static const char *const places[] = {"faering-shim", "shim/faering-shim", "../libexec/faering/faering-shim"};
-        char own[FILE_OWN_SIZE];
 
-        return file_beside_program(places, ARRAY_SIZE(places), own) ?: strdup(SHIM_INSTALLED);
+        return file_beside_program(places, ARRAY_SIZE(places)) ?: strdup(SHIM_INSTALLED);
 }
 
 static int parse_listen(ContainersSettings *s, Error *error) {

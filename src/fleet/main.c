@@ -116,11 +116,11 @@ static void signals_close(Program *program) {
 /* Beside this program, or as the build has it: a tree that is not installed works as well. NULL: nowhere. */
 static char *find_shim(void) {
         static const char *const places[] = {"faering-unit-shim", "../host/shim/faering-unit-shim", "../libexec/faering/faering-unit-shim"};
-        char own[FILE_OWN_SIZE];
-        char *path = file_beside_program(places, ARRAY_SIZE(places), own);
+        char *path = file_beside_program(places, ARRAY_SIZE(places));
 
         if (!path)
-                log_warning("no faering-unit-shim is beside %s or in ../libexec/faering: units end when this program does; install it there", own);
+                log_warning("no faering-unit-shim is beside this program or in ../libexec/faering: units end when this program does; "
+                            "install it there");
         return path;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -158,12 +159,17 @@ int file_give_tree(const char *path, uid_t uid, gid_t gid, Error *error) {
         return r;
 }
 
-char *file_beside_program(const char *const *places, size_t n_places, char own[static FILE_OWN_SIZE]) {
-        ssize_t n = readlink("/proc/self/exe", own, FILE_OWN_SIZE - 1);
-        const char *slash;
+char *file_own_program(void) {
+        char path[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
 
-        own[n > 0 ? n : 0] = '\0';
-        slash = strrchr(own, '/');
+        return n > 0 && (size_t)n < sizeof(path) ? strndup(path, (size_t)n) : NULL;
+}
+
+char *file_beside_program(const char *const *places, size_t n_places) {
+        _cleanup_free_ char *own = file_own_program();
+        const char *slash = own ? strrchr(own, '/') : NULL;
+
         for (size_t i = 0; slash && i < n_places; i++) {
                 char *path = str_printf("%.*s/%s", (int)(slash - own), own, places[i]);
 

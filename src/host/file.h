@@ -28,8 +28,8 @@ int file_give_tree(const char *path, uid_t uid, gid_t gid, Error *error);
 /* Removes a file, or a folder with all that is in it; symbolic links are not followed. Absence is success. */
 int file_remove_tree(const char *path, Error *error);
 
-#define FILE_OWN_SIZE 1024
+/* Path of the running program; NULL: it is not known. The caller's. */
+char *file_own_program(void);
 
-/* The first of these places that can be executed, each seen from the folder of the running program; NULL: none. `own` gets that
- * program's path, "" when it is not known. The caller's. */
-char *file_beside_program(const char *const *places, size_t n_places, char own[static FILE_OWN_SIZE]);
+/* The first of these places that can be executed, each seen from the folder of the running program; NULL: none. The caller's. */
+char *file_beside_program(const char *const *places, size_t n_places);
