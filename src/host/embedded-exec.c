@@ -568,12 +568,13 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
         process->cgroup_fds = setup->cgroup_fds;
 }
 
-/* A shim becomes the parent of the process, with the reading ends of its log's pipes. */
-static int prepare_shim(UnitProcess *process, HolderSetup *setup, UnitHolder **ret, Error *error) {
+/* A shim becomes the parent of the process, and has the reading ends of its log's pipes, too. */
+static int spawn_through_shim(UnitProcess *process, const ProcessOptions *options, const ProcessEvents *events, Error *error) {
         static const char held_of[] = {[SUPERVISOR_STREAM_OUTPUT] = UNIT_SHIM_OUTPUT, [SUPERVISOR_STREAM_ERROR] = UNIT_SHIM_ERRORS};
         char held[ARRAY_SIZE(process->pipes) + 1] = "";
-        int fds[ARRAY_SIZE(process->pipes)];
+        int fds[ARRAY_SIZE(process->pipes)], r;
         size_t n = 0;
+        pid_t pid;
 
         for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++) {
                 uv_os_fd_t fd;
@@ -583,26 +584,17 @@ static int prepare_shim(UnitProcess *process, HolderSetup *setup, UnitHolder **r
                 held[n] = held_of[i];
                 fds[n++] = fd;
         }
-        return holder_new(process->unit, held, fds, n, setup, ret, error);
+        r = holder_make(process->unit, options, held, fds, n, &pid, error);
+        if (r >= 0)
+                process_begin_told(&process->process, &process->unit->owner->reaper, pid, events, process);
+        return r;
 }
 
-static int spawn_process(UnitProcess *process, ProcessOptions *options, const ProcessEvents *events, Error *error) {
+static int spawn_process(UnitProcess *process, const ProcessOptions *options, const ProcessEvents *events, Error *error) {
         Embedded *e = process->unit->owner;
-        _cleanup_(holder_setup_deinit) HolderSetup shim = {.control = -1, .listener = -1};
-        UnitHolder *holder = NULL;
-        int r = 0;
 
-        if (e->shim) {
-                r = prepare_shim(process, &shim, &holder, error);
-                options->parent = &shim.parent;
-        }
-        if (r >= 0)
-                r = process_spawn(&process->process, e->loop, &e->reaper, options, events, process, error);
-        if (r < 0)
-                holder_discard(holder);
-        else if (holder)
-                (void)holder_started(holder, shim.parent.pid);
-        return r;
+        return e->shim ? spawn_through_shim(process, options, events, error)
+                       : process_spawn(&process->process, e->loop, &e->reaper, options, events, process, error);
 }
 
 int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,

@@ -8,6 +8,7 @@
 #include "host/embedded-supervisor.h"
 #include "host/process.h"
 #include "host/service-state.h"
+#include "host/spawn-request.h"
 #include "host/trigger-state.h"
 #include "host/unit-group.h"
 #include "host/unit-record.h"
@@ -52,17 +53,17 @@ typedef struct UnitHolder {
         Embedded *owner;
         Unit *unit;         /* NULL: has gone */
         ListNode link;      /* in owner->holders */
+        ListNode unit_link; /* in unit->holders */
         uint64_t number;    /* of its files */
-        pid_t pid;
-        int fd;             /* the connection */
+        pid_t pid, child;   /* child 0: it keeps sockets alone */
+        int fd;             /* the connection; -1: at its end */
         uv_poll_t poll;
-        Process process;    /* of one for sockets */
-        bool sockets;       /* it keeps sockets, and has a Process */
-        bool ours;          /* our child, that is not reaped yet */
+        bool sockets;       /* it keeps sockets */
         bool told_end;      /* it may go */
-        bool lost;          /* the connection is at its end */
         bool open;          /* the handle is */
 } UnitHolder;
+
+typedef struct Spawner Spawner;
 
 typedef enum JobKind { JOB_START, JOB_STOP, JOB_RELOAD, JOB_UNLOAD } JobKind;
 
@@ -120,6 +121,7 @@ struct Unit {
         bool group_open;
         UnitLog log;
         List processes; /* UnitProcess */
+        List holders;   /* UnitHolder */
         UnitProcess *main, *control;
         uv_fs_event_t *pid_watch; /* for a PID file to appear */
         HeapNode deadline;
@@ -157,6 +159,8 @@ struct Embedded {
         char *shim, *shims_directory, *texts_directory, *next_directory; /* NULL: units do not outlive us */
         List holders; /* UnitHolder */
         uint64_t n_holders, serial; /* last numbers */
+        Spawner *spawner;     /* NULL: none is there */
+        unsigned n_spawners;  /* and those that are at their end */
         char host_name[256], kernel[128];
         Usec startup;  /* when it began, since boot */
         Random random; /* for delays of timers */
@@ -239,29 +243,24 @@ void unit_queue_start(Unit *unit, unsigned depth); /* 0: from outside */
 void unit_stop(Unit *unit, const char *why);
 void unit_stop_dependents(const Unit *unit, bool asked); /* `asked`: it was stopped by hand */
 
+/* embedded-spawner.c */
+
+/* Numbers of a new shim and its child; child 0: it holds files alone. */
+typedef struct SpawnMade {
+        pid_t shim, child;
+} SpawnMade;
+
+/* Closes request->control. `connection` is its other end, on which the new shim speaks. If it fails nothing runs. */
+int spawner_make(Embedded *e, SpawnRequest *request, int connection, SpawnMade *ret, Error *error);
+void spawner_close(Embedded *e);
+
 /* embedded-holder.c: shims */
-#define HOLDER_ARGUMENTS 7
 
-/* What a shim is started with. */
-typedef struct HolderSetup {
-        char child[16], log_size[24], held[UNIT_SHIM_FDS_MAX + 1];
-        char *ends_path;
-        const char *argv[HOLDER_ARGUMENTS + 1];
-        int control, listener;
-        int fds[PROCESS_FDS_MAX];
-        ProcessOptions options;
-        ProcessParent parent;
-} HolderSetup;
+/* A shim that holds `fds`, each a letter in `held`, and with `options` the process that it is the parent of: *ret_child is its number. */
+int holder_make(Unit *unit, const ProcessOptions *options, const char *held, const int *fds, size_t n_fds, pid_t *ret_child,
+                Error *error);
 
-void holder_setup_deinit(HolderSetup *setup);
-
-/* Makes its sockets; `fds` is what it is to hold. */
-int holder_new(Unit *unit, const char *held, const int *fds, size_t n_fds, HolderSetup *setup, UnitHolder **ret, Error *error);
-void holder_discard(UnitHolder *holder); /* it was not started */
-int holder_started(UnitHolder *holder, pid_t pid);
-int holder_keep_sockets(Unit *unit, const int *fds, size_t n_fds, Error *error);
-
-/* To one that is there; 0: it has gone, or has nothing to say. The lists are the caller's, and *n_fds files in them. */
+/* To one that is there. The lists are the caller's, and *n_fds files in them. */
 typedef struct HolderFound {
         UnitHolder *holder;
         pid_t child;
@@ -279,8 +278,7 @@ void holders_forget(Unit *unit); /* the files of those that have gone: the recor
 void holders_unit_gone(Unit *unit);
 void holders_leave(Embedded *e);
 void holder_end_sockets(const Unit *unit);
-bool holders_tell_of(const Embedded *e, pid_t pid);
-void holders_reaped(Embedded *e, pid_t pid);
+bool holders_tell_of(const Unit *unit, pid_t shim);
 
 /* embedded-record.c */
 void record_save(Unit *unit);
@@ -336,6 +334,8 @@ void unit_fill_state(const Unit *unit, SupervisorState *ret);
 bool unit_has_processes(const Unit *unit);
 void unit_set_main_pid(Unit *unit, pid_t pid);
 void unit_find_main(Unit *unit); /* by its PID file, or a guess */
+const Unit *unit_of_process(const Process *process); /* NULL: none's */
+UnitProcess *unit_find_process(const Unit *unit, pid_t pid); /* one that has not ended; NULL: none */
 UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command);
 int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret);
 void unit_process_ended(Unit *unit, const UnitProcess *process, UnitProcessRole role, int code, int status);

@@ -35,10 +35,10 @@ static UnitRecordList list_of(const Unit *unit) {
 }
 
 static void fill_shims(const Unit *unit, UnitRecord *record) {
-        list_foreach (&unit->owner->holders, node) {
-                const UnitHolder *holder = container_of(node, UnitHolder, link);
+        list_foreach (&unit->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, unit_link);
 
-                if (holder->unit == unit && !holder->lost && record->n_shims < UNIT_RECORD_SHIMS_MAX)
+                if (holder->fd >= 0 && record->n_shims < UNIT_RECORD_SHIMS_MAX)
                         record->shims[record->n_shims++] = holder->number;
         }
 }

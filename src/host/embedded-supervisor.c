@@ -384,17 +384,14 @@ static void on_settled(void *userdata) {
                 unit_check_empty(container_of(node, Unit, link));
 }
 
-static void on_orphan_ended(void *userdata, pid_t pid, int code, int status) {
-        (void)code;
-        (void)status;
-        holders_reaped(userdata, pid);
+static bool is_teller(void *userdata, const Process *process, pid_t parent) {
+        const Unit *unit = unit_of_process(process);
+
+        (void)userdata;
+        return unit && holders_tell_of(unit, parent);
 }
 
-static bool is_teller(void *userdata, pid_t pid) {
-        return holders_tell_of(userdata, pid);
-}
-
-static const ProcessReaperEvents reaper_events = {.orphan_ended = on_orphan_ended, .is_teller = is_teller, .settled = on_settled, .closed = on_reaper_closed};
+static const ProcessReaperEvents reaper_events = {.is_teller = is_teller, .settled = on_settled, .closed = on_reaper_closed};
 
 static void close_handles(Embedded *e) {
         process_reaper_close(&e->reaper);
@@ -428,7 +425,10 @@ static void close_step(Embedded *e) {
                 record_remove(e, unit->name);
                 unit_free(unit);
         }
-        if (list_is_empty(&e->units) && list_is_empty(&e->holders))
+        if (!list_is_empty(&e->units) || !list_is_empty(&e->holders))
+                return;
+        spawner_close(e);
+        if (e->n_spawners == 0)
                 close_handles(e);
 }
 

@@ -31,6 +31,7 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
         list_init(&unit->link);
         list_init(&unit->dirty_link);
         list_init(&unit->processes);
+        list_init(&unit->holders);
         list_init(&unit->jobs);
         list_init(&unit->states);
         unit_note_state(unit);
@@ -220,8 +221,8 @@ static void on_exited(Process *child, int code, int status) {
         UnitProcess *process = child->owner;
 
         unit_drain_pipes(process);
-        process_close(child);
         unit_process_ended(process->unit, process, process->role, code, status);
+        process_close(child); /* last: it may take the memory along */
 }
 
 static void on_process_closed(Process *child) {
@@ -230,6 +231,20 @@ static void on_process_closed(Process *child) {
 
 static const ProcessEvents process_events = {
         .executed = on_executed, .exited = on_exited, .closed = on_process_closed};
+
+const Unit *unit_of_process(const Process *process) {
+        return process->events == &process_events ? ((const UnitProcess *)process->owner)->unit : NULL;
+}
+
+UnitProcess *unit_find_process(const Unit *unit, pid_t pid) {
+        list_foreach(&unit->processes, node) {
+                UnitProcess *process = container_of(node, UnitProcess, link);
+
+                if (process->process.pid == pid)
+                        return process;
+        }
+        return NULL;
+}
 
 UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command) {
         UnitProcess *process = calloc(1, sizeof(*process));
