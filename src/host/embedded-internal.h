@@ -123,6 +123,8 @@ struct Unit {
         List processes; /* UnitProcess */
         List holders;   /* UnitHolder */
         UnitProcess *main, *control;
+        UnitProcess *stranger; /* of those that nobody tells us of: watched until it ends. NULL: none */
+        bool has_strangers;    /* what an earlier supervisor had started, and whose shim is gone */
         uv_fs_event_t *pid_watch; /* for a PID file to appear */
         HeapNode deadline;
         List jobs;

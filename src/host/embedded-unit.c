@@ -10,6 +10,8 @@
 #include "host/embedded-internal.h"
 #include "host/file.h"
 
+enum { STRANGERS_TRIED_MAX = 64 };
+
 Unit *unit_new(Embedded *e, const char *name, Error *error) {
         Unit *unit = calloc(1, sizeof(*unit));
 
@@ -143,6 +145,8 @@ static void abandon(UnitProcess **process) {
 static void clean_up(Unit *unit) {
         abandon(&unit->main);
         abandon(&unit->control);
+        unit->stranger = NULL;
+        unit->has_strangers = false;
         unit_stop_pid_watch(unit);
         if (unit->group_open) {
                 if (unit_group_is_empty(&unit->group))
@@ -187,8 +191,13 @@ static void on_executed(Process *child, int r, ProcessStep step) {
         unit_drive(unit);
 }
 
+static void watch_stranger(Unit *unit);
+
 static void refresh_empty(Unit *unit) {
-        if (unit->group_open && !unit->machine.group_empty && unit_group_is_empty(&unit->group))
+        if (!unit->group_open || unit->machine.group_empty)
+                return;
+        watch_stranger(unit);
+        if (unit_group_is_empty(&unit->group))
                 service_group_emptied(&unit->machine, clock_monotonic());
 }
 
@@ -221,6 +230,8 @@ static void on_exited(Process *child, int code, int status) {
         UnitProcess *process = child->owner;
 
         unit_drain_pipes(process);
+        if (process->unit->stranger == process)
+                process->unit->stranger = NULL;
         unit_process_ended(process->unit, process, process->role, code, status);
         process_close(child); /* last: it may take the memory along */
 }
@@ -259,10 +270,11 @@ UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecComman
         return process;
 }
 
-int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret) {
+/* With a reaper it waits for its parent's word, if that is a shim. */
+static int adopt(Unit *unit, UnitProcessRole role, const ExecCommand *command, ProcessReaper *reaper, pid_t pid,
+                 UnitProcess **ret) {
         UnitProcess *process = unit_process_new(unit, role, command);
-        int r = process ? process_adopt(&process->process, unit->owner->loop, &unit->owner->reaper, pid, &process_events, process)
-                        : -ENOMEM;
+        int r = process ? process_adopt(&process->process, unit->owner->loop, reaper, pid, &process_events, process) : -ENOMEM;
 
         if (r < 0) {
                 if (process)
@@ -272,6 +284,21 @@ int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *comm
         process->pid = pid; /* the handle counted while it was being made is the Process's own now */
         *ret = process;
         return 0;
+}
+
+int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret) {
+        return adopt(unit, role, command, &unit->owner->reaper, pid, ret);
+}
+
+/* One after the other is enough to hear when the last has ended. One may end before it can be watched. */
+static void watch_stranger(Unit *unit) {
+        for (int i = 0; unit->has_strangers && !unit->stranger && i < STRANGERS_TRIED_MAX; i++) {
+                pid_t pid = unit_group_find(&unit->group, unit->main ? unit->main->pid : 0, unit->control ? unit->control->pid : 0);
+
+                if (pid == 0)
+                        return;
+                (void)adopt(unit, UNIT_PROCESS_ABANDONED, NULL, NULL, pid, &unit->stranger);
+        }
 }
 
 static void spawn(Unit *unit, const ServiceAction *action) {
