@@ -18,13 +18,13 @@
 typedef struct Embedded Embedded;
 typedef struct Unit Unit;
 
-/* Reads one stream of a process into its unit's log. */
+/* Reads one stream of a process, or both, into its unit's log. */
 typedef struct LogPipe {
-        uv_pipe_t pipe;
+        uv_poll_t poll;
         struct UnitProcess *process;
         SupervisorStream stream;
-        Buffer line;
-        bool open;
+        Buffer line; /* what has not ended of one */
+        int fd;      /* -1: at its end */
 } LogPipe;
 
 typedef enum UnitProcessRole {
@@ -40,7 +40,7 @@ typedef struct UnitProcess {
         ListNode link;
         UnitProcessRole role;
         pid_t pid; /* kept after its end: for the log */
-        LogPipe pipes[2];
+        LogPipe *pipes[2]; /* by stream; NULL: none */
         unsigned open; /* handles that are not closed */
         const ExecCommand *command; /* for texts; NULL: adopted. Lives as long as the run */
 } UnitProcess;
@@ -92,6 +92,16 @@ typedef struct Definition {
         TriggerOptions trigger;
 } Definition;
 
+/* A SupervisorState as it was told. Units are many and most say nothing: words are constants, and the text is there if it is one. */
+typedef struct UnitTold {
+        const char *load, *active, *sub, *result;
+        pid_t main_pid;
+        int exit_code, exit_status;
+        uint64_t restarts;
+        WallUsec since;
+        char *text; /* NULL: none */
+} UnitTold;
+
 typedef struct SocketPorts SocketPorts;
 typedef struct PathWatches PathWatches;
 
@@ -100,7 +110,7 @@ typedef struct PathWatches PathWatches;
 /* A state that is to be told. */
 typedef struct StateNote {
         ListNode link;
-        SupervisorState state;
+        UnitTold state;
 } StateNote;
 
 struct Unit {
@@ -108,7 +118,7 @@ struct Unit {
         ListNode link;
         char *name;
         Definition definition; /* in force */
-        Definition next;       /* loaded while it ran: in force from its next start. text NULL: none */
+        Definition *next;      /* loaded while it ran: in force from its next start. NULL: none */
         ServiceMachine machine;
         TriggerMachine trigger;
         SocketPorts *ports;     /* of a socket that is open */
@@ -136,11 +146,11 @@ struct Unit {
         ListNode dirty_link;
         List states; /* StateNote: states that it has passed through since the last telling */
         size_t n_states;
-        SupervisorState told;
+        UnitTold told;
         bool was_told;
         WallUsec since;
-        char last_active[SUPERVISOR_WORD_MAX];
-        char text[SUPERVISOR_TEXT_MAX];
+        const char *last_active; /* a constant; "": not known */
+        char *text;              /* as SupervisorState has it; NULL: none */
         ServiceState last_state;
 };
 
@@ -325,6 +335,8 @@ void watches_close(Unit *unit);
 Unit *unit_new(Embedded *e, const char *name, Error *error);
 void unit_free(Unit *unit);
 void unit_take_definition(Unit *unit, Definition *definition);
+void unit_take_next(Unit *unit); /* the one that was loaded last comes into force */
+int unit_set_next(Unit *unit, Definition *definition); /* takes it, or with NULL drops the one there is. -ENOMEM */
 void definition_deinit(Definition *definition);
 void unit_drive(Unit *unit); /* carries out all actions; then the unit is settled in the next turn */
 void unit_kill_all(const Unit *unit, int signal);
@@ -332,7 +344,14 @@ void unit_stop_pid_watch(Unit *unit);
 void unit_check_empty(Unit *unit);
 void unit_note(Unit *unit, const char *format, ...) _printf_(2, 3);
 void unit_note_state(Unit *unit); /* the state it is in now is to be told, even if it is in another by then */
-void unit_fill_state(const Unit *unit, SupervisorState *ret);
+UnitTold unit_state(const Unit *unit);    /* as it is; its text is borrowed */
+int unit_keep_told(UnitTold *state);      /* its text becomes its own; -ENOMEM: it has none then */
+void unit_told_deinit(UnitTold *state);
+void unit_fill_state(const UnitTold *told, SupervisorState *ret);
+void unit_set_text(Unit *unit, const char *format, ...) _printf_(2, 3); /* cut to SUPERVISOR_TEXT_MAX */
+static inline const char *unit_text(const Unit *unit) {
+        return unit->text ? unit->text : "";
+}
 bool unit_has_processes(const Unit *unit);
 void unit_set_main_pid(Unit *unit, pid_t pid);
 void unit_find_main(Unit *unit); /* by its PID file, or a guess */

@@ -8,17 +8,18 @@
 #include "host/unit-store.h"
 
 static void store_text(Unit *unit, const char *folder, const Definition *definition, uint64_t *stored) {
+        uint64_t serial = definition ? definition->serial : 0;
         Error error = ERROR_NONE;
         int r;
 
-        if (*stored == definition->serial)
+        if (*stored == serial)
                 return;
-        r = definition->text ? unit_store_write(folder, unit->name, (Slice){definition->text, definition->text_length},
+        r = definition && definition->text ? unit_store_write(folder, unit->name, (Slice){definition->text, definition->text_length},
                                                 definition->tag, &error)
                              : unit_store_remove(folder, unit->name, &error);
         if (r < 0)
                 unit_note(unit, "%s", error.text);
-        *stored = definition->serial;
+        *stored = serial;
 }
 
 static UnitRecordList list_of(const Unit *unit) {
@@ -68,7 +69,7 @@ static void fill(const Unit *unit, UnitRecord *record) {
         (void)snprintf(record->run, sizeof(record->run), "%s", unit->group_open ? unit->group.id : "");
         (void)snprintf(record->listener, sizeof(record->listener), "%s", unit->listener ? unit->listener : "");
         (void)snprintf(record->active, sizeof(record->active), "%s", unit->last_active);
-        (void)snprintf(record->text, sizeof(record->text), "%s", unit->text);
+        (void)snprintf(record->text, sizeof(record->text), "%s", unit_text(unit));
         fill_shims(unit, record);
         fill_sessions(unit, record);
 }
@@ -84,7 +85,7 @@ void record_save(Unit *unit) {
         if (!path)
                 return;
         store_text(unit, e->texts_directory, &unit->definition, &unit->stored);
-        store_text(unit, e->next_directory, &unit->next, &unit->stored_next);
+        store_text(unit, e->next_directory, unit->next, &unit->stored_next);
         fill(unit, &record);
         if (unit_record_write(&record, &text) < 0)
                 return;

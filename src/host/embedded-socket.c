@@ -476,7 +476,7 @@ static void accept_clients(Unit *unit, Port *port) {
                         continue;
                 (void)close(fd);
                 if (*error.text) {
-                        (void)snprintf(unit->text, sizeof(unit->text), "%.*s", (int)sizeof(unit->text) - 1, error.text);
+                        unit_set_text(unit, "%s", error.text);
                         unit_note(unit, "%s", error.text);
                         trigger_fail(&unit->trigger);
                 }

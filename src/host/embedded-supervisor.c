@@ -117,7 +117,7 @@ static void tell_listings(Embedded *e) {
                 list_unlink(&listing->link);
                 list_foreach(&e->units, node) {
                         Unit *unit = container_of(node, Unit, link);
-                        const Definition *d = unit->next.text ? &unit->next : &unit->definition;
+                        const Definition *d = unit->next ? unit->next : &unit->definition;
                         SupervisorUnit told = {
                                 .name = unit->name,
                                 .tag = d->tag,
@@ -125,8 +125,10 @@ static void tell_listings(Embedded *e) {
                                 .start_asked = unit->start_asked,
                                 .start_known = true,
                         };
+                        UnitTold now;
 
-                        unit_fill_state(unit, &told.state);
+                        now = unit_state(unit);
+                        unit_fill_state(&now, &told.state);
                         listing->unit(listing->userdata, &told);
                 }
                 listing->done(listing->userdata, 0, &ERROR_NONE);
@@ -200,12 +202,18 @@ Unit *embedded_load_unit(Embedded *e, const char *name, Slice text, const char *
         }
         note_all(unit, &definition.options.notes);
         note_all(unit, &definition.trigger.notes);
-        definition_deinit(&unit->next);
-        if (unit_at_rest(unit) && !unit_has_processes(unit))
+        if (unit_at_rest(unit) && !unit_has_processes(unit)) {
+                (void)unit_set_next(unit, NULL);
                 unit_take_definition(unit, &definition);
-        else
-                unit->next = definition;
+        } else {
+                r = unit_set_next(unit, &definition);
+        }
         unit_mark_dirty(unit);
+        if (r < 0) {
+                definition_deinit(&definition);
+                *ret_r = error_set_errno(error, r, "cannot load %s", name);
+                return NULL;
+        }
         return unit;
 }
 
@@ -322,14 +330,13 @@ static void embedded_list(Supervisor *supervisor, void (*each)(void *userdata, c
 }
 
 static int embedded_state(Supervisor *supervisor, const char *name, SupervisorState *ret) {
-        Unit *unit = embedded_find(embedded_of(supervisor), name);
+        const Unit *unit = embedded_find(embedded_of(supervisor), name);
+        UnitTold now;
 
         if (!unit)
                 return -ENOENT;
-        if (unit->was_told)
-                *ret = unit->told;
-        else
-                unit_fill_state(unit, ret);
+        now = unit->was_told ? unit->told : unit_state(unit);
+        unit_fill_state(&now, ret);
         return 0;
 }
 
