@@ -338,6 +338,13 @@ int cgroup_add(const Cgroup *group, pid_t pid) {
         return 0;
 }
 
+/* The kernel counts a folder's own name and ".", and ".." of each one below. */
+static bool has_folders(const char *path) {
+        struct stat is;
+
+        return stat(path, &is) < 0 || is.st_nlink > 2;
+}
+
 static int list_tree(const char *path, unsigned depth, PidList *list) {
         _cleanup_free_ char *procs = str_printf("%s/cgroup.procs", path);
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
@@ -357,7 +364,7 @@ static int list_tree(const char *path, unsigned depth, PidList *list) {
                 /* 0 stands for a process of another pid namespace */
                 if (str_parse_u64(line, INT32_MAX, &pid) >= 0 && pid > 0)
                         r = pid_list_add(list, (pid_t)pid);
-        if (r < 0 || depth >= CGROUP_DEPTH_MAX)
+        if (r < 0 || depth >= CGROUP_DEPTH_MAX || !has_folders(path))
                 return r;
         folder = opendir(path);
         if (!folder)

@@ -167,7 +167,7 @@ struct SupervisorLog {
 struct Embedded {
         Supervisor base;
         uv_loop_t *loop;
-        char *state_directory, *units_directory, *logs_directory, *stamps_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
+        char *state_directory, *run_directory, *units_directory, *logs_directory, *stamps_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
         char *shim, *shims_directory, *texts_directory, *next_directory; /* NULL: units do not outlive us */
         List holders; /* UnitHolder */
         uint64_t n_holders, serial; /* last numbers */

@@ -92,7 +92,7 @@ void record_save(Unit *unit) {
         sum = crc32c(0, buffer_data(&text), buffer_length(&text));
         if (sum == unit->record_sum)
                 return;
-        if (file_replace(path, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, false, &error) < 0) {
+        if (file_overwrite(path, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, &error) < 0) {
                 unit_note(unit, "a restart of this program would not find it as it is: %s", error.text);
                 return;
         }

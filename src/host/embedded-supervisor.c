@@ -347,6 +347,7 @@ static void embedded_free(Embedded *e) {
         map_deinit(&e->by_name);
         heap_deinit(&e->deadlines);
         free(e->state_directory);
+        free(e->run_directory);
         free(e->units_directory);
         free(e->logs_directory);
         free(e->stamps_directory);
@@ -537,6 +538,7 @@ static uint64_t random_word(void) {
 }
 
 static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error) {
+        const char *run = options->run_directory ? options->run_directory : options->state_directory;
         struct utsname system;
 
         if (uname(&system) == 0) {
@@ -544,25 +546,26 @@ static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error)
                 (void)snprintf(e->kernel, sizeof(e->kernel), "%s", system.release);
         }
         e->state_directory = strdup(options->state_directory);
-        e->units_directory = str_printf("%s/units", options->state_directory);
+        e->run_directory = strdup(run);
+        e->units_directory = str_printf("%s/units", run);
         e->logs_directory = str_printf("%s/logs", options->state_directory);
         e->stamps_directory = str_printf("%s/timers", options->state_directory);
         e->runtime_root = strdup(options->runtime_root ? options->runtime_root : "/run");
-        e->notify_path = str_printf("%s/notify", options->state_directory);
+        e->notify_path = str_printf("%s/notify", run);
         e->machine_id = options->machine_id ? strdup(options->machine_id) : read_word("/etc/machine-id");
         e->boot_id = read_word("/proc/sys/kernel/random/boot_id");
         if (options->shim) {
                 e->shim = strdup(options->shim);
-                e->shims_directory = str_printf("%s/shims", options->state_directory);
-                e->texts_directory = str_printf("%s/texts", options->state_directory);
-                e->next_directory = str_printf("%s/next", options->state_directory);
+                e->shims_directory = str_printf("%s/shims", run);
+                e->texts_directory = str_printf("%s/texts", run);
+                e->next_directory = str_printf("%s/next", run);
                 if (!e->shim || !e->shims_directory || !e->texts_directory || !e->next_directory)
                         return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         }
         e->log_size = options->log_size;
         e->startup = clock_monotonic();
         random_seed(&e->random, options->seed ? options->seed : random_word());
-        if (!e->state_directory || !e->units_directory || !e->logs_directory || !e->stamps_directory || !e->runtime_root || !e->notify_path ||
+        if (!e->state_directory || !e->run_directory || !e->units_directory || !e->logs_directory || !e->stamps_directory || !e->runtime_root || !e->notify_path ||
             !e->machine_id || !e->boot_id)
                 return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         return 0;
@@ -584,7 +587,9 @@ static int prepare(Embedded *e, const EmbeddedOptions *options, size_t *ret_left
 
         r = fill_facts(e, options, error);
         if (r >= 0)
-                r = file_make_folder(e->state_directory, 0711, error); /* services reach the socket in it */
+                r = file_make_folder(e->state_directory, 0711, error);
+        if (r >= 0)
+                r = file_make_folder(e->run_directory, 0711, error); /* services reach the socket in it */
         if (r >= 0)
                 r = file_make_folder(e->units_directory, 0700, error);
         if (r >= 0)
