@@ -356,6 +356,24 @@ static int adopt_all(Embedded *e, const StringList *names, Adoption **list, size
         return 0;
 }
 
+/* The records of two units are not written at once: one of a trigger may say that it has started its service, whose own record knows
+ * nothing of that, or that the service runs, which has ended by then. */
+static void go_on_together(Unit *unit) {
+        Unit *service;
+
+        if (unit_kind(unit) != UNIT_TRIGGER || unit->trigger.state != TRIGGER_RUNNING)
+                return;
+        service = embedded_find_named(unit->owner, unit->definition.trigger.unit);
+        if (!service || unit_kind(service) == UNIT_TEMPLATE || !unit_at_rest(service) || service->start_queued)
+                return;
+        if (service->active_at < unit->trigger.last) {
+                unit_queue_start(service, 0);
+                return;
+        }
+        service->tell_triggers = true;
+        unit_mark_dirty(service);
+}
+
 /* First all units are as they were, then they go on: what one does may concern another. */
 int embedded_adopt(Embedded *e, size_t *ret_leftovers, Error *error) {
         _cleanup_string_list_ StringList names = {0};
@@ -369,6 +387,8 @@ int embedded_adopt(Embedded *e, size_t *ret_leftovers, Error *error) {
         r = list ? adopt_all(e, &names, list, &n, ret_leftovers) : -ENOMEM;
         for (size_t i = 0; i < n; i++)
                 go_on(list[i]);
+        for (size_t i = 0; i < n; i++)
+                go_on_together(list[i]->unit);
         for (size_t i = 0; i < n; i++)
                 adoption_free(list[i]);
         holders_remove_strays(e);

@@ -253,17 +253,6 @@ static inline Embedded *embedded_of(Supervisor *supervisor) {
         return container_of(supervisor, Embedded, base);
 }
 
-/* Moves all nodes, so that what is added meanwhile waits for the next turn. */
-static inline void list_take_all(List *from, List *to) {
-        list_init(to);
-        while (!list_is_empty(from)) {
-                ListNode *node = from->next;
-
-                list_unlink(node);
-                list_append(to, node);
-        }
-}
-
 /* embedded-supervisor.c */
 Unit *embedded_find(Embedded *e, const char *name);
 void embedded_wake(Embedded *e); /* tell and settle things in the next turn */

@@ -311,6 +311,37 @@ static void test_a_timer_and_a_path_go_on(void **state) {
         assert_string_equal(state_of(m, "seen.path").sub, "running");
 }
 
+/* As when it was killed between the writing of the timer's record and that of the service's. */
+static void write_fired(Machine *m, Usec last) {
+        _cleanup_free_ char *path = str_printf("%s/state/units/tick.timer", m->folder), *record = NULL;
+        char text[4096], *at;
+
+        assert_non_null(path);
+        at = strstr(read_file(m, "state/units/tick.timer", text, sizeof(text)), "trigger waiting\n");
+        assert_non_null(at);
+        *at = '\0';
+        record = str_printf("%strigger running\ntrigger-last %llu\n%s", text, (unsigned long long)last, at + strlen("trigger waiting\n"));
+        assert_non_null(record);
+        assert_int_equal(file_replace(path, 0600, slice_from(record), false, NULL), 0);
+}
+
+static void test_a_timer_whose_record_is_ahead_of_its_service_goes_on(void **state) {
+        Machine *m = *state;
+
+        load_in(m, "tick.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo tick >>@/ticks'\n");
+        load(m, "tick.timer", "[Timer]\nOnActiveSec=1h\n");
+        assert_int_equal(start(m, "tick.timer", NULL), 0);
+        leave_supervisor(m);
+        write_fired(m, clock_monotonic());
+        (void)machine_open(m, &own_events, m);
+        wait_file(m, "ticks", "tick\n"); /* its service had not been started yet */
+        (void)wait_unit(m, "tick.timer", "waiting");
+        leave_supervisor(m);
+        write_fired(m, 1);
+        (void)machine_open(m, &own_events, m);
+        (void)wait_unit(m, "tick.timer", "waiting"); /* its service has ended meanwhile */
+}
+
 static void test_the_end_of_a_shim_is_not_the_end_of_its_unit(void **state) {
         Machine *m = *state;
         SupervisorState before;
@@ -426,6 +457,7 @@ int main(void) {
                 TEST(test_a_text_for_the_next_start_is_kept),
                 TEST(test_a_socket_stays_bound_and_no_client_is_lost),
                 TEST(test_a_timer_and_a_path_go_on),
+                TEST(test_a_timer_whose_record_is_ahead_of_its_service_goes_on),
                 TEST(test_the_end_of_a_shim_is_not_the_end_of_its_unit),
                 TEST(test_the_end_of_the_spawner_touches_no_unit_and_hinders_none),
                 TEST(test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first),
