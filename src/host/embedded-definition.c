@@ -18,6 +18,7 @@ void unit_take_definition(Unit *unit, Definition *definition) {
         unit->definition = *definition;
         *definition = (Definition){0};
         service_machine_set_options(&unit->machine, &unit->definition.options);
+        unit_note_names(unit);
 }
 
 void unit_take_next(Unit *unit) {

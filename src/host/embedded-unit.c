@@ -29,6 +29,9 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
         unit->deadline = HEAP_NODE_INIT;
         list_init(&unit->link);
         list_init(&unit->dirty_link);
+        list_init(&unit->queue_link);
+        list_init(&unit->waiting);
+        list_init(&unit->linger_link);
         list_init(&unit->processes);
         list_init(&unit->holders);
         list_init(&unit->jobs);
@@ -51,6 +54,7 @@ void unit_forget_states(Unit *unit) {
 void unit_free(Unit *unit) {
         list_unlink(&unit->link);
         list_unlink(&unit->dirty_link);
+        unit_forget_order(unit);
         heap_remove(&unit->owner->deadlines, &unit->deadline);
         unit_forget_states(unit);
         trigger_end(unit);
