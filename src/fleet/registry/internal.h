@@ -1,6 +1,7 @@
 #pragma once
 /* What the registry's files share. */
 #include "base/list.h"
+#include "fleet/registry/backlog.h"
 #include "fleet/registry/registry.h"
 
 struct Registry {
@@ -17,8 +18,13 @@ struct Registry {
         Map rolls; /* name → RegistryRoll */
         Map texts; /* hash → char *: key and value are one allocation each, see RegistryText */
         char *leader;
-        StoreCall *call;     /* load or watch under way */
-        uint64_t next_index; /* of the watch */
+        StoreCall *stream;   /* of events; NULL: none stands */
+        StoreCall *reading;  /* of everything; NULL: it is not read */
+        uint64_t begun;      /* the store's index when the stream began that stands while all is read */
+        Backlog backlog;     /* what has come since then */
+        uint64_t next_index; /* of the next event */
+        unsigned past;       /* events in a row that were asked for one by one */
+        bool told;           /* the stream that stands has had an event */
         unsigned failures;
         List reaches;        /* RegistryReach: waiting for next_index to pass theirs */
         bool loaded, readable, unreachable;
@@ -32,6 +38,12 @@ typedef struct RegistryText {
         Usec unused_since; /* 0: a unit has it, or nobody has looked */
         bool used;         /* of the sweep under way */
 } RegistryText;
+
+/* registry.c: calls back those who wait for what the mirror has now, up to `index`. */
+void registry_settle_reaches(Registry *registry, uint64_t index, int r);
+
+/* follow.c: nothing is under way any more. */
+void registry_let_go(Registry *registry);
 
 /* registry-write.c: removes what is wanted of a unit, unless it was written since `index`, and its folder if that is empty then. */
 int registry_remove_desired(Registry *registry, const char *name, uint64_t index);
