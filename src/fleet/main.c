@@ -128,8 +128,11 @@ static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetSe
         _cleanup_free_ char *directory = str_printf("%s/units", settings->state_dir);
         _cleanup_free_ char *group = str_printf("faering-%.32s", settings->machine.id);
         _cleanup_free_ char *shim = find_shim();
-        const EmbeddedOptions options = {
-                .state_directory = directory, .cgroup_name = group, .shim = shim, .machine_id = settings->machine.id};
+        const EmbeddedOptions options = {.state_directory = directory,
+                                         .cgroup_name = group,
+                                         .shim = shim,
+                                         .machine_id = settings->machine.id,
+                                         .enables = true};
         size_t leftovers = 0;
         int r;
 

@@ -302,6 +302,7 @@ static int begin_one(Embedded *e, const char *name, Adoption *a, Error *error) {
         restore(a->unit, &a->record);
         r = open_group(a, error);
         find_shims(a);
+        a->unit->has_strangers = a->unit->group_open && (a->n_found == 0 || a->n_found < a->record.n_shims);
         adopt_processes(a);
         unit_forget_states(a->unit);
         unit_fill_state(a->unit, &a->unit->told); /* to those who ask at once; what it becomes from here on is told */

@@ -18,6 +18,7 @@ void unit_take_definition(Unit *unit, Definition *definition) {
         unit->definition = *definition;
         *definition = (Definition){0};
         service_machine_set_options(&unit->machine, &unit->definition.options);
+        unit_note_names(unit);
 }
 
 /* What a person can do who has a unit of a type that does not run here. */

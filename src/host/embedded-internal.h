@@ -91,6 +91,29 @@ typedef struct Definition {
         TriggerOptions trigger;
 } Definition;
 
+/* How a unit's text names another one. */
+typedef enum NameUse {
+        NAME_USE_BEFORE,
+        NAME_USE_REQUIRES,
+        NAME_USE_REQUISITE,
+        NAME_USE_BINDS_TO,
+        NAME_USE_PART_OF,
+        NAME_USE_WANTED_BY,
+        NAME_USE_REQUIRED_BY,
+        NAME_USE_ALIAS,  /* [Install] Alias=: a name of its own */
+        NAME_USE_STARTS, /* the service of a socket, timer or path */
+} NameUse;
+
+typedef struct MentionedName MentionedName;
+
+/* A name in a unit's text. */
+typedef struct Mention {
+        ListNode link; /* in the name's mentions */
+        Unit *unit;    /* whose text it is in */
+        MentionedName *name;
+        NameUse use;
+} Mention;
+
 typedef struct SocketPorts SocketPorts;
 typedef struct PathWatches PathWatches;
 
@@ -121,13 +144,22 @@ struct Unit {
         UnitLog log;
         List processes; /* UnitProcess */
         UnitProcess *main, *control;
+        UnitProcess *stranger; /* of those that nobody tells us of: watched until it ends. NULL: none */
+        bool has_strangers;    /* what an earlier supervisor had started, and whose shim is gone */
         uv_fs_event_t *pid_watch; /* for a PID file to appear */
         HeapNode deadline;
         List jobs;
         uint64_t stored, stored_next; /* serials of the definitions that are on disk */
         uint32_t record_sum;          /* of the record on disk; 0: none */
         bool start_asked;
-        bool start_queued; /* waits for units it is ordered after */
+        bool start_queued; /* in owner->queued, or waits in `waiting` of a unit it is ordered after */
+        ListNode queue_link;
+        List waiting;      /* Unit: to be started after this one */
+        uint64_t visited;  /* number of the last search for rings that came here */
+        Mention *mentions; /* the names in its text */
+        size_t n_mentions;
+        bool lingers;      /* in owner->lingering: its own processes have ended, others of its group may not have */
+        ListNode linger_link;
         bool dirty;        /* in owner->dirty */
         ListNode dirty_link;
         List states; /* StateNote: states that it has passed through since the last telling */
@@ -164,8 +196,13 @@ struct Embedded {
         uint64_t log_size;
         CgroupRoot cgroups;
         ProcessReaper reaper;
+        bool enables;  /* see EmbeddedOptions */
         Map by_name;
+        Map mentioned; /* MentionedName */
         List units;
+        List queued;    /* Unit: to be started, or to wait for another one */
+        List lingering; /* Unit */
+        uint64_t searches; /* for rings, so far */
         size_t n_units;
         Heap deadlines;
         uv_timer_t timer; /* the next deadline */
@@ -219,6 +256,7 @@ void embedded_wake(Embedded *e); /* tell and settle things in the next turn */
 void embedded_set_deadline(Unit *unit);
 void embedded_handle_closed(Embedded *e);
 void unit_mark_dirty(Unit *unit);
+void unit_settle_lingering(Unit *unit);
 int embedded_add_unit(Embedded *e, const char *name, Unit **ret, Error *error);
 Unit *embedded_load_unit(Embedded *e, const char *name, Slice text, const char *tag, int *ret_r, Error *error); /* NULL: *ret_r < 0 */
 
@@ -233,11 +271,33 @@ bool unit_wants_unload(const Unit *unit);
 void unit_release_processes(Unit *unit);
 void unit_settle(Unit *unit);
 
+/* embedded-names.c: who names whom */
+void unit_note_names(Unit *unit); /* of its definition in force */
+void unit_forget_names(Unit *unit);
+Unit *embedded_find_named(Embedded *e, const char *name); /* also by an alias */
+
+/* The units that name `named`, or an alias of it, in one way. No definition may change meanwhile. */
+typedef struct Naming {
+        Unit *unit; /* NULL: no more */
+        const Unit *named;
+        NameUse use;
+        size_t names; /* looked at so far */
+        const List *list;
+        ListNode *next;
+} Naming;
+
+Naming naming_first(const Unit *named, NameUse use);
+void naming_next(Naming *naming);
+
+#define naming_foreach(named_unit, how, naming) \
+        for (Naming naming = naming_first(named_unit, how); naming.unit; naming_next(&naming))
+
 /* embedded-order.c */
 void embedded_start_queued(Embedded *e);
 void unit_queue_start(Unit *unit, unsigned depth); /* 0: from outside */
 void unit_stop(Unit *unit, const char *why);
-void unit_stop_dependents(const Unit *unit, bool asked); /* `asked`: it was stopped by hand */
+void unit_settle_order(Unit *unit, ServiceState before); /* what its state, that was another one, means for others */
+void unit_forget_order(Unit *unit);
 
 /* embedded-holder.c: shims */
 #define HOLDER_ARGUMENTS 7

@@ -215,13 +215,11 @@ static void drop_instance(Unit *unit) {
 }
 
 void unit_settle(Unit *unit) {
-        if (unit->machine.state != unit->last_state) {
-                ServiceState before = unit->last_state;
+        ServiceState before = unit->last_state;
 
-                unit->last_state = unit->machine.state;
-                if (service_at_rest(&unit->machine) && before != SERVICE_DEAD)
-                        unit_stop_dependents(unit, false);
-        }
+        unit->last_state = unit->machine.state;
+        unit_settle_order(unit, before);
+        unit_settle_lingering(unit);
         tell_states(unit);
         settle_jobs(unit);
         if (unit->tell_triggers) {

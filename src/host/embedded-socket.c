@@ -501,11 +501,11 @@ int ports_collect(const Unit *service, int fds[PROCESS_FDS_MAX], size_t *ret_n, 
                 *ret_n = 1;
                 return add_name(names, "connection");
         }
-        list_foreach (&service->owner->units, node) {
-                const Unit *unit = container_of(node, Unit, link);
+        naming_foreach(service, NAME_USE_STARTS, naming) {
+                const Unit *unit = naming.unit;
                 const TriggerOptions *o = &unit->definition.trigger;
 
-                if (!unit->ports || o->accept || !str_equals(o->unit, service->name))
+                if (!unit->ports || o->accept)
                         continue;
                 for (size_t i = 0; r >= 0 && i < unit->ports->n && n < PROCESS_FDS_MAX; i++) {
                         fds[n++] = unit->ports->items[i].fd;

@@ -338,6 +338,7 @@ static int embedded_state(Supervisor *supervisor, const char *name, SupervisorSt
 static void embedded_free(Embedded *e) {
         cgroup_root_close(&e->cgroups);
         map_deinit(&e->by_name);
+        map_deinit(&e->mentioned);
         heap_deinit(&e->deadlines);
         free(e->state_directory);
         free(e->units_directory);
@@ -373,6 +374,19 @@ static void on_reaper_closed(void *userdata) {
         embedded_handle_closed(userdata);
 }
 
+void unit_settle_lingering(Unit *unit) {
+        const ServiceMachine *m = &unit->machine;
+        bool lingers = unit->group_open && !m->main_alive && !m->control_alive && !m->group_empty;
+
+        if (lingers == unit->lingers)
+                return;
+        unit->lingers = lingers;
+        if (lingers)
+                list_append(&unit->owner->lingering, &unit->linger_link);
+        else
+                list_unlink(&unit->linger_link);
+}
+
 static void on_settled(void *userdata) {
         Embedded *e = userdata;
 
@@ -380,8 +394,10 @@ static void on_settled(void *userdata) {
                 embedded_wake(e);
                 return;
         }
-        list_foreach(&e->units, node)
-                unit_check_empty(container_of(node, Unit, link));
+        list_foreach(&e->lingering, node)
+                unit_check_empty(container_of(node, Unit, linger_link));
+        list_foreach(&e->dirty, node)
+                unit_check_empty(container_of(node, Unit, dirty_link));
 }
 
 static void on_orphan_ended(void *userdata, pid_t pid, int code, int status) {
@@ -553,6 +569,7 @@ static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error)
                         return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         }
         e->log_size = options->log_size;
+        e->enables = options->enables;
         e->startup = clock_monotonic();
         random_seed(&e->random, options->seed ? options->seed : random_word());
         if (!e->state_directory || !e->units_directory || !e->logs_directory || !e->stamps_directory || !e->runtime_root || !e->notify_path ||
@@ -602,6 +619,8 @@ int embedded_supervisor_new(uv_loop_t *loop, const EmbeddedOptions *options, con
         e->loop = loop;
         e->notify_fd = -1;
         list_init(&e->units);
+        list_init(&e->queued);
+        list_init(&e->lingering);
         list_init(&e->finished);
         list_init(&e->listings);
         list_init(&e->dirty);

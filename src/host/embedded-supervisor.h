@@ -24,6 +24,7 @@ typedef struct EmbeddedOptions {
         const char *shim;            /* full path of faering-unit-shim; NULL: units do not outlive the supervisor */
         const char *machine_id;      /* %m; NULL: of /etc/machine-id */
         uint64_t seed;               /* of the delays of timers; 0: of the system */
+        bool enables;                /* what is loaded counts as enabled: its [Install] section is honoured */
 } EmbeddedOptions;
 
 /* All strings are copied. Kills what an earlier run left behind; *ret_leftovers (may be NULL): how many processes. */

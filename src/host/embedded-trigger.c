@@ -18,7 +18,7 @@ static int64_t local_offset(void *userdata, int64_t second) {
 static const CalendarZone local_zone = {local_offset, NULL};
 
 static Unit *target_of(const Unit *unit) {
-        return embedded_find(unit->owner, unit->definition.trigger.unit);
+        return embedded_find_named(unit->owner, unit->definition.trigger.unit);
 }
 
 TriggerFacts trigger_facts(const Unit *unit) {
@@ -181,13 +181,10 @@ void trigger_time(Unit *unit) {
 void triggers_tell(Unit *unit) {
         bool limit_hit = unit_kind(unit) == UNIT_SERVICE && unit->machine.result == SERVICE_RESULT_START_LIMIT_HIT;
 
-        list_foreach (&unit->owner->units, node) {
-                Unit *trigger = container_of(node, Unit, link);
-                TriggerFacts facts;
+        naming_foreach(unit, NAME_USE_STARTS, naming) {
+                Unit *trigger = naming.unit;
+                TriggerFacts facts = trigger_facts(trigger);
 
-                if (unit_kind(trigger) != UNIT_TRIGGER || !str_equals(trigger->definition.trigger.unit, unit->name))
-                        continue;
-                facts = trigger_facts(trigger);
                 trigger_unit_changed(&trigger->trigger, unit_at_rest(unit) && !unit->start_queued, limit_hit, &facts);
                 trigger_drive(trigger);
         }

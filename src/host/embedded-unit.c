@@ -10,6 +10,8 @@
 #include "host/embedded-internal.h"
 #include "host/file.h"
 
+enum { STRANGERS_TRIED_MAX = 64 };
+
 Unit *unit_new(Embedded *e, const char *name, Error *error) {
         Unit *unit = calloc(1, sizeof(*unit));
 
@@ -30,6 +32,9 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
         unit->deadline = HEAP_NODE_INIT;
         list_init(&unit->link);
         list_init(&unit->dirty_link);
+        list_init(&unit->queue_link);
+        list_init(&unit->waiting);
+        list_init(&unit->linger_link);
         list_init(&unit->processes);
         list_init(&unit->jobs);
         list_init(&unit->states);
@@ -50,6 +55,7 @@ void unit_forget_states(Unit *unit) {
 void unit_free(Unit *unit) {
         list_unlink(&unit->link);
         list_unlink(&unit->dirty_link);
+        unit_forget_order(unit);
         heap_remove(&unit->owner->deadlines, &unit->deadline);
         unit_forget_states(unit);
         trigger_end(unit);
@@ -142,6 +148,8 @@ static void abandon(UnitProcess **process) {
 static void clean_up(Unit *unit) {
         abandon(&unit->main);
         abandon(&unit->control);
+        unit->stranger = NULL;
+        unit->has_strangers = false;
         unit_stop_pid_watch(unit);
         if (unit->group_open) {
                 if (unit_group_is_empty(&unit->group))
@@ -186,8 +194,13 @@ static void on_executed(Process *child, int r, ProcessStep step) {
         unit_drive(unit);
 }
 
+static void watch_stranger(Unit *unit);
+
 static void refresh_empty(Unit *unit) {
-        if (unit->group_open && !unit->machine.group_empty && unit_group_is_empty(&unit->group))
+        if (!unit->group_open || unit->machine.group_empty)
+                return;
+        watch_stranger(unit);
+        if (unit_group_is_empty(&unit->group))
                 service_group_emptied(&unit->machine, clock_monotonic());
 }
 
@@ -221,6 +234,8 @@ static void on_exited(Process *child, int code, int status) {
 
         unit_drain_pipes(process);
         process_close(child);
+        if (process->unit->stranger == process)
+                process->unit->stranger = NULL;
         unit_process_ended(process->unit, process, process->role, code, status);
 }
 
@@ -244,10 +259,11 @@ UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecComman
         return process;
 }
 
-int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret) {
+/* With a reaper it waits for its parent's word, if that is a shim. */
+static int adopt(Unit *unit, UnitProcessRole role, const ExecCommand *command, ProcessReaper *reaper, pid_t pid,
+                 UnitProcess **ret) {
         UnitProcess *process = unit_process_new(unit, role, command);
-        int r = process ? process_adopt(&process->process, unit->owner->loop, &unit->owner->reaper, pid, &process_events, process)
-                        : -ENOMEM;
+        int r = process ? process_adopt(&process->process, unit->owner->loop, reaper, pid, &process_events, process) : -ENOMEM;
 
         if (r < 0) {
                 if (process)
@@ -257,6 +273,21 @@ int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *comm
         process->pid = pid; /* the handle counted while it was being made is the Process's own now */
         *ret = process;
         return 0;
+}
+
+int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret) {
+        return adopt(unit, role, command, &unit->owner->reaper, pid, ret);
+}
+
+/* One after the other is enough to hear when the last has ended. One may end before it can be watched. */
+static void watch_stranger(Unit *unit) {
+        for (int i = 0; unit->has_strangers && !unit->stranger && i < STRANGERS_TRIED_MAX; i++) {
+                pid_t pid = unit_group_find(&unit->group, unit->main ? unit->main->pid : 0, unit->control ? unit->control->pid : 0);
+
+                if (pid == 0)
+                        return;
+                (void)adopt(unit, UNIT_PROCESS_ABANDONED, NULL, NULL, pid, &unit->stranger);
+        }
 }
 
 static void spawn(Unit *unit, const ServiceAction *action) {

@@ -54,7 +54,8 @@ static inline Supervisor *machine_open(Machine *m, const SupervisorEvents *event
                                                        .runtime_root = m->folder,
                                                        .cgroup_name = name,
                                                        .without_cgroups = without_cgroups,
-                                                       .shim = shim},
+                                                       .shim = shim,
+                                                       .enables = true},
                                     events, userdata, &m->supervisor, &m->leftovers, &error) < 0)
                 fail_msg("%s", error.text);
         return m->supervisor;

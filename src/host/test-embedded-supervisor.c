@@ -229,6 +229,46 @@ static void test_units_start_in_order_and_stop_together(void **state) {
                 (void)uv_run(&m->loop, UV_RUN_ONCE);
 }
 
+static void test_orders_that_contradict_each_other_hold_nobody_up(void **state) {
+        Machine *m = *state;
+
+        load(m, "one.service", "[Unit]\nBefore=two.service\nAfter=two.service three.service\nWants=two.service three.service\n"
+                               "[Service]\nExecStart=/bin/sleep 60\n");
+        load(m, "two.service", "[Unit]\nBefore=three.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        load(m, "three.service", "[Unit]\nBefore=two.service\n[Service]\nType=oneshot\nExecStart=/bin/sleep 0.1\n");
+        assert_int_equal(start(m, "one.service", NULL), 0);
+        assert_int_equal(start(m, "two.service", NULL), 0);
+}
+
+static void test_who_waits_starts_when_the_other_is_up_or_is_given_up(void **state) {
+        Machine *m = *state;
+        Ended first = {0}, second = {0};
+
+        load(m, "slow.service", "[Service]\nType=notify\nExecStart=/bin/sleep 60\n");
+        load(m, "quick.service", "[Unit]\nAfter=slow.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        supervisor_start(m->supervisor, "slow.service", on_done, &first);
+        supervisor_start(m->supervisor, "quick.service", on_done, &second);
+        wait_sub(m, "start");
+        for (int i = 0; i < 5; i++)
+                (void)uv_run(&m->loop, UV_RUN_NOWAIT);
+        assert_false(second.done);
+        supervisor_unload(m->supervisor, "slow.service", NULL, NULL);
+        assert_int_equal(wait_end(m, &second), 0);
+        assert_int_equal(wait_end(m, &first), -ECANCELED);
+}
+
+static void test_requisite_starts_nothing_and_demands_it(void **state) {
+        Machine *m = *state;
+        Error error;
+
+        load(m, "base.service", "[Service]\nExecStart=/bin/sleep 60\n");
+        load(m, "top.service", "[Unit]\nRequisite=base.service\nAfter=base.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "top.service", &error), -EREMOTEIO);
+        assert_string_equal(error.text, "top.service was not started: it requires base.service, which does not run");
+        assert_int_equal(start(m, "base.service", NULL), 0);
+        assert_int_equal(start(m, "top.service", NULL), 0);
+}
+
 static void test_other_types_are_refused_with_the_reason(void **state) {
         static const struct {
                 const char *name, *text, *instead;
@@ -303,6 +343,9 @@ int main(void) {
                 TEST(test_a_failing_service_is_restarted_up_to_its_limit),
                 TEST(test_runtime_directories_come_and_go),
                 TEST(test_units_start_in_order_and_stop_together),
+                TEST(test_orders_that_contradict_each_other_hold_nobody_up),
+                TEST(test_who_waits_starts_when_the_other_is_up_or_is_given_up),
+                TEST(test_requisite_starts_nothing_and_demands_it),
                 TEST(test_other_types_are_refused_with_the_reason),
                 TEST(test_leftovers_of_a_crash_are_killed_at_the_next_start),
         };

@@ -29,6 +29,8 @@ static const char *fake_unit(void *backend, const char *name, TestBehaviour beha
         };
         FakeSupervisor *fake = ((FakeBackend *)backend)->fake;
 
+        if (behaviour >= TEST_RETURNS) /* it does not read texts */
+                return NULL;
         assert_int_equal(fake_supervisor_script(fake, name, outcomes[behaviour], 50), 0);
         if (behaviour == TEST_RUNS)
                 assert_int_equal(fake_supervisor_print(fake, name, "hello"), 0);

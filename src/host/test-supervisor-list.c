@@ -21,6 +21,7 @@ typedef struct Fixture {
         size_t listed;
         char listed_tag[64];
         bool listed_start_asked;
+        char asked[64]; /* names of all of which that is known */
         char log[256];
         bool log_ended;
 } Fixture;
@@ -67,6 +68,10 @@ const char *supervisor_test_unit(TestBehaviour behaviour) {
                 [TEST_LISTENS] = "[Socket]\nListenStream=@faering-supervisor-test\n",
                 [TEST_WAITS] = "[Timer]\nOnActiveSec=1h\n",
                 [TEST_WATCHES] = "[Path]\nPathExists=/nonexistent/file\n",
+                [TEST_RETURNS] = "[Service]\nRestart=always\nRestartSec=100ms\nExecStart=/bin/sleep 60\n",
+                [TEST_FOLLOWS] = ("[Unit]\nBindsTo=main.service\nAfter=main.service\n[Service]\nExecStart=/bin/sleep 60\n"
+                                  "[Install]\nWantedBy=main.service\nAlias=sidekick.service\n"),
+                [TEST_IS_PART] = ("[Unit]\nPartOf=main.service\nWants=sidekick.service\n[Service]\nExecStart=/bin/sleep 60\n"),
         };
 
         return texts[behaviour];
@@ -254,6 +259,8 @@ static void on_unit(void *userdata, const SupervisorUnit *unit) {
         f->listed++;
         (void)snprintf(f->listed_tag, sizeof(f->listed_tag), "%s", unit->tag);
         f->listed_start_asked = unit->start_asked;
+        if (unit->start_asked)
+                (void)snprintf(f->asked + strlen(f->asked), sizeof(f->asked) - strlen(f->asked), "%s ", unit->name);
         assert_true(unit->text.length > 0);
 }
 
@@ -456,6 +463,104 @@ static void test_another_supervisor_finds_what_runs(void **state) {
         wait_state(f, "web.service", "inactive");
 }
 
+/* ---- units that act on each other ---- */
+
+static void load_pair(Fixture *f) {
+        if (!the_backend->unit(f->backend, "side.service", TEST_FOLLOWS))
+                skip();
+        load(f, "main.service", TEST_RETURNS);
+        load(f, "side.service", TEST_FOLLOWS);
+}
+
+static void unload_pair(Fixture *f) {
+        assert_int_equal(unload(f, "side.service"), 0);
+        assert_int_equal(unload(f, "main.service"), 0);
+}
+
+static const char *list_asked(Fixture *f) {
+        f->asked[0] = '\0';
+        BEGIN(f);
+        supervisor_list(f->supervisor, on_unit, on_done, &outcome);
+        assert_int_equal(wait_for(&outcome), 0);
+        return f->asked;
+}
+
+static void test_a_sidekick_starts_and_stops_with_its_main_unit(void **state) {
+        Fixture *f = *state;
+
+        load_pair(f);
+        assert_int_equal(start(f, "main.service"), 0);
+        wait_state(f, "side.service", "active");
+        assert_string_equal(list_asked(f), "main.service ");
+        assert_int_equal(stop(f, "main.service"), 0);
+        wait_state(f, "side.service", "inactive");
+        assert_int_equal(start(f, "side.service"), 0); /* not without what it is bound to */
+        wait_state(f, "main.service", "active");
+        wait_state(f, "side.service", "active");
+        assert_string_equal(list_asked(f), "side.service ");
+        assert_int_equal(stop(f, "side.service"), 0);
+        assert_string_equal(state_of(f, "main.service").active, "active");
+        unload_pair(f);
+}
+
+static void test_a_sidekick_goes_and_returns_with_its_main_unit(void **state) {
+        Fixture *f = *state;
+        pid_t main_pid, side_pid;
+
+        load_pair(f);
+        assert_int_equal(start(f, "main.service"), 0);
+        wait_state(f, "side.service", "active");
+        main_pid = state_of(f, "main.service").main_pid;
+        side_pid = state_of(f, "side.service").main_pid;
+        assert_int_equal(send_signal(f, "main.service", SIGKILL), 0);
+        while (state_of(f, "main.service").main_pid == main_pid || state_of(f, "side.service").main_pid == side_pid)
+                the_backend->turn(f->backend);
+        wait_state(f, "side.service", "active");
+        wait_state(f, "main.service", "active");
+        unload_pair(f);
+}
+
+static void test_parts_stop_with_the_whole_and_wants_find_an_alias(void **state) {
+        Fixture *f = *state;
+
+        load_pair(f);
+        load(f, "part.service", TEST_IS_PART);
+        assert_int_equal(start(f, "part.service"), 0);
+        wait_state(f, "side.service", "active"); /* that is sidekick.service, too, */
+        wait_state(f, "main.service", "active"); /* and bound to this one */
+        assert_int_equal(stop(f, "main.service"), 0);
+        wait_state(f, "side.service", "inactive");
+        wait_state(f, "part.service", "inactive");
+        assert_int_equal(start(f, "main.service"), 0);
+        wait_state(f, "side.service", "active");
+        assert_string_equal(state_of(f, "part.service").active, "inactive");
+        assert_int_equal(unload(f, "part.service"), 0);
+        unload_pair(f);
+}
+
+static void test_another_supervisor_keeps_what_units_are_to_each_other(void **state) {
+        Fixture *f = *state;
+
+        if (!the_backend->reopen)
+                skip();
+        load_pair(f);
+        assert_int_equal(start(f, "main.service"), 0);
+        wait_state(f, "side.service", "active");
+        supervisor_leave(f->supervisor, on_closed, f);
+        while (!f->closed)
+                the_backend->turn(f->backend);
+        f->closed = false;
+        f->supervisor = the_backend->reopen(f->backend, &events, f);
+        assert_non_null(f->supervisor);
+        assert_null(strstr(list_asked(f), "side.service"));
+        wait_state(f, "side.service", "active");
+        assert_int_equal(stop(f, "main.service"), 0);
+        wait_state(f, "side.service", "inactive");
+        assert_int_equal(start(f, "main.service"), 0);
+        wait_state(f, "side.service", "active");
+        unload_pair(f);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int run_supervisor_tests(const TestBackend *backend) {
@@ -476,6 +581,10 @@ int run_supervisor_tests(const TestBackend *backend) {
                 TEST(test_a_signal_to_what_does_not_run_is_no_error),
                 TEST(test_a_failure_is_forgotten_with_the_unit),
                 TEST(test_another_supervisor_finds_what_runs),
+                TEST(test_a_sidekick_starts_and_stops_with_its_main_unit),
+                TEST(test_a_sidekick_goes_and_returns_with_its_main_unit),
+                TEST(test_parts_stop_with_the_whole_and_wants_find_an_alias),
+                TEST(test_another_supervisor_keeps_what_units_are_to_each_other),
                 TEST(test_closing_ends_what_is_under_way),
         };
 

@@ -14,12 +14,15 @@ typedef enum TestBehaviour {
         TEST_LISTENS,   /* a socket, */
         TEST_WAITS,     /* a timer that elapses some day, */
         TEST_WATCHES,   /* and a path that is not there: of the service of the same name */
+        TEST_RETURNS,   /* runs, and is started again at once when it ends */
+        TEST_FOLLOWS,   /* runs, is bound to main.service and installed for it */
+        TEST_IS_PART,   /* runs, is part of main.service and wants side.service by its alias */
 } TestBehaviour;
 
 typedef struct TestBackend {
         /* A fresh supervisor; owner data in *ret_backend. */
         Supervisor *(*open)(const SupervisorEvents *events, void *userdata, void **ret_backend);
-        /* Text of a unit that behaves so. */
+        /* Text of a unit that behaves so. NULL: units do not act on each other here. */
         const char *(*unit)(void *backend, const char *name, TestBehaviour behaviour);
         /* Waits for the next thing to happen, and lets it. */
         void (*turn)(void *backend);

@@ -274,6 +274,17 @@ bool unit_group_is_empty(const UnitGroup *group) {
         return false;
 }
 
+pid_t unit_group_find(const UnitGroup *group, pid_t except_one, pid_t except_other) {
+        _cleanup_pid_list_ PidList list = {0};
+
+        if (unit_group_list(group, &list) < 0)
+                return 0;
+        for (size_t i = 0; i < list.length; i++)
+                if (list.items[i] != except_one && list.items[i] != except_other && !is_zombie(list.items[i]))
+                        return list.items[i];
+        return 0;
+}
+
 int unit_group_kill(const UnitGroup *group, int signal, pid_t except_one, pid_t except_other) {
         _cleanup_pid_list_ PidList signalled = {0};
         bool more = true;

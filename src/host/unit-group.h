@@ -34,6 +34,9 @@ int unit_group_add_parent(UnitGroup *group, pid_t pid);
 int unit_group_list(const UnitGroup *group, PidList *list);
 bool unit_group_is_empty(const UnitGroup *group);
 
+/* A process that has not ended, other than `except_one` and `except_other` (0: none); 0: there is none. */
+pid_t unit_group_find(const UnitGroup *group, pid_t except_one, pid_t except_other);
+
 /* Signals all but `except_one` and `except_other` (0: none). Returns how many got it. */
 int unit_group_kill(const UnitGroup *group, int signal, pid_t except_one, pid_t except_other);
 

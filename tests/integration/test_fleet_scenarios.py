@@ -119,8 +119,6 @@ def test_nothing_changes_on_machines_that_lose_the_store(nodes, all_of_them):
 
 def test_sidekick_starts_and_stops_with_its_parent(nodes):
     """7: by [Install], BindsTo= and MachineOf=; fleet starts and stops the parent only."""
-    if nodes.kind == "embedded":
-        pytest.skip("the embedded supervisor does not start units by the [Install] of others")
     parent = nodes.unit("main.service")
     side = nodes.unit("side.service", "MachineOf=main.service", unit="BindsTo=main.service\nAfter=main.service", install="WantedBy=main.service")
     nodes[0].ok("load", parent, side)

@@ -57,6 +57,10 @@ def test_lint_asks_the_systemd_of_the_machine_that_the_unit_would_go_to(hosts):
     assert "systemd there says: Command /usr/local/bin/only-here is not executable" in here and "only-here" not in there
     for said in (here, there):
         assert ":3:1: warning: systemd there says:" in said and "        Nice=many\n" in said
+    loaded = one.run("faering", "fleet", "load", "/root/on2.service")
+    assert loaded.returncode == 0 and ":3:1: warning: systemd there says:" in loaded.stderr
+    assert one.run("fleetctl", "load", "/root/on1.service").stderr == ""
+    one.ok("fleetctl", "destroy", "on1", "on2")
 
 
 def test_logs_and_usage_reach_other_machines_by_certificate(hosts):
