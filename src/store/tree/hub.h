@@ -47,6 +47,7 @@ typedef struct Hub {
         List ready;   /* watchers to call */
         size_t count; /* watchers of clients that wait */
         size_t queue_max;
+        size_t untold; /* events since hub_dispatch() */
 } Hub;
 
 void hub_init(Hub *hub, SipKey seed);
@@ -77,6 +78,12 @@ void hub_dispatch(Hub *hub);
 
 static inline bool hub_has_ready(const Hub *hub) {
         return !list_is_empty(&hub->ready);
+}
+
+/* Whether so many events wait for hub_dispatch() that more could be too many for a watcher which keeps up: a batch of changes may
+ * have any number of them. */
+static inline bool hub_is_crowded(const Hub *hub) {
+        return hub->untold * 2 >= hub->queue_max;
 }
 
 /* For the tree: tells all who watch event_path() or, recursively, something above it. */
