@@ -14,6 +14,8 @@ typedef struct HttpStore {
         char *headers;  /* of each request, or NULL */
         char *form_headers; /* the same, of those with a form; NULL: the form's alone */
         List calls;
+        List queue;       /* writes that wait for others to end */
+        size_t under_way; /* writes that are sent */
         uint64_t numbers; /* calls so far */
         bool busy, dropped; /* calls are ended; it was freed meanwhile */
 } HttpStore;
@@ -35,6 +37,7 @@ typedef struct HttpStream {
 typedef struct HttpStoreCall {
         StoreCall call;
         ListNode link;
+        ListNode queued;
         HttpStore *store;
         HttpCall *http;
         StoreReplied replied; /* NULL: of a stream */
@@ -46,10 +49,13 @@ typedef struct HttpStoreCall {
         char *body;
         size_t body_length;
         Usec timeout;        /* 0: it waits for as long as it takes */
+        bool limited;   /* it is one of those of which only so many are under way */
+        bool counted;   /* in HttpStore.under_way */
         bool safe;      /* may be sent again after it may have reached a server */
         size_t attempts;
         size_t endpoint; /* that is asked */
         uint64_t number; /* HttpStore.numbers when it came */
+        uint64_t sent;   /* HttpStore.numbers when it was sent */
         Error error;    /* of the first endpoint that failed */
 } HttpStoreCall;
 

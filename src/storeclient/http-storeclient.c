@@ -8,7 +8,11 @@
 
 #define FORM_HEADER "Content-Type: application/x-www-form-urlencoded\r\n"
 
-enum { TIMEOUT_DEFAULT_SEC = 5, CONNECT_TIMEOUT_SEC = 2 };
+enum {
+        TIMEOUT_DEFAULT_SEC = 5,
+        CONNECT_TIMEOUT_SEC = 2,
+        WRITES_AT_ONCE = 16, /* as many connections are kept: more would only be made anew for each write */
+};
 
 static HttpStore *client_store(StoreClient *client) {
         return container_of(client, HttpStore, client);
@@ -16,6 +20,8 @@ static HttpStore *client_store(StoreClient *client) {
 
 static void call_free(HttpStoreCall *call) {
         list_unlink(&call->link);
+        list_unlink(&call->queued);
+        call->store->under_way -= call->counted;
         http_stream_deinit(&call->stream);
         free(call->target);
         free(call->body);
@@ -159,10 +165,41 @@ static void end_waiting(HttpStore *store, size_t endpoint, int r, const Error *e
         }
 }
 
+/* Those that have waited for as long as one that has run into its time-out, which began when the store had `before` numbers. */
+static void end_queued(HttpStore *store, uint64_t before, int r, const Error *error) {
+        while (!store->dropped && !list_is_empty(&store->queue)) {
+                HttpStoreCall *call = container_of(store->queue.next, HttpStoreCall, queued);
+
+                if (call->number >= before)
+                        return;
+                call_fail(call, r, error);
+        }
+}
+
+/* Sends what can be sent now. */
+static void store_pump(HttpStore *store) {
+        while (!store->dropped && !list_is_empty(&store->queue) && store->under_way < WRITES_AT_ONCE) {
+                HttpStoreCall *call = container_of(store->queue.next, HttpStoreCall, queued);
+                int r = call_try(call);
+                Error error = ERROR_NONE;
+
+                if (r < 0)
+                        call_fail(call, error_set_errno(&error, r, "cannot send the request"), &error);
+        }
+}
+
+static void store_end_busy(HttpStore *store) {
+        store_pump(store);
+        store->busy = false;
+        if (store->dropped)
+                free(store);
+}
+
 void http_store_call_unanswered(HttpStoreCall *call, int r, const Error *error) {
         const Error why = *error; /* the call's end may take it along */
         HttpStore *store = call->store;
         size_t endpoint = call->endpoint;
+        uint64_t sent = call->sent;
 
         store->busy = true;
         if (!call->error.text[0])
@@ -171,15 +208,16 @@ void http_store_call_unanswered(HttpStoreCall *call, int r, const Error *error) 
                 store->current = (endpoint + 1) % store->endpoint_count;
         if (!call_may_go_on(call, r) || call_try(call) < 0)
                 call_fail(call, r, call->attempts == 1 ? &why : &call->error);
+        if (r == -ETIMEDOUT)
+                end_queued(store, sent, r, &why);
         if (r == -ETIMEDOUT || is_unreached(r))
                 end_waiting(store, endpoint, r, &why);
-        store->busy = false;
-        if (store->dropped)
-                free(store);
+        store_end_busy(store);
 }
 
 static void on_done(HttpCall *http, int r, const Error *error) {
         HttpStoreCall *call = http_call_userdata(http);
+        HttpStore *store = call->store;
         StoreReply reply = {0};
 
         call->http = NULL;
@@ -192,7 +230,9 @@ static void on_done(HttpCall *http, int r, const Error *error) {
                 reply = (StoreReply){.r = r, .status = http_call_status(http)};
                 (void)error_set(&reply.error, r, "the answer (HTTP %u) is not of etcd's v2 API", reply.status);
         }
+        store->busy = true;
         http_store_call_finish(call, &reply);
+        store_end_busy(store);
 }
 
 static const HttpCallOps http_ops = {.done = on_done};
@@ -212,7 +252,12 @@ static int call_try(HttpStoreCall *call) {
                 .body_limit = STORECLIENT_ANSWER_MAX,
         };
 
-        call->attempts++;
+        if (call->attempts++ == 0) {
+                call->sent = store->numbers;
+                list_unlink(&call->queued);
+                call->counted = call->limited;
+                store->under_way += call->counted;
+        }
         call->endpoint = store->current;
         return http_client_call(store->http, &spec, call->replied ? &http_ops : &http_stream_ops, call, &call->http);
 }
@@ -226,6 +271,7 @@ static HttpStoreCall *call_new(HttpStore *store, void *userdata) {
         call->store = store;
         call->userdata = userdata;
         call->number = store->numbers++;
+        list_init(&call->queued);
         list_init(&call->link);
         list_append(&store->calls, &call->link);
         return call;
@@ -239,11 +285,14 @@ static int call_begin(HttpStoreCall *call, const StoreRequest *request, StoreCal
         call->headers = form ? call->store->form_headers ?: FORM_HEADER : call->store->headers;
         call->method = verb_method(request->verb);
         call->safe = request->verb == STORE_GET || request->verb == STORE_WATCH;
+        call->limited = !call->safe && !request->timeout; /* who has a time-out of its own is in a hurry */
         call->timeout = request->verb == STORE_WATCH ? 0 : request->timeout ?: TIMEOUT_DEFAULT_SEC * USEC_PER_SEC;
         r = build_target(request, !call->replied, &call->target);
         if (r >= 0 && form)
                 r = build_form(request, &call->body, &call->body_length);
-        if (r >= 0)
+        if (r >= 0 && call->limited && call->store->under_way >= WRITES_AT_ONCE)
+                list_append(&call->store->queue, &call->queued);
+        else if (r >= 0)
                 r = call_try(call);
         if (r < 0) {
                 call_free(call);
@@ -274,12 +323,19 @@ static int store_stream(StoreClient *client, const StoreRequest *request, const 
         return call_begin(call, request, ret_call);
 }
 
+static void call_drop(HttpStoreCall *call) {
+        if (call->http)
+                http_call_cancel(call->http);
+        call_free(call);
+}
+
 static void store_cancel(StoreCall *call) {
         HttpStoreCall *one = container_of(call, HttpStoreCall, call);
+        HttpStore *store = one->store;
 
-        if (one->http)
-                http_call_cancel(one->http);
-        call_free(one);
+        call_drop(one);
+        if (!store->busy)
+                store_pump(store);
 }
 
 static const StoreClientOps store_ops = {.send = store_send, .stream = store_stream, .cancel = store_cancel};
@@ -313,7 +369,8 @@ int http_storeclient_new(uv_loop_t *loop, const Url *endpoints, size_t count, St
         }
         store->client.ops = &store_ops;
         list_init(&store->calls);
-        store->http = http_client_new(loop, NULL);
+        list_init(&store->queue);
+        store->http = http_client_new(loop, &(HttpClientConfig){.idle_connections = WRITES_AT_ONCE});
         store->endpoints = calloc(count, sizeof(*store->endpoints));
         if (!store->http || !store->endpoints) {
                 (void)http_storeclient_free(&store->client);
@@ -331,8 +388,8 @@ StoreClient *http_storeclient_free(StoreClient *client) {
         if (!client)
                 return NULL;
         store = client_store(client);
-        list_foreach(&store->calls, node)
-                store_cancel(&container_of(node, HttpStoreCall, link)->call);
+        while (!list_is_empty(&store->calls))
+                call_drop(container_of(store->calls.next, HttpStoreCall, link));
         if (store->http)
                 http_client_close(store->http);
         free(store->endpoints);

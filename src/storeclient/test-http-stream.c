@@ -15,7 +15,7 @@
 
 #define EVENT(index) "{\"action\":\"set\",\"node\":{\"key\":\"/a\",\"value\":\"}\",\"modifiedIndex\":" #index ",\"createdIndex\":1}}\n"
 
-enum { TURNS_MAX = 20000, SHORT_MSEC = 30 };
+enum { TURNS_MAX = 20000, SHORT_MSEC = 30, WRITES = 40, WRITES_AT_ONCE = 16 };
 
 typedef struct Bench {
         uv_loop_t loop;
@@ -23,6 +23,8 @@ typedef struct Bench {
         Url url;
         HttpServer *server;
         HttpRequest *watch; /* the stream's, as the server has it */
+        HttpRequest *held[WRITES]; /* writes that wait for their answer */
+        size_t n_held, answers;
         char query[256];
         StoreClient *client;
         StoreCall *call;
@@ -42,6 +44,8 @@ static void on_handle(void *userdata, HttpRequest *request) {
         Slice query = http_request_query(request);
 
         http_request_set_data(request, bench);
+        if (http_request_method(request) == HTTP_METHOD_PUT)
+                bench->held[bench->n_held++] = request;
         if (query.length == 0)
                 return;
         (void)snprintf(bench->query, sizeof(bench->query), "%.*s", (int)query.length, query.data);
@@ -237,6 +241,29 @@ static void test_another_request_times_out(void **state) {
         assert_int_equal(bench->r, -ETIMEDOUT);
 }
 
+static void on_write_answered(void *userdata, const StoreReply *reply) {
+        assert_int_equal(reply->r, 0);
+        ((Bench *)userdata)->answers++;
+}
+
+/* More connections than are kept would be made anew for each write. */
+static void test_writes_take_turns(void **state) {
+        Bench *bench = *state;
+        const StoreRequest request = {.verb = STORE_SET, .key = "/b", .value = "1"};
+        size_t answered = 0;
+
+        for (size_t i = 0; i < WRITES; i++)
+                assert_int_equal(storeclient_send(bench->client, &request, on_write_answered, bench, NULL), 0);
+        for (int i = 0; i < TURNS_MAX && answered < WRITES; i++) {
+                (void)uv_run(&bench->loop, UV_RUN_NOWAIT);
+                assert_true(bench->n_held - answered <= WRITES_AT_ONCE);
+                if (bench->n_held == min_of(answered + WRITES_AT_ONCE, (size_t)WRITES))
+                        http_respond(bench->held[answered++], 200, "", slice_from("{\"action\":\"set\"}"));
+        }
+        turn(bench);
+        assert_int_equal(bench->answers, WRITES);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_together_and_cut, set_up, tear_down),
@@ -247,6 +274,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cancelled_within, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_another_request_times_out, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_writes_take_turns, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
