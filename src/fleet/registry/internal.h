@@ -18,6 +18,7 @@ struct Registry {
         Map rolls; /* name → RegistryRoll */
         Map texts; /* hash → char *: key and value are one allocation each, see RegistryText */
         char *leader;
+        size_t split;        /* units with more than one placement */
         StoreCall *stream;   /* of events; NULL: none stands */
         StoreCall *reading;  /* of everything; NULL: it is not read */
         uint64_t begun;      /* the store's index when the stream began that stands while all is read */
@@ -67,6 +68,6 @@ void mirror_roll_gone(Registry *registry, const char *unit);
 void mirror_clear_rolls(Registry *registry);
 
 /* mirror-placement.c: a unit's placements. */
-int mirror_add_placement(RegistryUnit *unit, const char *machine, const char *value, uint64_t created);
-void mirror_remove_placement(RegistryUnit *unit, const char *machine);
+int mirror_add_placement(Registry *registry, RegistryUnit *unit, const char *machine, const char *value, uint64_t created);
+void mirror_remove_placement(Registry *registry, RegistryUnit *unit, const char *machine);
 void mirror_clear_placements(RegistryUnit *unit);

@@ -278,7 +278,7 @@ static int mirror_unit(Registry *registry, const char *name, const char *what, c
 static int mirror_placement(Registry *registry, const char *machine, const char *name, const char *value, uint64_t created,
                             bool quiet) {
         RegistryUnit *unit = unit_get(registry, name);
-        int r = unit ? mirror_add_placement(unit, machine, value, created) : -ENOMEM;
+        int r = unit ? mirror_add_placement(registry, unit, machine, value, created) : -ENOMEM;
 
         if (r >= 0)
                 tell(registry, quiet, REGISTRY_PLACEMENT, name);
@@ -290,7 +290,7 @@ static void placement_gone(Registry *registry, const char *machine, const char *
 
         if (!unit)
                 return;
-        mirror_remove_placement(unit, machine);
+        mirror_remove_placement(registry, unit, machine);
         if (!unit->hash && unit->n_placements == 0 && !unit->desired_index) { /* it was destroyed before */
                 (void)map_remove(&registry->units, slice_from(name));
                 unit_free(unit);
@@ -464,6 +464,7 @@ void mirror_clear(Registry *registry) {
         map_foreach(&registry->texts, entry)
                 text_free(entry->value);
         map_deinit(&registry->texts);
+        registry->split = 0;
         free(registry->leader);
         registry->leader = NULL;
 }

@@ -119,6 +119,10 @@ const Map *registry_moves(const Registry *registry) {
         return &registry->moves;
 }
 
+size_t registry_split_units(const Registry *registry) {
+        return registry->split;
+}
+
 bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement) {
         return placement->machine != unit->machine && placement->machine != unit->source;
 }

@@ -127,6 +127,9 @@ const char *registry_text(const Registry *registry, const char *hash);
  * one. Only of a unit that is complete. */
 const char *registry_unit_hash_on(const Registry *registry, const RegistryUnit *unit, const char *machine);
 
+/* How many units have more than one placement: they move, or something was left over. */
+size_t registry_split_units(const Registry *registry);
+
 /* Whether a placement is a left-over: neither where the unit is placed, nor where it is handed over from. */
 bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement);
 
