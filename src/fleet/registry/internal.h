@@ -16,7 +16,8 @@ struct Registry {
         Map bans;  /* "NAME/ID" → RegistryBan */
         Map moves; /* name → RegistryMove */
         Map rolls; /* name → RegistryRoll */
-        Map texts; /* hash → char *: key and value are one allocation each, see RegistryText */
+        Map texts; /* hash → RegistryText */
+        List lacking; /* RegistryUnit: they have a hash whose text is not here */
         char *leader;
         size_t split;        /* units with more than one placement */
         StoreCall *stream;   /* of events; NULL: none stands */
@@ -32,13 +33,14 @@ struct Registry {
 };
 
 /* The text of a unit file by its hash. */
-typedef struct RegistryText {
+struct RegistryText {
         char *hash;
         char *text;
         uint64_t index;    /* of its last write */
         Usec unused_since; /* 0: a unit has it, or nobody has looked */
         bool used;         /* of the sweep under way */
-} RegistryText;
+        size_t users;      /* units that have it; and the registry, until it is gone from there */
+};
 
 /* registry.c: calls back those who wait for what the mirror has now, up to `index`. */
 void registry_settle_reaches(Registry *registry, uint64_t index, int r);
@@ -53,6 +55,17 @@ int registry_remove_desired(Registry *registry, const char *name, uint64_t index
 int mirror_node(Registry *registry, const char *key, const char *value, uint64_t created, bool quiet);
 void mirror_gone(Registry *registry, const char *key, bool quiet);
 void mirror_clear(Registry *registry);
+
+/* Tells of a change. */
+void mirror_tell(Registry *registry, bool quiet, RegistryChange change, const char *subject);
+
+/* mirror-text.c: texts of unit files, and which of them a unit has. */
+int mirror_text(Registry *registry, const char *hash, const char *value, uint64_t index, bool quiet);
+void mirror_text_gone(Registry *registry, const char *hash);
+void mirror_clear_texts(Registry *registry);
+/* By the unit's hash. */
+void mirror_unit_fill_text(Registry *registry, RegistryUnit *unit);
+void mirror_unit_drop_text(RegistryUnit *unit);
 
 /* mirror-orders.c: what people and the engine have said beside placements. */
 int mirror_ban(Registry *registry, const char *unit, const char *machine, const char *value);

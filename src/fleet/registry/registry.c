@@ -13,6 +13,7 @@ int registry_new(StoreClient *client, const char *prefix, const RegistryTimer *t
         *registry = (Registry){
                 .client = client, .timer = timer, .timer_data = timer_data, .events = events, .userdata = userdata};
         list_init(&registry->reaches);
+        list_init(&registry->lacking);
         registry->prefix =
                 str_printf("%s%s%s", prefix[0] == '/' ? "" : "/", prefix, str_ends_with(prefix, "/") ? "" : "/");
         if (!registry->prefix) {

@@ -18,6 +18,7 @@
  *
  * Pure but for the StoreClient and the clock it is given; all callbacks come from the loop.
  */
+#include "base/list.h"
 #include "base/map.h"
 #include "fleet/registry/records.h"
 #include "storeclient/storeclient.h"
@@ -25,6 +26,7 @@
 #define REGISTRY_PREFIX_DEFAULT "/_coreos.com/fleet/"
 
 typedef struct Registry Registry;
+typedef struct RegistryText RegistryText;
 
 typedef struct RegistryMachine {
         char *id;
@@ -62,7 +64,9 @@ typedef struct RegistryMove {
 typedef struct RegistryUnit {
         char *name;
         char *hash;     /* hexadecimal; NULL: not complete yet */
-        char *text;     /* NULL: not complete yet */
+        const char *text; /* NULL: not complete yet */
+        RegistryText *shared; /* which owns it */
+        ListNode lacking;     /* among those whose text is not here */
         UnitState desired;
         uint64_t order; /* index at which it was first submitted */
         uint64_t desired_index; /* at which what is wanted of it was last written; 0: it was not */
