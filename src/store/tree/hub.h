@@ -3,7 +3,7 @@
  * Watchers, by the path they watch. A write costs one look-up for each component of its path, plus the watchers found.
  *
  * Delivery never calls out in the midst of a change: events go into each watcher's queue, and the owner of the loop
- * calls hub_dispatch() after a batch of changes. The queue is bounded: a watcher that lets it fill is taken off the
+ * calls hub_dispatch() after a batch of changes, and between two of a large one (hub_is_crowded()). The queue is bounded: a watcher that lets it fill is taken off the
  * hub, may still take what is queued, and then finds watcher_state() WATCHER_OVERFLOWED.
  */
 #include "base/list.h"
