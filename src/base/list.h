@@ -33,6 +33,17 @@ static inline void list_unlink(ListNode *node) {
         list_init(node);
 }
 
+/* Moves all nodes, so that what is added meanwhile waits for the next turn. */
+static inline void list_take_all(List *from, List *to) {
+        list_init(to);
+        while (!list_is_empty(from)) {
+                ListNode *node = from->next;
+
+                list_unlink(node);
+                list_append(to, node);
+        }
+}
+
 /* Visits nodes; the one visited may be unlinked or freed meanwhile, others not. */
 #define list_foreach(list, node) \
         for (ListNode *node = (list)->next, *_next_##node = node->next; node != (list); \

@@ -132,6 +132,7 @@ static int make_embedded(uv_loop_t *loop, const FleetSettings *settings, FleetSe
         _cleanup_free_ char *group = str_printf("faering-%.32s", settings->machine.id);
         _cleanup_free_ char *shim = find_shim();
         const EmbeddedOptions options = {.state_directory = directory,
+                                         .run_directory = settings->run_dir,
                                          .cgroup_name = group,
                                          .shim = shim,
                                          .machine_id = settings->machine.id,

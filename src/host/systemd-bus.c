@@ -9,7 +9,7 @@
 enum { RETRY_MSEC = 500, RETRY_MSEC_MAX = 10000 };
 
 /* The connection is let go of in the next turn: we may be called from within it. */
-static void fail(Systemd *s, int r) {
+void systemd_bus_fail(Systemd *s, int r) {
         if (s->lost)
                 return;
         s->lost = true;
@@ -84,7 +84,7 @@ void systemd_bus_pump(Systemd *s) {
         if (r >= 0)
                 r = arm(s);
         if (r < 0)
-                fail(s, r);
+                systemd_bus_fail(s, r);
         if (any)
                 systemd_wake(s);
 }
@@ -92,7 +92,7 @@ void systemd_bus_pump(Systemd *s) {
 static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         (void)message;
         (void)error;
-        fail(userdata, -ECONNRESET);
+        systemd_bus_fail(userdata, -ECONNRESET);
         return 0;
 }
 
@@ -145,6 +145,8 @@ void systemd_handle_closed(uv_handle_t *handle) {
 
 /* What is queued still goes out: a stop asked for just before the end must not be lost. */
 void systemd_bus_close(Systemd *s) {
+        systemd_files_drop(s);
+        systemd_requests_drop(s);
         if (s->bus && !s->lost)
                 (void)sd_bus_flush(s->bus);
         if (s->poll)

@@ -9,16 +9,21 @@
 #include "host/systemd-supervisor.h"
 
 typedef struct Systemd Systemd;
+typedef struct Request Request;
 
 /* A unit of ours. */
 typedef struct SystemdUnit {
         ListNode link;
+        Systemd *owner;
         char *name, *path; /* path: of its D-Bus object */
         bool loaded;       /* our file is there */
         bool start_asked;
         bool start_known;  /* it is one of this run: what was asked before is not on disk */
-        bool known;        /* its properties have been read */
-        bool changed;
+        bool has_install;  /* its file has [Install] */
+        bool needs_reload; /* what systemd has of it is older than its files */
+        bool looked_at;    /* its properties were asked for by a batch of files */
+        unsigned fetches;  /* under way */
+        ListNode changed_link; /* in owner->changed: its state is to be told */
         SupervisorState state, told;
         bool was_told;
 } SystemdUnit;
@@ -41,16 +46,39 @@ typedef struct Call {
         Systemd *owner;
         CallKind kind;
         char *unit;
+        ListNode batch_link;
         unsigned step;
         bool has_install;
+        bool alone; /* the batch that it was in has failed */
         char *job; /* path of the job whose end is waited for */
-        sd_bus_slot *slot;
+        Request *request;
         SupervisorDone done;
         void (*each)(void *userdata, const SupervisorUnit *unit);
         void *userdata;
         int r;
         Error error;
 } Call;
+
+#define FILE_BATCH_MAX 256
+
+typedef enum FileStep {
+        FILES_IDLE,
+        FILES_LINK,
+        FILES_ENABLE,
+        FILES_LOOK,   /* whether systemd sees them as they are */
+        FILES_RELOAD, /* if it does not */
+        FILES_END,
+} FileStep;
+
+/* Calls that add links of unit files, or take them away: those under way, and those that came meanwhile. */
+typedef struct FileBatch {
+        Systemd *owner;
+        bool unlinks;
+        List waiting, calls; /* Call, by batch_link */
+        FileStep step;
+        size_t looks; /* answers that are awaited */
+        Request *request;
+} FileBatch;
 
 struct SupervisorLog {
         ListNode link;
@@ -75,7 +103,13 @@ struct Systemd {
         uv_check_t later;
         uv_idle_t hurry;
         Map by_name, by_path;
+        Map by_job; /* Call, by the path of its job */
         List units;
+        List changed; /* SystemdUnit */
+        List outbox, sent; /* Request */
+        size_t n_sent;
+        FileBatch linking, unlinking;
+        bool stale; /* systemd is to read its units anew */
         List calls;    /* Call: under way */
         List finished; /* Call: to be told */
         List logs;
@@ -90,9 +124,27 @@ struct Systemd {
 void systemd_wake(Systemd *s);
 void systemd_on_later(uv_check_t *check);
 int systemd_connect(Systemd *s, Error *error);
+SystemdUnit *systemd_unit(Systemd *s, const char *name); /* made when it is new; NULL without memory */
+void systemd_call_linked(Call *call); /* its batch is through */
+void systemd_call_refused(Call *call, int r, const sd_bus_error *error); /* `error` may be NULL */
+
+/* systemd-request.c: calls to systemd. A request ends with its answer, or by being cancelled or dropped */
+int systemd_request(Systemd *s, sd_bus_message *message, sd_bus_message_handler_t answered, void *userdata, Request **ret);
+Request *systemd_request_cancel(Request *request); /* returns NULL */
+void systemd_requests_send(Systemd *s);
+void systemd_requests_send_rest(Systemd *s); /* without waiting for answers */
+void systemd_requests_drop(Systemd *s);
+
+/* systemd-files.c: links of unit files */
+void systemd_files_init(Systemd *s);
+void systemd_files_add(Systemd *s, Call *call); /* a load, unload or reread */
+void systemd_files_fetched(Systemd *s, SystemdUnit *unit);
+void systemd_files_turn(Systemd *s);
+void systemd_files_drop(Systemd *s);
 
 /* systemd-bus.c: the bus on the loop */
 int systemd_bus_open(Systemd *s, Error *error);
+void systemd_bus_fail(Systemd *s, int r);
 void systemd_bus_retry(Systemd *s); /* lets go of the connection, and makes a new one later */
 void systemd_bus_pump(Systemd *s); /* works off what has come, and waits for more */
 void systemd_bus_close(Systemd *s);
@@ -103,6 +155,7 @@ void systemd_handle_gone(Systemd *s);
 int systemd_state_watch(Systemd *s, Error *error);
 int systemd_state_fetch(Systemd *s, SystemdUnit *unit);
 void systemd_state_fetch_all(Systemd *s);
+void systemd_state_changed(Systemd *s, SystemdUnit *unit);
 void systemd_state_tell(Systemd *s);
 
 /* systemd-log.c */

@@ -18,10 +18,10 @@ static int read_int(sd_bus_message *m, const char *type, int64_t *ret) {
         uint32_t u = 0;
         int32_t i = 0;
         uint64_t t = 0;
-        int r = sd_bus_message_read(m, "v", type, *type == 'u' ? (void *)&u : *type == 'i' ? (void *)&i : (void *)&t);
+        int r = sd_bus_message_read(m, "v", type, *type == 'u' ? (void *)&u : *type == 't' ? (void *)&t : (void *)&i);
 
         if (r >= 0)
-                *ret = *type == 'u' ? (int64_t)u : *type == 'i' ? (int64_t)i : (int64_t)t;
+                *ret = *type == 'u' ? (int64_t)u : *type == 't' ? (int64_t)t : (int64_t)i;
         return r;
 }
 
@@ -36,6 +36,7 @@ typedef enum PropertyField {
         FIELD_EXIT_STATUS,
         FIELD_RESTARTS,
         FIELD_SINCE,
+        FIELD_NEEDS_RELOAD,
 } PropertyField;
 
 static const struct {
@@ -52,9 +53,11 @@ static const struct {
         {"ExecMainStatus", "i", FIELD_EXIT_STATUS},
         {"NRestarts", "u", FIELD_RESTARTS},
         {"StateChangeTimestamp", "t", FIELD_SINCE},
+        {"NeedDaemonReload", "b", FIELD_NEEDS_RELOAD},
 };
 
-static int read_field(SupervisorState *state, PropertyField field, const char *type, sd_bus_message *m) {
+static int read_field(SystemdUnit *unit, PropertyField field, const char *type, sd_bus_message *m) {
+        SupervisorState *state = &unit->state;
         int64_t number = 0;
         int r;
 
@@ -83,13 +86,15 @@ static int read_field(SupervisorState *state, PropertyField field, const char *t
                 state->exit_status = (int)number;
         else if (field == FIELD_RESTARTS)
                 state->restarts = (uint64_t)number;
+        else if (field == FIELD_NEEDS_RELOAD)
+                unit->needs_reload = number != 0;
         else
                 state->since = number;
         return 0;
 }
 
 /* An a{sv} of properties: takes those that we know. */
-static int read_properties(SupervisorState *state, sd_bus_message *m) {
+static int read_properties(SystemdUnit *unit, sd_bus_message *m) {
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -105,7 +110,7 @@ static int read_properties(SupervisorState *state, sd_bus_message *m) {
                 while (i < ARRAY_SIZE(properties) && !str_equals(properties[i].name, name))
                         i++;
                 if (i < ARRAY_SIZE(properties))
-                        r = read_field(state, properties[i].field, properties[i].type, m);
+                        r = read_field(unit, properties[i].field, properties[i].type, m);
                 else
                         r = sd_bus_message_skip(m, "v");
                 if (r >= 0)
@@ -122,10 +127,17 @@ static bool state_differs(const SupervisorState *a, const SupervisorState *b) {
                a->exit_status != b->exit_status || a->restarts != b->restarts || !str_equals(a->text, b->text);
 }
 
-static void tell_unit(Systemd *s, SystemdUnit *unit) {
-        if (!unit->changed)
+void systemd_state_changed(Systemd *s, SystemdUnit *unit) {
+        if (list_is_linked(&unit->changed_link))
                 return;
-        unit->changed = false;
+        list_append(&s->changed, &unit->changed_link);
+        systemd_wake(s);
+}
+
+static void tell_unit(Systemd *s, SystemdUnit *unit) {
+        if (!list_is_linked(&unit->changed_link))
+                return;
+        list_unlink(&unit->changed_link);
         if (unit->was_told && !state_differs(&unit->state, &unit->told))
                 return;
         unit->told = unit->state;
@@ -147,32 +159,42 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         /* what a unit has passed through is told, too: each signal of the common part is a state of its own */
         if (str_equals(interface, SYSTEMD_DESTINATION ".Unit"))
                 tell_unit(s, unit);
-        if (read_properties(&unit->state, m) >= 0)
-                unit->changed = true;
+        if (read_properties(unit, m) >= 0)
+                systemd_state_changed(s, unit);
         return 0;
 }
 
 static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         SystemdUnit *unit = userdata;
+        Systemd *s = unit->owner;
 
         (void)error;
-        unit->known = true;
-        if (!sd_bus_message_is_method_error(m, NULL) && read_properties(&unit->state, m) >= 0)
-                unit->changed = true;
+        unit->fetches--;
+        if (!sd_bus_message_is_method_error(m, NULL) && read_properties(unit, m) >= 0)
+                systemd_state_changed(s, unit);
+        systemd_files_fetched(s, unit);
         return 0;
 }
 
 int systemd_state_fetch(Systemd *s, SystemdUnit *unit) {
-        /* an interface of "" means all of them; the slot floats: it goes with the bus, and units live as long */
-        return sd_bus_call_method_async(s->bus, NULL, SYSTEMD_DESTINATION, unit->path,
-                                        "org.freedesktop.DBus.Properties", "GetAll", on_properties, unit, "s", "");
+        sd_bus_message *m = NULL;
+        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, unit->path, "org.freedesktop.DBus.Properties", "GetAll");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", ""); /* of all interfaces */
+        if (r >= 0)
+                r = systemd_request(s, m, on_properties, unit, NULL); /* units live as long as the supervisor */
+        sd_bus_message_unref(m);
+        if (r >= 0)
+                unit->fetches++;
+        return r;
 }
 
 void systemd_state_fetch_all(Systemd *s) {
         list_foreach(&s->units, node) {
                 SystemdUnit *unit = container_of(node, SystemdUnit, link);
 
-                if (unit->loaded)
+                if (unit->loaded && unit->fetches < 2) /* one that began before, and one from now on */
                         (void)systemd_state_fetch(s, unit);
         }
 }
@@ -224,6 +246,9 @@ int systemd_state_watch(Systemd *s, Error *error) {
 }
 
 void systemd_state_tell(Systemd *s) {
-        list_foreach(&s->units, node)
-                tell_unit(s, container_of(node, SystemdUnit, link));
+        List changed;
+
+        list_take_all(&s->changed, &changed);
+        while (!list_is_empty(&changed))
+                tell_unit(s, container_of(changed.next, SystemdUnit, changed_link));
 }

@@ -10,8 +10,6 @@
 #include "unitfile/name.h"
 #include "unitfile/unitfile.h"
 
-#define RELOAD_TIMEOUT (120 * USEC_PER_SEC)
-
 bool systemd_is_running(void) {
         return sd_booted() > 0;
 }
@@ -35,13 +33,14 @@ void systemd_wake(Systemd *s) {
 
 static void unit_free(SystemdUnit *unit) {
         list_unlink(&unit->link);
+        list_unlink(&unit->changed_link);
         free(unit->name);
         free(unit->path);
         free(unit);
 }
 
-/* The unit, made when it is new; NULL without memory. Units are never forgotten: signals may still come for them. */
-static SystemdUnit *get_unit(Systemd *s, const char *name) {
+/* Units are never forgotten: signals may still come for them. */
+SystemdUnit *systemd_unit(Systemd *s, const char *name) {
         SystemdUnit *unit = map_get(&s->by_name, slice_from(name));
 
         if (unit)
@@ -49,7 +48,9 @@ static SystemdUnit *get_unit(Systemd *s, const char *name) {
         unit = calloc(1, sizeof(*unit));
         if (!unit)
                 return NULL;
+        unit->owner = s;
         list_init(&unit->link);
+        list_init(&unit->changed_link);
         unit->name = strdup(name);
         if (!unit->name || sd_bus_path_encode(SYSTEMD_PATH "/unit", name, &unit->path) < 0 ||
             map_put(&s->by_name, slice_from(unit->name), unit, NULL) < 0) {
@@ -79,7 +80,7 @@ static SystemdUnit *loaded_unit(Systemd *s, const char *name) {
 
 static void call_free(Call *call) {
         list_unlink(&call->link);
-        sd_bus_slot_unref(call->slot);
+        list_unlink(&call->batch_link);
         free(call->unit);
         free(call->job);
         free(call);
@@ -98,13 +99,17 @@ static Call *call_new(Systemd *s, CallKind kind, const char *unit, SupervisorDon
         call->done = done;
         call->userdata = userdata;
         list_init(&call->link);
+        list_init(&call->batch_link);
         list_append(&s->calls, &call->link);
         return call;
 }
 
 /* The error's text, if there is to be one, is set before. */
 static void call_end(Call *call, int r) {
-        call->slot = sd_bus_slot_unref(call->slot);
+        call->request = systemd_request_cancel(call->request);
+        if (call->job)
+                (void)map_remove(&call->owner->by_job, slice_from(call->job));
+        list_unlink(&call->batch_link);
         call->r = r;
         list_unlink(&call->link);
         list_append(&call->owner->finished, &call->link);
@@ -130,28 +135,38 @@ static bool is_absence(const Call *call, const sd_bus_error *error) {
                 sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.FileNotFound"));
 }
 
+static void call_end_by(Call *call, const sd_bus_error *error) {
+        int r = -sd_bus_error_get_errno(error);
+
+        if (sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".JobTypeNotApplicable"))
+                r = -EOPNOTSUPP;
+        call_end(call, error_set(&call->error, r < 0 ? r : -EIO, "%s: systemd says: %s", call->unit ? call->unit : "units",
+                                 error->message ? error->message : error->name));
+}
+
+/* JobRemoved goes on from here. */
+static void wait_for_job(Call *call, const char *job) {
+        call->job = strdup(job);
+        if (call->job && map_put(&call->owner->by_job, slice_from(call->job), call, NULL) >= 0)
+                return;
+        free(take_ptr(call->job));
+        call_fail(call, -ENOMEM, "wait for");
+}
+
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Call *call = userdata;
         const sd_bus_error *error = sd_bus_message_get_error(m);
         const char *job;
 
         (void)ret_error;
-        call->slot = sd_bus_slot_unref(call->slot);
+        call->request = NULL;
         if (error && !is_absence(call, error)) {
-                int r = -sd_bus_error_get_errno(error);
-
-                if (sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".JobTypeNotApplicable"))
-                        r = -EOPNOTSUPP;
-                call_end(call,
-                         error_set(&call->error, r < 0 ? r : -EIO, "%s: systemd says: %s",
-                                   call->unit ? call->unit : "units", error->message ? error->message : error->name));
+                call_end_by(call, error);
                 return 0;
         }
         if (!error && sd_bus_message_has_signature(m, "o") && sd_bus_message_read(m, "o", &job) >= 0) {
-                call->job = strdup(job);
-                if (!call->job)
-                        call_fail(call, -ENOMEM, "wait for");
-                return 0; /* JobRemoved goes on from here */
+                wait_for_job(call, job);
+                return 0;
         }
         call->step++;
         call_step(call);
@@ -171,42 +186,17 @@ static int call_method(Call *call, const char *method, const char *signature, ..
                 va_end(args);
         }
         if (r >= 0)
-                r = sd_bus_call_async(call->owner->bus, &call->slot, m, on_reply, call, RELOAD_TIMEOUT);
+                r = systemd_request(call->owner, m, on_reply, call, &call->request);
         sd_bus_message_unref(m);
-        systemd_wake(call->owner);
         return r;
 }
 
-static void step_load(Call *call) {
-        Systemd *s = call->owner;
-        _cleanup_free_ char *path = str_printf("%s/%s", s->folder, call->unit);
-        SystemdUnit *unit = get_unit(s, call->unit);
-        int r = -ENOMEM;
-
-        if (!path || !unit) {
-                call_fail(call, -ENOMEM, "load");
-                return;
-        }
-        if (call->step == 0)
-                r = call_method(call, "LinkUnitFiles", "asbb", 1, path, 1, 1);
-        else if (call->step == 1 && call->has_install)
-                r = call_method(call, "EnableUnitFiles", "asbb", 1, call->unit, 1, 1);
-        else {
-                unit->loaded = unit->changed = true;
-                (void)systemd_state_fetch(s, unit);
-                call_end(call, 0);
-                return;
-        }
-        if (r < 0)
-                call_fail(call, r, "load");
-}
-
 static void forget(SystemdUnit *unit) {
-        unit->loaded = unit->start_asked = false;
+        unit->loaded = unit->start_asked = unit->has_install = false;
         supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "not-found");
         supervisor_set_word(unit->state.active, SUPERVISOR_WORD_MAX, "inactive");
         supervisor_set_word(unit->state.sub, SUPERVISOR_WORD_MAX, "dead");
-        unit->changed = true;
+        systemd_state_changed(unit->owner, unit);
 }
 
 static void step_unload(Call *call) {
@@ -219,9 +209,15 @@ static void step_unload(Call *call) {
                 r = call_method(call, "StopUnit", "ss", call->unit, "replace");
                 break;
         case 1:
-                r = call_method(call, "DisableUnitFiles", "asb", 1, call->unit, 1);
-                break;
+                call->has_install = unit && unit->has_install;
+                systemd_files_add(s, call);
+                return;
         case 2:
+                if (unit && !str_equals(unit->state.active, "failed")) {
+                        call->step++;
+                        step_unload(call);
+                        return;
+                }
                 r = call_method(call, "ResetFailedUnit", "s", call->unit);
                 break;
         default:
@@ -233,6 +229,22 @@ static void step_unload(Call *call) {
         }
         if (r < 0)
                 call_fail(call, r, "unload");
+}
+
+static int check_text(const char *name, Slice text, bool *ret_has_install, Error *error) {
+        UnitName parts = unit_name_split(slice_from(name));
+        _cleanup_unitfile_ UnitFile file = {0};
+        int r;
+
+        if (!unit_name_is_valid(slice_from(name)))
+                return error_set(error, -EINVAL, "\"%s\" is no name of a unit", name);
+        if (parts.kind == UNIT_NAME_TEMPLATE)
+                return error_set(error, -EINVAL, "%s is a template: only instances of it can run", name);
+        r = unitfile_parse(&file, text, NULL, error);
+        if (r < 0)
+                return error_prefix(error, r, "%s", name);
+        *ret_has_install = unitfile_find_section(&file, slice_from("Install")) != SIZE_MAX;
+        return 0;
 }
 
 static void step_list(Call *call) {
@@ -253,6 +265,7 @@ static void step_list(Call *call) {
 
                 if (!unit->loaded || unit_store_read(s->folder, unit->name, &text, &tag, NULL) < 0)
                         continue;
+                unit->has_install = check_text(unit->name, slice_from(text), &unit->has_install, NULL) >= 0 && unit->has_install;
                 told.tag = tag;
                 told.text = slice_from(text);
                 told.start_asked = unit->start_asked;
@@ -287,36 +300,57 @@ static void step_simple(Call *call) {
 }
 
 static void call_step(Call *call) {
-        int r;
-
         switch (call->kind) {
-        case CALL_LOAD:
-                step_load(call);
-                break;
         case CALL_UNLOAD:
                 step_unload(call);
                 break;
         case CALL_LIST:
                 step_list(call);
                 break;
+        case CALL_LOAD:
         case CALL_REREAD:
-                r = call->step == 0 ? call_method(call, "Reload", "") : 1;
-                if (r < 0)
-                        call_fail(call, r, "reread");
-                else if (call->step > 0)
-                        call_end(call, 0);
+                systemd_files_add(call->owner, call);
                 break;
         default:
                 step_simple(call);
         }
 }
 
+void systemd_call_linked(Call *call) {
+        SystemdUnit *unit = call->kind == CALL_LOAD ? map_get(&call->owner->by_name, slice_from(call->unit)) : NULL;
+
+        if (call->kind == CALL_UNLOAD) {
+                call->step++;
+                call_step(call);
+                return;
+        }
+        if (unit) {
+                unit->loaded = true;
+                unit->has_install = call->has_install;
+                systemd_state_changed(call->owner, unit);
+                if (unit->needs_reload || !str_equals(unit->state.load, "loaded")) /* it was read anew since */
+                        (void)systemd_state_fetch(call->owner, unit);
+        }
+        call_end(call, 0);
+}
+
+void systemd_call_refused(Call *call, int r, const sd_bus_error *error) {
+        static const char *const verbs[] = {[CALL_LOAD] = "load", [CALL_UNLOAD] = "unload", [CALL_REREAD] = "reread"};
+
+        if (error && is_absence(call, error))
+                systemd_call_linked(call);
+        else if (error)
+                call_end_by(call, error);
+        else
+                call_fail(call, r, verbs[call->kind]);
+}
+
 /* A job of ours is over. */
 static void job_removed(Call *call, const char *result) {
         SystemdUnit *unit = map_get(&call->owner->by_name, slice_from(call->unit));
 
-        free(call->job);
-        call->job = NULL;
+        (void)map_remove(&call->owner->by_job, slice_from(call->job));
+        free(take_ptr(call->job));
         if (call->kind == CALL_UNLOAD) { /* even if the stop has failed: the file goes */
                 call->step++;
                 call_step(call);
@@ -334,17 +368,15 @@ static void job_removed(Call *call, const char *result) {
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Systemd *s = userdata;
         const char *path, *unit, *result;
+        Call *call;
         uint32_t id;
 
         (void)error;
         if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0)
                 return 0;
-        list_foreach(&s->calls, node) {
-                Call *call = container_of(node, Call, link);
-
-                if (call->job && str_equals(call->job, path))
-                        job_removed(call, result);
-        }
+        call = map_get(&s->by_job, slice_from(path));
+        if (call)
+                job_removed(call, result);
         return 0;
 }
 
@@ -365,22 +397,6 @@ static Call *begin(Supervisor *supervisor, CallKind kind, const char *name, Supe
                 return NULL;
         }
         return call;
-}
-
-static int check_text(const char *name, Slice text, bool *ret_has_install, Error *error) {
-        UnitName parts = unit_name_split(slice_from(name));
-        _cleanup_unitfile_ UnitFile file = {0};
-        int r;
-
-        if (!unit_name_is_valid(slice_from(name)))
-                return error_set(error, -EINVAL, "\"%s\" is no name of a unit", name);
-        if (parts.kind == UNIT_NAME_TEMPLATE)
-                return error_set(error, -EINVAL, "%s is a template: only instances of it can run", name);
-        r = unitfile_parse(&file, text, NULL, error);
-        if (r < 0)
-                return error_prefix(error, r, "%s", name);
-        *ret_has_install = unitfile_find_section(&file, slice_from("Install")) != SIZE_MAX;
-        return 0;
 }
 
 static void systemd_load(Supervisor *supervisor, const char *name, Slice text, const char *tag, SupervisorDone done,
@@ -479,7 +495,7 @@ static void systemd_list(Supervisor *supervisor, void (*each)(void *userdata, co
         call->each = each;
         r = unit_store_list(call->owner->folder, &names, &call->error);
         for (size_t i = 0; r >= 0 && i < names.length; i++) {
-                SystemdUnit *unit = get_unit(call->owner, names.items[i]);
+                SystemdUnit *unit = systemd_unit(call->owner, names.items[i]);
 
                 r = unit ? systemd_state_fetch(call->owner, unit) : -ENOMEM;
                 if (r >= 0)
@@ -556,6 +572,8 @@ void systemd_on_later(uv_check_t *check) {
         systemd_state_tell(s);
         tell_finished(s);
         systemd_logs_turn(s);
+        systemd_files_turn(s);
+        systemd_requests_send(s);
         systemd_bus_pump(s); /* what was queued meanwhile goes out */
         if (s->lost)
                 tell_lost(s);
@@ -566,6 +584,7 @@ static void systemd_free(Systemd *s) {
                 unit_free(container_of(s->units.next, SystemdUnit, link));
         map_deinit(&s->by_name);
         map_deinit(&s->by_path);
+        map_deinit(&s->by_job);
         free(s->folder);
         free(s);
 }
@@ -587,6 +606,7 @@ static void systemd_close(Supervisor *supervisor, void (*closed)(void *userdata)
         s->closing = true;
         s->closed = closed;
         s->closed_data = userdata;
+        systemd_requests_send_rest(s);
         while (!list_is_empty(&s->calls)) {
                 Call *call = container_of(s->calls.next, Call, link);
 
@@ -639,6 +659,10 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         s->loop = loop;
         s->user = options->user;
         list_init(&s->units);
+        list_init(&s->changed);
+        list_init(&s->outbox);
+        list_init(&s->sent);
+        systemd_files_init(s);
         list_init(&s->calls);
         list_init(&s->finished);
         list_init(&s->logs);

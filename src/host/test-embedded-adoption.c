@@ -311,6 +311,37 @@ static void test_a_timer_and_a_path_go_on(void **state) {
         assert_string_equal(state_of(m, "seen.path").sub, "running");
 }
 
+/* As when it was killed between the writing of the timer's record and that of the service's. */
+static void write_fired(Machine *m, Usec last) {
+        _cleanup_free_ char *path = str_printf("%s/state/units/tick.timer", m->folder), *record = NULL;
+        char text[4096], *at;
+
+        assert_non_null(path);
+        at = strstr(read_file(m, "state/units/tick.timer", text, sizeof(text)), "trigger waiting\n");
+        assert_non_null(at);
+        *at = '\0';
+        record = str_printf("%strigger running\ntrigger-last %llu\n%s", text, (unsigned long long)last, at + strlen("trigger waiting\n"));
+        assert_non_null(record);
+        assert_int_equal(file_replace(path, 0600, slice_from(record), false, NULL), 0);
+}
+
+static void test_a_timer_whose_record_is_ahead_of_its_service_goes_on(void **state) {
+        Machine *m = *state;
+
+        load_in(m, "tick.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo tick >>@/ticks'\n");
+        load(m, "tick.timer", "[Timer]\nOnActiveSec=1h\n");
+        assert_int_equal(start(m, "tick.timer", NULL), 0);
+        leave_supervisor(m);
+        write_fired(m, clock_monotonic());
+        (void)machine_open(m, &own_events, m);
+        wait_file(m, "ticks", "tick\n"); /* its service had not been started yet */
+        (void)wait_unit(m, "tick.timer", "waiting");
+        leave_supervisor(m);
+        write_fired(m, 1);
+        (void)machine_open(m, &own_events, m);
+        (void)wait_unit(m, "tick.timer", "waiting"); /* its service has ended meanwhile */
+}
+
 static void test_the_end_of_a_shim_is_not_the_end_of_its_unit(void **state) {
         Machine *m = *state;
         SupervisorState before;
@@ -325,6 +356,57 @@ static void test_the_end_of_a_shim_is_not_the_end_of_its_unit(void **state) {
         assert_int_equal(state_of(m, "talks.service").main_pid, before.main_pid);
         assert_int_equal(kill(before.main_pid, SIGUSR2), 0);
         assert_int_equal(wait_unit(m, "talks.service", "failed").exit_status, SIGUSR2);
+}
+
+static void test_the_end_of_the_spawner_touches_no_unit_and_hinders_none(void **state) {
+        Machine *m = *state;
+        SupervisorState before, after;
+        pid_t spawner;
+
+        load_in(m, "talks.service", TALKS);
+        load(m, "more.service", "[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "talks.service", NULL), 0);
+        before = wait_unit(m, "talks.service", "running");
+        spawner = parent_of(parent_of(before.main_pid));
+        assert_int_equal(parent_of(spawner), getpid());
+        assert_int_equal(kill(spawner, SIGKILL), 0);
+        while (kill(spawner, 0) == 0)
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+        assert_int_equal(start(m, "more.service", NULL), 0);
+        after = wait_unit(m, "more.service", "running");
+        assert_int_not_equal(parent_of(parent_of(after.main_pid)), spawner);
+        touch(m, "go");
+        wait_file(m, "state/logs/talks.service.log", "two");
+        assert_int_equal(kill(before.main_pid, SIGUSR2), 0);
+        assert_int_equal(wait_unit(m, "talks.service", "failed").exit_status, SIGUSR2);
+        assert_int_equal(wait_unit(m, "more.service", "running").main_pid, after.main_pid);
+}
+
+/* The request lies in a connection that nobody will read. */
+static void test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first(void **state) {
+        Machine *m = *state;
+        Error error = ERROR_NONE;
+        char text[64];
+        pid_t spawner, helper;
+
+        load_in(m, "talks.service", TALKS);
+        load_in(m, "once.service", "[Service]\nExecStart=/bin/sh -c 'echo x >> @/runs; exec sleep 60'\n");
+        assert_int_equal(start(m, "talks.service", NULL), 0);
+        spawner = parent_of(parent_of(wait_unit(m, "talks.service", "running").main_pid));
+        assert_int_equal(kill(spawner, SIGSTOP), 0);
+        helper = fork();
+        assert_true(helper >= 0);
+        if (helper == 0) {
+                (void)usleep(50000);
+                (void)kill(spawner, SIGKILL);
+                _exit(0);
+        }
+        assert_int_equal(start(m, "once.service", &error), -EREMOTEIO);
+        assert_non_null(strstr(error.text, "the process that makes processes"));
+        assert_int_equal(start(m, "once.service", NULL), 0);
+        wait_unit(m, "once.service", "running");
+        wait_file(m, "runs", "x");
+        assert_string_equal(read_file(m, "runs", text, sizeof(text)), "x\n");
 }
 
 static void test_without_its_shim_a_unit_is_ended_by_the_next_supervisor(void **state) {
@@ -375,7 +457,10 @@ int main(void) {
                 TEST(test_a_text_for_the_next_start_is_kept),
                 TEST(test_a_socket_stays_bound_and_no_client_is_lost),
                 TEST(test_a_timer_and_a_path_go_on),
+                TEST(test_a_timer_whose_record_is_ahead_of_its_service_goes_on),
                 TEST(test_the_end_of_a_shim_is_not_the_end_of_its_unit),
+                TEST(test_the_end_of_the_spawner_touches_no_unit_and_hinders_none),
+                TEST(test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first),
                 TEST(test_without_its_shim_a_unit_is_ended_by_the_next_supervisor),
                 TEST(test_a_torn_record_is_said_and_its_unit_does_not_run_on_unseen),
         };

@@ -215,10 +215,10 @@ class Wire:
 class SystemdNode(Node):
     """A host of hosts.py; the fleet's daemon is its faering-fleet.service."""
 
-    def __init__(self, host: Host, stores: str):
+    def __init__(self, host: Host, stores: str, ttl: int = TTL):
         self.host, self.number, self.id, self.address, self.shared = host, host.number, host.id, host.address, SHARED
         self.endpoint = "unix:///run/faering/fleet.sock"
-        self.config = (f"etcd_servers={stores}\npublic_ip={host.address}\nmetadata={metadata_of(self.number)}\nagent_ttl={TTL}s\n"
+        self.config = (f"etcd_servers={stores}\npublic_ip={host.address}\nmetadata={metadata_of(self.number)}\nagent_ttl={ttl}s\n"
                        "supervisor=systemd\n")
         host.write("/etc/fleet/fleet.conf", self.config)
         host.enable("faering-fleet.service")
@@ -367,11 +367,11 @@ Environment=ETCD_LISTEN_CLIENT_URLS=http://{host.address}:2379 ETCD_ADVERTISE_CL
 
 
 @contextlib.contextmanager
-def systemd_nodes(folder: Path, count: int = COUNT) -> Iterator[Nodes]:
+def systemd_nodes(folder: Path, count: int = COUNT, ttl: int = TTL) -> Iterator[Nodes]:
     shared = make_shared(folder)
     with Hosts(folder, count, binds={SHARED: shared}) as hosts:
         stores = ",".join(f"http://{host.address}:2379" for host in hosts.hosts[:MEMBERS])
-        nodes = [SystemdNode(host, stores) for host in hosts]
+        nodes = [SystemdNode(host, stores, ttl) for host in hosts]
         for host in hosts:
             if host.number <= MEMBERS:
                 put_store(host)

@@ -51,8 +51,8 @@ class Machine:
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
             except OSError:  # it has ended
                 continue
-            if words[0] == "faering-unit-shim" and words[3].startswith(f"{self.state}/"):
-                found.append((int(entry.name), int(words[1]), words[5]))
+            if words[0] == "faering-unit-shim" and words[1].isdigit() and words[3].startswith(f"{self.state}/"):
+                found.append((int(entry.name), int(words[1]), words[2]))
         return found
 
     def end_units(self) -> None:

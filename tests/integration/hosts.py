@@ -364,6 +364,17 @@ class Host:
         words = [word for name in properties for word in ("-p", name)]
         return dict(line.split("=", 1) for line in self.ok("systemctl", "show", *([unit] if unit else []), *words).splitlines())
 
+    def outside_pid(self, pid: int) -> int:
+        """The number that this machine has for a process of the host."""
+        own = os.readlink(f"/proc/{self.leader}/ns/pid")
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if folder.name.isdigit() and os.readlink(folder / "ns/pid") == own:
+                    line = next(line for line in (folder / "status").read_text().splitlines() if line.startswith("NSpid:"))
+                    if int(line.split()[-1]) == pid:
+                        return int(folder.name)
+        raise ProcessLookupError(f"{self.name} has no process {pid}")
+
     def is_active(self, unit: str) -> bool:
         return self.show(unit, "ActiveState") == {"ActiveState": "active"}
 

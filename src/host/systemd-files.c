@@ -1,0 +1,259 @@
+/*
+ * Links of unit files: loads and unloads that come together are one call to systemd, which reads all its folders for each. systemd is
+ * made to read its units anew only if it would not see by itself what is new.
+ */
+#include <errno.h>
+
+#include "host/systemd-internal.h"
+
+static void next_step(FileBatch *batch);
+
+/* ---- what a batch is made of ---- */
+
+void systemd_files_init(Systemd *s) {
+        s->linking.owner = s->unlinking.owner = s;
+        s->unlinking.unlinks = true;
+        list_init(&s->linking.waiting);
+        list_init(&s->linking.calls);
+        list_init(&s->unlinking.waiting);
+        list_init(&s->unlinking.calls);
+}
+
+void systemd_files_add(Systemd *s, Call *call) {
+        list_append(call->kind == CALL_UNLOAD ? &s->unlinking.waiting : &s->linking.waiting, &call->batch_link);
+        systemd_wake(s);
+}
+
+/* Of a batch that failed each call is tried alone, to find the one that is at fault. */
+static void take_calls(FileBatch *batch) {
+        Call *first = container_of(batch->waiting.next, Call, batch_link);
+        bool alone = !list_is_empty(&batch->waiting) && first->alone;
+
+        for (size_t n = 0; n < FILE_BATCH_MAX && !list_is_empty(&batch->waiting); n++) {
+                Call *call = container_of(batch->waiting.next, Call, batch_link);
+
+                if (n > 0 && (alone || call->alone))
+                        return;
+                list_unlink(&call->batch_link);
+                list_append(&batch->calls, &call->batch_link);
+        }
+}
+
+static void end_calls(FileBatch *batch) {
+        while (!list_is_empty(&batch->calls)) {
+                Call *call = container_of(batch->calls.next, Call, batch_link);
+
+                list_unlink(&call->batch_link);
+                systemd_call_linked(call);
+        }
+        batch->step = FILES_IDLE;
+        systemd_wake(batch->owner);
+}
+
+/* `error` may be NULL: then it is ours. */
+static void fail(FileBatch *batch, int r, const sd_bus_error *error) {
+        List calls;
+
+        list_take_all(&batch->calls, &calls);
+        batch->step = FILES_IDLE;
+        batch->looks = 0;
+        if (calls.next != &calls && calls.next->next == &calls) {
+                Call *call = container_of(calls.next, Call, batch_link);
+
+                list_unlink(&call->batch_link);
+                systemd_call_refused(call, r, error);
+                return;
+        }
+        while (!list_is_empty(&calls)) { /* from the last one on: they go to the front */
+                Call *call = container_of(calls.previous, Call, batch_link);
+
+                call->alone = true;
+                list_unlink(&call->batch_link);
+                list_append(batch->waiting.next, &call->batch_link);
+        }
+        systemd_wake(batch->owner);
+}
+
+/* ---- calls ---- */
+
+static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        FileBatch *batch = userdata;
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+
+        (void)ret_error;
+        batch->request = NULL;
+        if (error)
+                fail(batch, -sd_bus_error_get_errno(error), error);
+        else
+                next_step(batch);
+        return 0;
+}
+
+/* Names, or paths of our files, of those that are concerned. */
+static int append_files(const FileBatch *batch, sd_bus_message *m, bool paths, bool installed) {
+        int r = sd_bus_message_open_container(m, 'a', "s");
+
+        list_foreach(&batch->calls, node) {
+                const Call *call = container_of(node, Call, batch_link);
+                _cleanup_free_ char *path = paths && call->unit ? str_printf("%s/%s", batch->owner->folder, call->unit) : NULL;
+
+                if (r < 0 || !call->unit || (installed && !call->has_install))
+                        continue;
+                r = !paths || path ? sd_bus_message_append(m, "s", paths ? path : call->unit) : -ENOMEM;
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int send_files(FileBatch *batch, const char *method, bool paths, bool installed) {
+        Systemd *s = batch->owner;
+        sd_bus_message *m = NULL;
+        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, method);
+
+        if (r >= 0)
+                r = append_files(batch, m, paths, installed);
+        if (r >= 0) /* in /run; and, if they are added, whatever is there already */
+                r = batch->unlinks ? sd_bus_message_append(m, "b", 1) : sd_bus_message_append(m, "bb", 1, 1);
+        if (r >= 0)
+                r = systemd_request(s, m, on_done, batch, &batch->request);
+        sd_bus_message_unref(m);
+        return r;
+}
+
+static int send_reload(FileBatch *batch) {
+        Systemd *s = batch->owner;
+        sd_bus_message *m = NULL;
+        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "Reload");
+
+        if (r >= 0)
+                r = systemd_request(s, m, on_done, batch, &batch->request);
+        sd_bus_message_unref(m);
+        if (r >= 0)
+                s->stale = false;
+        return r;
+}
+
+/* ---- steps ---- */
+
+static size_t count(const FileBatch *batch, bool installed) {
+        size_t n = 0;
+
+        list_foreach(&batch->calls, node) {
+                const Call *call = container_of(node, Call, batch_link);
+
+                n += call->unit && (!installed || call->has_install);
+        }
+        return n;
+}
+
+/* As systemd sees the new units: the answers come to systemd_files_fetched(). */
+static int look(FileBatch *batch) {
+        int r = 0;
+
+        list_foreach(&batch->calls, node) {
+                const Call *call = container_of(node, Call, batch_link);
+                SystemdUnit *unit = call->unit ? systemd_unit(batch->owner, call->unit) : NULL;
+
+                if (r < 0 || !call->unit)
+                        continue;
+                r = unit ? systemd_state_fetch(batch->owner, unit) : -ENOMEM;
+                if (r < 0)
+                        continue;
+                unit->looked_at = true;
+                batch->looks++;
+        }
+        return r;
+}
+
+void systemd_files_fetched(Systemd *s, SystemdUnit *unit) {
+        if (!unit->looked_at)
+                return;
+        unit->looked_at = false;
+        s->stale |= unit->needs_reload || !str_equals(unit->state.load, "loaded");
+        if (s->linking.looks > 0 && --s->linking.looks == 0)
+                next_step(&s->linking);
+}
+
+/* Carries out the step that the batch is at; true: there is nothing to do for it. */
+static bool skip_step(FileBatch *batch, int *r) {
+        Systemd *s = batch->owner;
+
+        switch (batch->step) {
+        case FILES_LINK:
+                if (count(batch, false) == 0)
+                        return true;
+                *r = batch->unlinks ? send_files(batch, "DisableUnitFiles", false, false) : send_files(batch, "LinkUnitFiles", true, false);
+                return false;
+        case FILES_ENABLE:
+                if (count(batch, true) == 0)
+                        return true;
+                s->stale = true; /* what is installed for a unit that systemd knows it does not look for by itself */
+                if (!batch->unlinks)
+                        *r = send_files(batch, "EnableUnitFiles", false, true);
+                return batch->unlinks;
+        case FILES_LOOK:
+                if (batch->unlinks || count(batch, false) == 0)
+                        return true;
+                batch->looks = 0;
+                *r = look(batch);
+                return false;
+        case FILES_RELOAD:
+                if (batch->unlinks || !s->stale)
+                        return true;
+                *r = send_reload(batch);
+                return false;
+        default:
+                return true;
+        }
+}
+
+static void next_step(FileBatch *batch) {
+        int r = 0;
+
+        do
+                batch->step++;
+        while (batch->step < FILES_END && skip_step(batch, &r));
+        if (r < 0)
+                fail(batch, r, NULL);
+        else if (batch->step == FILES_END)
+                end_calls(batch);
+}
+
+static void begin(FileBatch *batch, bool wanted) {
+        if (batch->step != FILES_IDLE || (list_is_empty(&batch->waiting) && !wanted))
+                return;
+        take_calls(batch);
+        next_step(batch);
+}
+
+void systemd_files_turn(Systemd *s) {
+        if (s->lost || !s->bus)
+                return;
+        begin(&s->unlinking, false);
+        begin(&s->linking, s->stale);
+}
+
+static void drop(FileBatch *batch) {
+        List calls;
+
+        list_take_all(&batch->waiting, &calls);
+        while (!list_is_empty(&calls))
+                list_unlink(calls.next);
+        list_take_all(&batch->calls, &calls);
+        while (!list_is_empty(&calls))
+                list_unlink(calls.next);
+        batch->request = systemd_request_cancel(batch->request);
+        batch->step = FILES_IDLE;
+        batch->looks = 0;
+}
+
+/* With the connection, on which the answers would come. */
+void systemd_files_drop(Systemd *s) {
+        drop(&s->linking);
+        drop(&s->unlinking);
+        list_foreach(&s->units, node) {
+                SystemdUnit *unit = container_of(node, SystemdUnit, link);
+
+                unit->looked_at = false;
+                unit->fetches = 0;
+        }
+}
