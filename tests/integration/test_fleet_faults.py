@@ -72,7 +72,7 @@ def test_a_machine_that_comes_back_takes_nothing_by_surprise(tmp_path):
             one.api("PUT", f"/fleet/v1/units/{name}", {"desiredState": "launched", "options": OPTIONS})
         wait_for("they run on both", one.units, lambda found: {machine for machine, _ in found.values()} == {one.id, two.id})
         two.kill()
-        settled = wait_for("all run on one", one.units, lambda found: len(found) == 6 and {machine for machine, _ in found.values()} == {one.id})
+        settled = wait_for("all run on one", one.units, lambda found: len(found) == 6 and set(found.values()) == {(one.id, "active")})
         two.start()
         fleet.wait_registered(two)
         one.api("PUT", "/fleet/v1/units/new.service", {"desiredState": "launched", "options": OPTIONS})
