@@ -383,23 +383,50 @@ static void test_the_end_of_the_spawner_touches_no_unit_and_hinders_none(void **
         assert_int_equal(wait_unit(m, "more.service", "running").main_pid, after.main_pid);
 }
 
+/* The spawner's child other than `other`: the spare, which it makes as soon as it can. */
+static pid_t find_spare(pid_t spawner, pid_t other) {
+        pid_t found = 0;
+
+        while (found == 0) {
+                DIR *proc = opendir("/proc");
+                const struct dirent *entry;
+
+                assert_non_null(proc);
+                while (found == 0 && (entry = readdir(proc))) {
+                        _cleanup_free_ char *path = str_printf("/proc/%s/stat", entry->d_name);
+                        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+                        int parent = 0, pid = atoi(entry->d_name);
+
+                        if (pid > 0 && pid != other && file_read(path, FILE_SMALL_MAX, &text, NULL) >= 0 && buffer_string(&text) &&
+                            sscanf(strrchr(buffer_string(&text), ')'), ") %*c %d", &parent) == 1 && parent == spawner)
+                                found = pid;
+                }
+                (void)closedir(proc);
+        }
+        return found;
+}
+
 /* The request lies in a connection that nobody will read. */
 static void test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first(void **state) {
         Machine *m = *state;
         Error error = ERROR_NONE;
         char text[64];
-        pid_t spawner, helper;
+        pid_t spawner, its_shim, spare, helper;
 
         load_in(m, "talks.service", TALKS);
         load_in(m, "once.service", "[Service]\nExecStart=/bin/sh -c 'echo x >> @/runs; exec sleep 60'\n");
         assert_int_equal(start(m, "talks.service", NULL), 0);
-        spawner = parent_of(parent_of(wait_unit(m, "talks.service", "running").main_pid));
+        its_shim = parent_of(wait_unit(m, "talks.service", "running").main_pid);
+        spawner = parent_of(its_shim);
+        spare = find_spare(spawner, its_shim);
         assert_int_equal(kill(spawner, SIGSTOP), 0);
+        assert_int_equal(kill(spare, SIGSTOP), 0);
         helper = fork();
         assert_true(helper >= 0);
         if (helper == 0) {
                 (void)usleep(50000);
                 (void)kill(spawner, SIGKILL);
+                (void)kill(spare, SIGKILL);
                 _exit(0);
         }
         assert_int_equal(start(m, "once.service", &error), -EREMOTEIO);
@@ -480,6 +507,21 @@ static void see_what_was_kept(Machine *m) {
         leave_supervisor(m);
         (void)machine_open(m, &own_events, m);
         assert_int_equal(wait_unit(m, "tells.service", "running").main_pid, pid);
+}
+
+static void test_the_end_of_the_spare_hinders_no_start(void **state) {
+        Machine *m = *state;
+        pid_t its_shim;
+
+        load_in(m, "talks.service", TALKS);
+        load(m, "more.service", "[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "talks.service", NULL), 0);
+        its_shim = parent_of(wait_unit(m, "talks.service", "running").main_pid);
+        assert_int_equal(kill(find_spare(parent_of(its_shim), its_shim), SIGKILL), 0);
+        while (parent_of(its_shim) != getpid()) /* the spawner ends with it */
+                (void)uv_run(&m->loop, UV_RUN_NOWAIT);
+        assert_int_equal(start(m, "more.service", NULL), 0);
+        (void)wait_unit(m, "more.service", "running");
 }
 
 static void test_what_a_unit_says_while_nobody_is_there_is_kept(void **state) {
@@ -566,6 +608,7 @@ int main(void) {
                 TEST(test_the_end_of_a_shim_is_not_the_end_of_its_unit),
                 TEST(test_the_end_of_the_spawner_touches_no_unit_and_hinders_none),
                 TEST(test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first),
+                TEST(test_the_end_of_the_spare_hinders_no_start),
                 TEST(test_what_a_unit_says_while_nobody_is_there_is_kept),
                 TEST(test_so_is_what_another_of_its_processes_says),
                 TEST(test_a_unit_speaks_to_the_next_supervisor_by_the_same_socket),

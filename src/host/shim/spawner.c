@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-enum { READ_SIZE = 64 * 1024, KEPT_MAX = 256 * 1024 };
+#include "host/file.h"
+
+enum { READ_SIZE = 64 * 1024 };
 
 /* A request as it comes in. */
 typedef struct Arrival {
@@ -77,28 +79,68 @@ static void refuse(int control, int error) {
                 (void)send(control, buffer_data(&text), buffer_length(&text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* What is closed here ends with the process that was made, or if there is none: who waits at the other end then knows. */
-static void serve(int connection, Arrival *arrival, ProcessTitle title) {
+static void take_request(Arrival *arrival, ProcessTitle title) {
         static SpawnRequestRead read;
         int r = spawn_request_read(buffer_data(&arrival->bytes) + SPAWN_REQUEST_HEAD,
                                    buffer_length(&arrival->bytes) - SPAWN_REQUEST_HEAD, arrival->files, arrival->n_files, &read);
-        pid_t pid;
 
-        if (r >= 0) {
-                pid = fork();
-                if (pid == 0) {
-                        (void)close(connection);
-                        birth_of_shim(&read.request, title);
-                }
-                r = pid < 0 ? -errno : 0;
-                spawn_request_read_deinit(&read);
-        }
-        if (r < 0 && arrival->n_files > 0)
+        if (r >= 0)
+                birth_of_shim(&read.request, title);
+        if (arrival->n_files > 0)
                 refuse(arrival->files[0], -r);
 }
 
-int spawner_run(int connection, ProcessTitle title) {
+/* Waits for a request in the spawner's place. Once it has it, `taken` tells the spawner, and it becomes the shim that was asked for. */
+static _Noreturn void be_spare(int connection, int taken, ProcessTitle title) {
         Arrival arrival = {.bytes = BUFFER_INIT_LIMIT(SPAWN_REQUEST_HEAD + SPAWN_REQUEST_MAX + READ_SIZE)};
+
+        if (!receive_request(connection, &arrival))
+                _exit(EXIT_SUCCESS);
+        (void)file_write_all(taken, (Slice){"", 1}); /* the spawner may have ended: then nobody needs to know */
+        (void)close(taken);
+        (void)close(connection);
+        take_request(&arrival, title);
+        _exit(EXIT_FAILURE);
+}
+
+/* Where no spare can be made, whoever asks hears why. */
+static bool refuse_one(int connection, int error) {
+        Arrival arrival = {.bytes = BUFFER_INIT_LIMIT(SPAWN_REQUEST_HEAD + SPAWN_REQUEST_MAX + READ_SIZE)};
+        bool received = receive_request(connection, &arrival);
+
+        if (received && arrival.n_files > 0)
+                refuse(arrival.files[0], error);
+        close_files(&arrival);
+        buffer_deinit(&arrival.bytes);
+        return received;
+}
+
+/* Makes a spare, and waits until it is needed. False: it has ended before, with the connection, or perhaps in the middle of a request. */
+static bool make_spare(int connection, ProcessTitle title) {
+        _cleanup_close_ int told = -1;
+        int pair[2];
+        ssize_t n;
+        pid_t pid;
+        char one;
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return refuse_one(connection, errno);
+        told = pair[0];
+        pid = fork();
+        if (pid == 0) {
+                (void)close(told);
+                be_spare(connection, pair[1], title);
+        }
+        (void)close(pair[1]);
+        if (pid < 0)
+                return refuse_one(connection, EAGAIN);
+        do
+                n = read(told, &one, 1);
+        while (n < 0 && errno == EINTR);
+        return n == 1;
+}
+
+int spawner_run(int connection, ProcessTitle title) {
         struct sigaction ignore = {.sa_handler = SIG_IGN};
         sigset_t all;
 
@@ -106,14 +148,7 @@ int spawner_run(int connection, ProcessTitle title) {
         (void)sigprocmask(SIG_BLOCK, &all, NULL);
         (void)sigaction(SIGCHLD, &ignore, NULL); /* shims are reaped by the kernel */
         (void)fcntl(connection, F_SETFD, FD_CLOEXEC);
-        while (receive_request(connection, &arrival)) {
-                serve(connection, &arrival, title);
-                close_files(&arrival);
-                buffer_clear(&arrival.bytes);
-                if (arrival.bytes.capacity > KEPT_MAX)
-                        buffer_deinit(&arrival.bytes);
-        }
-        close_files(&arrival);
-        buffer_deinit(&arrival.bytes);
+        while (make_spare(connection, title))
+                ;
         return EXIT_SUCCESS;
 }

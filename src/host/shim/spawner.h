@@ -1,7 +1,8 @@
 #pragma once
 /*
  * Makes shims, and each of them the one process that it is the parent of, for the supervisor at the other end of a connection. It is a
- * small process so that a fork costs little, and has no state: all that it knows of a shim it has forgotten when that one is there.
+ * small process so that a fork costs little, and it has no state. A spare process waits for the next request, so that no fork has to be
+ * waited for: it becomes the shim.
  */
 #include "host/spawn-request.h"
 
