@@ -1,7 +1,7 @@
 /* Changes of many units, several of them under way at a time: each waits for the store, which takes them together. */
 #include "cli/fleet.h"
 
-enum { BATCH_UNDER_WAY_MAX = 8 }; /* as many connections as the client keeps */
+enum { BATCH_UNDER_WAY_MAX = FLEET_CONNECTIONS };
 
 typedef struct BatchItem {
         char *target;

@@ -1,7 +1,7 @@
 /* load, start, stop, unload, restart, destroy: what is wanted changes, and is waited for. */
 #include <errno.h>
 
-#include "cli/fleet.h"
+#include "cli/fleet-look.h"
 
 typedef struct ChangeVerb {
         const char *name;
@@ -20,6 +20,7 @@ static const ChangeVerb change_unload = {"unload", "inactive", false, "Error unl
 /* The units that are to be changed, by names that need not be files: of each its state as it is, in `units`. Exit code 1 when
  * one is not known; those that are known are there all the same. */
 static int known_units(FleetGroup *group, const StringList *arguments, StringList *names, json_t *units) {
+        _cleanup_fleet_look_ FleetLook look = fleet_look(group, arguments->length);
         _cleanup_buffer_ Buffer unknown = BUFFER_INIT;
 
         for (size_t i = 0; i < arguments->length; i++) {
@@ -32,7 +33,7 @@ static int known_units(FleetGroup *group, const StringList *arguments, StringLis
                         fleet_complain(group, "%s", error.text);
                         return CLI_USAGE;
                 }
-                code = fleet_get_unit(group, name, &unit);
+                code = fleet_look_unit(&look, name, &unit);
                 if (code != 0)
                         return code;
                 if (!unit)
@@ -71,13 +72,14 @@ static bool has_reached(json_t *unit, const char *desired) {
 static int change_units(FleetGroup *group, const ChangeVerb *change, StringList *names, const FleetWaiting *waiting) {
         _cleanup_string_list_ StringList changed = {0}, global = {0};
         _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(group, change->what, "PUT");
+        _cleanup_fleet_look_ FleetLook look = fleet_look(group, names->length);
         _cleanup_free_ char *body = fleet_desired_body(change->desired);
         int code = batch && body ? 0 : CLI_FAILED;
 
         for (size_t i = 0; code == 0 && i < names->length; i++) {
                 json_t *unit = NULL;
 
-                code = fleet_get_unit(group, names->items[i], &unit);
+                code = fleet_look_unit(&look, names->items[i], &unit);
                 if (code == 0 && !(unit && has_reached(unit, change->desired))) {
                         if (string_list_add(&changed, names->items[i]) < 0 ||
                             (unit && fleet_unit_is_global(unit) && string_list_add(&global, names->items[i]) < 0))
@@ -89,11 +91,12 @@ static int change_units(FleetGroup *group, const ChangeVerb *change, StringList 
         }
         if (code == 0)
                 code = fleet_batch_run(batch);
+        fleet_look_again(&look);
         for (size_t i = 0; code == 0 && waiting->no_block && i < changed.length; i++)
                 printf("Triggered %sunit %s %s\n", string_list_contains(&global, changed.items[i]) ? "global " : "", changed.items[i],
                        change->name);
         for (size_t i = 0; code == 0 && !waiting->no_block && i < changed.length; i++)
-                code = fleet_wait_state(group, changed.items[i], change->desired, change->name, waiting);
+                code = fleet_wait_state(&look, changed.items[i], change->desired, change->name, waiting);
         string_list_deinit(names);
         *names = changed;
         changed = (StringList){0};
@@ -111,6 +114,15 @@ static void print_done(const char *done, const StringList *names, json_t *units)
                         first = false;
                 }
         (void)fprintf(stderr, "].\n");
+}
+
+static int wait_active(FleetGroup *group, const StringList *names) {
+        _cleanup_fleet_look_ FleetLook look = fleet_look(group, names->length);
+        int code = 0;
+
+        for (size_t i = 0; code == 0 && i < names->length; i++)
+                code = fleet_wait_active(&look, names->items[i]);
+        return code;
 }
 
 /* load and start. */
@@ -134,9 +146,7 @@ static int run_submitting(FleetGroup *group, const ChangeVerb *change, int argc,
                 code = change_units(group, change, &names, &waiting);
         if (waiting.no_block || change != &change_start)
                 return code < 0 ? CLI_OK : code;
-        for (size_t i = 0; code == 0 && i < names.length; i++)
-                code = fleet_wait_active(group, names.items[i]);
-        return code < 0 ? CLI_OK : code;
+        return code < 0 ? CLI_OK : code ?: wait_active(group, &names);
 }
 
 /* As fleetctl: a unit that is on no machine and wanted on none cannot be stopped. */
@@ -197,18 +207,19 @@ int fleet_verb_unload(void *group, int argc, char **argv) {
 
 /* Old fleet waited for "launched", which still held, and so restarted nothing: here the unit must have stopped first. */
 static int restart_one(FleetGroup *group, json_t *unit, const FleetWaiting *waiting) {
+        _cleanup_fleet_look_ FleetLook look = fleet_look(group, 1);
         const char *name = cli_text(unit, "name");
         int code = fleet_set_desired(group, "Error restarting units", name, "loaded");
 
         if (code == 0 && fleet_unit_is_global(unit))
                 code = fleet_wait_stopped(group, name, waiting);
         else if (code == 0)
-                code = fleet_wait_state(group, name, "loaded", "stop", waiting);
+                code = fleet_wait_state(&look, name, "loaded", "stop", waiting);
         if (code == 0)
                 code = fleet_set_desired(group, "Error restarting units", name, "launched");
         if (code == 0)
-                code = fleet_wait_state(group, name, "launched", "start", waiting);
-        return code != 0 || fleet_unit_is_global(unit) ? code : fleet_wait_active(group, name);
+                code = fleet_wait_state(&look, name, "launched", "start", waiting);
+        return code != 0 || fleet_unit_is_global(unit) ? code : fleet_wait_active(&look, name);
 }
 
 int fleet_verb_restart(void *userdata, int argc, char **argv) {
@@ -246,6 +257,20 @@ static int destroy_units(FleetGroup *group, const StringList *names) {
         return code == 0 ? fleet_batch_run(batch) : code;
 }
 
+/* Each once it is gone, unless nobody is to wait. */
+static int tell_destroyed(FleetGroup *group, const StringList *names, const FleetWaiting *waiting) {
+        _cleanup_fleet_look_ FleetLook look = fleet_look(group, names->length);
+        int code = 0;
+
+        for (size_t i = 0; code == 0 && i < names->length; i++) {
+                if (!waiting->no_block)
+                        code = fleet_wait_destroyed(&look, names->items[i], waiting);
+                if (code == 0)
+                        printf("Destroyed %s\n", names->items[i]);
+        }
+        return code;
+}
+
 int fleet_verb_destroy(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
@@ -260,12 +285,8 @@ int fleet_verb_destroy(void *userdata, int argc, char **argv) {
                 code = 0;
         if (code == 0)
                 code = destroy_units(group, &names);
-        for (size_t i = 0; code == 0 && i < names.length; i++) {
-                if (!waiting.no_block)
-                        code = fleet_wait_destroyed(group, names.items[i], &waiting);
-                if (code == 0)
-                        printf("Destroyed %s\n", names.items[i]);
-        }
+        if (code == 0)
+                code = tell_destroyed(group, &names, &waiting);
         json_decref(units);
         return code < 0 ? CLI_OK : code ?: missing;
 }

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "base/json-write.h"
-#include "cli/fleet.h"
+#include "cli/fleet-look.h"
 #include "fleet/unit/unit.h"
 
 enum { UNIT_FILE_MAX = 1 << 20 };
@@ -32,6 +32,7 @@ static int read_file(const char *path, char **ret_text) {
 /* What the verb on the command line allows, and how it is told. */
 typedef struct Submission {
         FleetGroup *group;
+        FleetLook *look;
         const char *verb;
         bool replace;
         FleetBatch *batch;   /* what is to be sent */
@@ -76,8 +77,9 @@ static int submit_noted(const Submission *submission) {
         static const FleetWaiting waiting = {0};
         int code = fleet_batch_run(submission->batch);
 
+        fleet_look_again(submission->look);
         for (; code == 0 && *submission->told < submission->pending->length; (*submission->told)++)
-                code = fleet_wait_state(submission->group, submission->pending->items[*submission->told], "inactive", "submit", &waiting);
+                code = fleet_wait_state(submission->look, submission->pending->items[*submission->told], "inactive", "submit", &waiting);
         return code;
 }
 
@@ -219,7 +221,7 @@ static int submit_unknown(const Submission *submission, const char *argument, co
         if (template) {
                 code = string_list_contains(submission->pending, template) ? submit_noted(submission) : 0;
                 if (code == 0)
-                        code = fleet_get_unit(submission->group, template, &known);
+                        code = fleet_look_unit(submission->look, template, &known);
                 if (code == 0 && known) {
                         code = submit_copy(submission, name, known);
                         json_decref(known);
@@ -238,7 +240,7 @@ static int submit_unknown(const Submission *submission, const char *argument, co
 
 static int submit_one(const Submission *submission, const char *argument, const char *name) {
         json_t *known = NULL;
-        int code = fleet_get_unit(submission->group, name, &known);
+        int code = fleet_look_unit(submission->look, name, &known);
 
         if (code == 0)
                 code = known ? submit_known(submission, argument, name, known) : submit_unknown(submission, argument, name);
@@ -249,8 +251,9 @@ static int submit_one(const Submission *submission, const char *argument, const 
 int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const StringList *arguments, StringList *names) {
         _cleanup_string_list_ StringList pending = {0};
         _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(group, "Error creating units", "PUT");
+        _cleanup_fleet_look_ FleetLook look = fleet_look(group, arguments->length);
         size_t told = 0;
-        const Submission submission = {group, verb, replace, batch, &pending, &told};
+        const Submission submission = {group, &look, verb, replace, batch, &pending, &told};
         int code = batch ? 0 : CLI_FAILED, sent;
 
         for (size_t i = 0; code == 0 && i < arguments->length; i++) {

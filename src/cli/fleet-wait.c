@@ -2,16 +2,17 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "cli/fleet.h"
+#include "cli/fleet-look.h"
 
 enum { LOOK_MSEC = 50, WINDOW_MSEC = 2000, ACTIVE_MSEC = 2000 };
 
 /* Sleeps until the next look. False when all attempts are used up. */
-static bool wait_more(const FleetWaiting *waiting, uint64_t *look) {
-        (*look)++;
-        if (waiting->attempts && *look / (WINDOW_MSEC / LOOK_MSEC) >= waiting->attempts)
+static bool wait_more(const FleetWaiting *waiting, FleetLook *look, uint64_t *looks) {
+        (*looks)++;
+        if (waiting->attempts && *looks / (WINDOW_MSEC / LOOK_MSEC) >= waiting->attempts)
                 return false;
         (void)usleep(LOOK_MSEC * 1000);
+        fleet_look_again(look);
         return true;
 }
 
@@ -23,7 +24,7 @@ static bool unit_is_there(json_t *unit, const char *desired) {
 }
 
 /* "Unit U loaded on 12345678.../1.2.3.4" */
-static int print_reached(FleetGroup *group, const char *name, json_t *unit, const char *desired, const char *action) {
+static int print_reached(FleetLook *look, const char *name, json_t *unit, const char *desired, const char *action) {
         const char *machine = cli_text(unit, "machineID");
         _cleanup_buffer_ Buffer where = BUFFER_INIT;
         json_t *machines;
@@ -37,22 +38,22 @@ static int print_reached(FleetGroup *group, const char *name, json_t *unit, cons
                 printf("Unit %s %s\n", name, desired);
                 return CLI_OK;
         }
-        code = fleet_list(group, "machines", "machines", &machines);
+        code = fleet_look_machines(look, &machines);
         if (code != 0)
                 return code;
         fleet_format_machine(machines, machine, false, &where);
         printf("Unit %s %s on %.*s\n", name, desired, (int)buffer_length(&where), buffer_data(&where));
-        json_decref(machines);
         return CLI_OK;
 }
 
-int fleet_wait_state(FleetGroup *group, const char *name, const char *desired, const char *action,
+int fleet_wait_state(FleetLook *look, const char *name, const char *desired, const char *action,
                      const FleetWaiting *waiting) {
-        uint64_t look = 0;
+        FleetGroup *group = look->group;
+        uint64_t looks = 0;
 
         do {
                 json_t *unit = NULL;
-                int code = fleet_get_unit(group, name, &unit);
+                int code = fleet_look_unit(look, name, &unit);
                 bool there = unit && unit_is_there(unit, desired);
 
                 if (code != 0)
@@ -62,11 +63,11 @@ int fleet_wait_state(FleetGroup *group, const char *name, const char *desired, c
                         return CLI_FAILED;
                 }
                 if (there)
-                        code = print_reached(group, name, unit, desired, action);
+                        code = print_reached(look, name, unit, desired, action);
                 json_decref(unit);
                 if (there)
                         return code;
-        } while (wait_more(waiting, &look));
+        } while (wait_more(waiting, look, &looks));
         fleet_complain(
                 group,
                 "Error waiting for units: timed out waiting for unit %s to report state %s; \"%s explain %s\" says why",
@@ -75,29 +76,26 @@ int fleet_wait_state(FleetGroup *group, const char *name, const char *desired, c
 }
 
 /* A unit that was started should be active soon; a failure is better told now than never. */
-int fleet_wait_active(FleetGroup *group, const char *name) {
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
-
-        for (int waited = 0; target; waited += LOOK_MSEC) {
-                _cleanup_cli_answer_ CliAnswer answer = {0};
-                int code = fleet_request(group, "GET", target, NULL, &answer);
-                const char *active = cli_text(answer.json, "systemdActiveState");
+int fleet_wait_active(FleetLook *look, const char *name) {
+        for (int waited = 0;; waited += LOOK_MSEC) {
+                json_auto_t *state = NULL;
+                int code = fleet_look_state(look, name, &state);
+                const char *active = cli_text(state, "systemdActiveState");
 
                 if (code != 0 || str_equals(active, "active"))
                         return code;
                 if (str_equals(active, "failed") || waited >= ACTIVE_MSEC) {
-                        fleet_complain(group,
+                        fleet_complain(look->group,
                                        "Error waiting for units: Failed to find an active unit %s: unit %s is %s; \"%s "
                                        "status %s\" says more",
-                                       name, name, *active ? active : "not there yet", group->program, name);
-                        return str_equals(active, "activating") ||
-                                               str_equals(cli_text(answer.json, "systemdSubState"), "dead")
+                                       name, name, *active ? active : "not there yet", look->group->program, name);
+                        return str_equals(active, "activating") || str_equals(cli_text(state, "systemdSubState"), "dead")
                                        ? CLI_OK
                                        : CLI_FAILED;
                 }
                 (void)usleep(LOOK_MSEC * 1000);
+                fleet_look_again(look);
         }
-        return CLI_FAILED;
 }
 
 static bool state_is_active(json_t *state) {
@@ -107,7 +105,8 @@ static bool state_is_active(json_t *state) {
 }
 
 int fleet_wait_stopped(FleetGroup *group, const char *name, const FleetWaiting *waiting) {
-        uint64_t look = 0;
+        _cleanup_fleet_look_ FleetLook look = fleet_look(group, 1);
+        uint64_t looks = 0;
 
         do {
                 json_t *states = NULL, *state;
@@ -122,32 +121,26 @@ int fleet_wait_stopped(FleetGroup *group, const char *name, const FleetWaiting *
                 json_decref(states);
                 if (!active)
                         return 0;
-        } while (wait_more(waiting, &look));
+        } while (wait_more(waiting, &look, &looks));
         fleet_complain(group, "Error waiting for units: timed out waiting for global unit %s to stop on all machines",
                        name);
         return CLI_FAILED;
 }
 
-int fleet_wait_destroyed(FleetGroup *group, const char *name, const FleetWaiting *waiting) {
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
-        uint64_t look = 0;
+int fleet_wait_destroyed(FleetLook *look, const char *name, const FleetWaiting *waiting) {
+        uint64_t looks = 0;
 
-        if (!target)
-                return CLI_FAILED;
         do {
-                _cleanup_cli_answer_ CliAnswer answer = {0};
-                json_t *unit = NULL;
-                int code = fleet_get_unit(group, name, &unit);
-                bool known = unit;
+                json_auto_t *unit = NULL, *state = NULL;
+                int code = fleet_look_unit(look, name, &unit);
 
-                json_decref(unit);
                 if (code == 0)
-                        code = fleet_request(group, "GET", target, NULL, &answer);
+                        code = fleet_look_state(look, name, &state);
                 if (code != 0)
                         return code;
-                if (!known && json_object_size(answer.json) == 0)
+                if (!unit && !state)
                         return 0;
-        } while (wait_more(waiting, &look));
-        fleet_complain(group, "Error waiting for units: timed out waiting for unit %s to be gone", name);
+        } while (wait_more(waiting, look, &looks));
+        fleet_complain(look->group, "Error waiting for units: timed out waiting for unit %s to be gone", name);
         return CLI_FAILED;
 }

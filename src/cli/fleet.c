@@ -345,7 +345,7 @@ int fleet_group_main(const char *program, int argc, char **argv) {
 
         if (uv_loop_init(&group.loop) < 0)
                 return CLI_FAILED;
-        group.http = http_client_new(&group.loop, NULL);
+        group.http = http_client_new(&group.loop, &(HttpClientConfig){.idle_connections = FLEET_CONNECTIONS});
         code = group.http ? group_run(&group, argc, argv) : CLI_FAILED;
         if (group.http)
                 http_client_close(group.http);

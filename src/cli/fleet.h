@@ -48,6 +48,9 @@ int fleet_request_for(FleetGroup *group, const char *what, const char *method, c
 int fleet_complain_answer(const FleetGroup *group, const char *what, const CliAnswer *answer);
 int fleet_complain_unanswered(const FleetGroup *group, const Error *error);
 
+/* Under way at a time, and kept. */
+#define FLEET_CONNECTIONS 32
+
 /* Requests about many units: all of one method; borrowed `what` as of fleet_request_for(). */
 typedef struct FleetBatch FleetBatch;
 
@@ -126,17 +129,19 @@ typedef struct FleetWaiting {
         {"no-block", 0, OPTION_SWITCH, NULL, NULL, "do not wait until it has happened", &(waiting).no_block, NULL},            \
                 {"block-attempts", 0, OPTION_U64, "N", NULL, "wait N times two seconds (0: without end)", &(waiting).attempts, NULL}
 
+typedef struct FleetLook FleetLook; /* fleet-look.h */
+
 /* Waits until the unit has reached `desired`, and says where. `action`: for global units, "start". 0 or the exit code. */
-int fleet_wait_state(FleetGroup *group, const char *name, const char *desired, const char *action, const FleetWaiting *waiting);
+int fleet_wait_state(FleetLook *look, const char *name, const char *desired, const char *action, const FleetWaiting *waiting);
 
 /* Waits until a started unit is active, and complains when it will not be. */
-int fleet_wait_active(FleetGroup *group, const char *name);
+int fleet_wait_active(FleetLook *look, const char *name);
 
 /* Waits until nothing of a global unit is active anywhere. */
 int fleet_wait_stopped(FleetGroup *group, const char *name, const FleetWaiting *waiting);
 
 /* Waits until the unit is neither in the registry nor on any machine. */
-int fleet_wait_destroyed(FleetGroup *group, const char *name, const FleetWaiting *waiting);
+int fleet_wait_destroyed(FleetLook *look, const char *name, const FleetWaiting *waiting);
 
 /* Opens the tunnel that --tunnel asks for, and leads the endpoint through it. 0 or the exit code. */
 int fleet_tunnel_open(FleetGroup *group);

@@ -97,7 +97,7 @@ static int follow_plain(Engine *engine, Picture *picture) {
 static int follow_moves(Engine *engine, Picture *picture) {
         int under_way = 0;
 
-        for (size_t i = 0; i < picture->units.length; i++) {
+        for (size_t i = 0; picture->moving > 0 && i < picture->units.length; i++) {
                 int r = picture->units.items[i]->source ? follow_hand_over(engine, picture, picture->units.items[i]) : 0;
 
                 if (r < 0)

@@ -191,6 +191,8 @@ static void engine_clear_states(Engine *engine) {
 /* Everything that was left behind. */
 static void engine_clear_gone(Engine *engine) {
         engine_clear_states(engine);
+        if (registry_split_units(engine->registry) == 0)
+                return;
         map_foreach(registry_units(engine->registry), entry) {
                 const RegistryUnit *unit = entry->value;
 

@@ -24,6 +24,9 @@ static const Option *fleet_options(FleetSettings *s) {
                  &s->config, NULL},
                 {"state-dir", 0, OPTION_STRING, "DIR", "FLEET_STATE_DIR", "where its state lives (default: /var/lib/faering/fleet)",
                  &s->state_dir, NULL},
+                {"run-dir", 0, OPTION_STRING, "DIR", "FLEET_RUN_DIR",
+                 "what of its units has to outlive it, but not the machine (default: /run/faering/fleet, or run below another --state-dir)",
+                 &s->run_dir, NULL},
                 {"listen", 0, OPTION_STRING, "URL", "FLEET_LISTEN", "where the API is served (default: unix:///run/faering/fleet.sock)",
                  &s->listen, NULL},
                 {"serve-logs", 0, OPTION_STRING, "URL", "FLEET_SERVE_LOGS",
@@ -93,7 +96,7 @@ int fleet_settings_format_help(Buffer *buffer) {
 }
 
 void fleet_settings_deinit(FleetSettings *s) {
-        char *strings[] = {s->config, s->state_dir, s->listen, s->serve_logs, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
+        char *strings[] = {s->config, s->state_dir, s->run_dir, s->listen, s->serve_logs, s->supervisor, s->etcd_servers, s->etcd_key_prefix, s->public_ip,
                            s->metadata, s->machine_id, s->units_directory, s->etcd_username, s->etcd_password, s->etcd_cafile, s->etcd_certfile, s->etcd_keyfile,
                            s->cert_file, s->key_file, s->ca_file, s->reserve};
 
@@ -403,12 +406,23 @@ static void strip_list(char *text) {
         *end = '\0';
 }
 
+/* Daemons beside one another have state folders of their own, and so do not meet in /run. */
+static int settle_folders(FleetSettings *s) {
+        _cleanup_free_ char *below = s->state_dir ? str_printf("%s/run", s->state_dir) : NULL;
+        int r;
+
+        if (s->state_dir && !below)
+                return -ENOMEM;
+        r = option_default(&s->run_dir, below ? below : "/run/faering/fleet");
+        return r < 0 ? r : option_default(&s->state_dir, "/var/lib/faering/fleet");
+}
+
 static int settle(FleetSettings *s, Error *error) {
         int r;
 
         if (s->agent_ttl < AGENT_TTL_SEC_MIN * USEC_PER_SEC)
                 return error_set(error, -EINVAL, "agent_ttl must be at least %d seconds", AGENT_TTL_SEC_MIN);
-        r = option_default(&s->state_dir, "/var/lib/faering/fleet");
+        r = settle_folders(s);
         if (r >= 0)
                 r = option_default(&s->listen, "unix:///run/faering/fleet.sock");
         if (r >= 0)

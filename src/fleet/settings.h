@@ -9,6 +9,7 @@
 typedef struct FleetSettings {
         char *config;           /* the file; "" for none */
         char *state_dir;
+        char *run_dir; /* of what has to outlive the program, not the machine */
         char *listen;
         char *serve_logs;       /* URL; "": nowhere */
         char *supervisor;       /* systemd, embedded; "": what fits this machine */

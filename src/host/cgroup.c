@@ -210,26 +210,37 @@ static bool folder_is_repeated(const CgroupFolder *parts, size_t i) {
         return false;
 }
 
-int cgroup_create(const CgroupRoot *root, const char *name, Cgroup *ret, Error *error) {
+int cgroup_name(const CgroupRoot *root, const char *name, Cgroup *ret) {
         _cleanup_cgroup_ Cgroup group = {0};
 
-        if (!cgroup_root_usable(root))
-                return error_set(error, -EOPNOTSUPP, "no control group can be made here");
         for (size_t i = 0; i < CGROUP_PARTS; i++) {
                 if (!root->parts[i].path)
                         continue;
                 group.parts[i].unified = root->parts[i].unified;
                 group.parts[i].path = str_printf("%s/%s", root->parts[i].path, name);
                 if (!group.parts[i].path)
-                        return error_set_errno(error, -ENOMEM, "cannot make a control group");
-                if (mkdir(group.parts[i].path, 0755) < 0 && errno != EEXIST) {
+                        return -ENOMEM;
+        }
+        *ret = group;
+        group = (Cgroup){0};
+        return 0;
+}
+
+int cgroup_create(const CgroupRoot *root, const char *name, Cgroup *ret, Error *error) {
+        _cleanup_cgroup_ Cgroup group = {0};
+
+        if (!cgroup_root_usable(root))
+                return error_set(error, -EOPNOTSUPP, "no control group can be made here");
+        if (cgroup_name(root, name, &group) < 0)
+                return error_set_errno(error, -ENOMEM, "cannot make a control group");
+        for (size_t i = 0; i < CGROUP_PARTS; i++)
+                if (group.parts[i].path && mkdir(group.parts[i].path, 0755) < 0 && errno != EEXIST) {
                         int r = -errno;
 
                         (void)error_set_errno(error, r, "cannot make the control group %s", group.parts[i].path);
                         (void)cgroup_remove(&group);
                         return r;
                 }
-        }
         *ret = group;
         group = (Cgroup){0};
         return 0;
@@ -327,6 +338,13 @@ int cgroup_add(const Cgroup *group, pid_t pid) {
         return 0;
 }
 
+/* The kernel counts a folder's own name and ".", and ".." of each one below. */
+static bool has_folders(const char *path) {
+        struct stat is;
+
+        return stat(path, &is) < 0 || is.st_nlink > 2;
+}
+
 static int list_tree(const char *path, unsigned depth, PidList *list) {
         _cleanup_free_ char *procs = str_printf("%s/cgroup.procs", path);
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
@@ -346,7 +364,7 @@ static int list_tree(const char *path, unsigned depth, PidList *list) {
                 /* 0 stands for a process of another pid namespace */
                 if (str_parse_u64(line, INT32_MAX, &pid) >= 0 && pid > 0)
                         r = pid_list_add(list, (pid_t)pid);
-        if (r < 0 || depth >= CGROUP_DEPTH_MAX)
+        if (r < 0 || depth >= CGROUP_DEPTH_MAX || !has_folders(path))
                 return r;
         folder = opendir(path);
         if (!folder)

@@ -53,6 +53,9 @@ typedef struct Cgroup {
         CgroupFolder parts[CGROUP_PARTS];
 } Cgroup;
 
+/* The group of a name, whether it is there or not. -ENOMEM. */
+int cgroup_name(const CgroupRoot *root, const char *name, Cgroup *ret);
+
 /* Makes a group; one of that name that is there is taken over, with what is in it. The name has no '/'. */
 int cgroup_create(const CgroupRoot *root, const char *name, Cgroup *ret, Error *error);
 

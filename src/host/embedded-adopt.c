@@ -68,8 +68,14 @@ static int make_unit(Embedded *e, const char *name, Unit **ret, Error *error) {
                 return r;
         unit_take_definition(unit, &definition);
         unit->stored = unit->definition.serial;
-        if (read_definition(e, e->next_directory, name, &unit->next, NULL) >= 0)
-                unit->stored_next = unit->next.serial;
+        if (read_definition(e, e->next_directory, name, &definition, NULL) >= 0) {
+                r = unit_set_next(unit, &definition);
+                if (r < 0) {
+                        definition_deinit(&definition);
+                        return error_set_errno(error, r, "cannot take over %s", name);
+                }
+                unit->stored_next = unit->next->serial;
+        }
         *ret = unit;
         return 0;
 }
@@ -131,10 +137,10 @@ static void adopt_streams(Unit *unit, HolderFound *found) {
                         found->held[i] == UNIT_SHIM_ERRORS ? SUPERVISOR_STREAM_ERROR : SUPERVISOR_STREAM_OUTPUT;
                 Buffer *part = &found->parts[stream == SUPERVISOR_STREAM_ERROR];
 
-                if (found->held[i] == UNIT_SHIM_SOCKET || process->pipes[stream].open ||
+                if (found->held[i] == UNIT_SHIM_SOCKET || process->pipes[stream] ||
                     unit_attach_log(process, stream, take_fd(found->fds[i]), NULL) < 0)
                         continue;
-                process->pipes[stream].line = *part;
+                process->pipes[stream]->line = *part;
                 *part = BUFFER_INIT;
         }
         if (stands_in)
@@ -172,19 +178,27 @@ static void restore_service(Unit *unit, const UnitRecord *record) {
         service_notified_alive(m, clock_monotonic()); /* what it has said meanwhile nobody has heard */
 }
 
+/* The constant of that word; "": none has it. */
+static const char *active_word(const char *word) {
+        for (int i = 0; i < SERVICE_STATES; i++)
+                if (str_equals(service_state_to_active((ServiceState)i), word))
+                        return service_state_to_active((ServiceState)i);
+        return "";
+}
+
 static void restore(Unit *unit, const UnitRecord *record) {
         unit->start_asked = record->start_asked;
         unit->active_at = record->active_at;
         unit->inactive_at = record->inactive_at;
         unit->listener = *record->listener ? strdup(record->listener) : NULL;
-        (void)snprintf(unit->text, sizeof(unit->text), "%s", record->text);
+        unit_set_text(unit, "%s", record->text);
         if (unit_kind(unit) == UNIT_TRIGGER) {
                 unit->trigger = record->trigger;
                 unit->trigger.options = &unit->definition.trigger;
         } else {
                 restore_service(unit, record);
         }
-        supervisor_set_word(unit->last_active, sizeof(unit->last_active), record->active);
+        unit->last_active = active_word(record->active);
         unit->since = record->since;
 }
 
@@ -256,9 +270,8 @@ static void go_on_with_trigger(Adoption *a) {
                         r = watches_open(unit, NULL);
         }
         if (r < 0) {
-                (void)snprintf(unit->text, sizeof(unit->text),
-                               "what it had open was lost in a restart of the supervisor: %s", strerror(-r));
-                unit_note(unit, "%s", unit->text);
+                unit_set_text(unit, "what it had open was lost in a restart of the supervisor: %s", strerror(-r));
+                unit_note(unit, "%s", unit_text(unit));
                 trigger_fail(&unit->trigger);
         } else if (watches_check(unit)) {
                 facts = trigger_facts(unit);
@@ -305,7 +318,8 @@ static int begin_one(Embedded *e, const char *name, Adoption *a, Error *error) {
         a->unit->has_strangers = a->unit->group_open && (a->n_found == 0 || a->n_found < a->record.n_shims);
         adopt_processes(a);
         unit_forget_states(a->unit);
-        unit_fill_state(a->unit, &a->unit->told); /* to those who ask at once; what it becomes from here on is told */
+        a->unit->told = unit_state(a->unit); /* to those who ask at once; what it becomes from here on is told */
+        (void)unit_keep_told(&a->unit->told);
         a->unit->was_told = true;
         return r;
 }

@@ -21,6 +21,27 @@ void unit_take_definition(Unit *unit, Definition *definition) {
         unit_note_names(unit);
 }
 
+void unit_take_next(Unit *unit) {
+        unit_take_definition(unit, unit->next);
+        free(take_ptr(unit->next));
+}
+
+int unit_set_next(Unit *unit, Definition *definition) {
+        if (unit->next)
+                definition_deinit(unit->next);
+        if (!definition) {
+                free(take_ptr(unit->next));
+                return 0;
+        }
+        if (!unit->next)
+                unit->next = malloc(sizeof(*unit->next));
+        if (!unit->next)
+                return -ENOMEM;
+        *unit->next = *definition;
+        *definition = (Definition){0};
+        return 0;
+}
+
 /* What a person can do who has a unit of a type that does not run here. */
 static const char *instead_of(Slice type) {
         if (slice_equals(type, slice_from("mount")) || slice_equals(type, slice_from("automount")))

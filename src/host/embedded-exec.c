@@ -13,7 +13,7 @@
 #include "host/file.h"
 #include "unitfile/environment-file.h"
 
-enum { DRAIN_READS_MAX = 64, DRAIN_READ_SIZE = 16384 };
+enum { DRAIN_READS_MAX = 64, PIPE_READ_SIZE = 16384 };
 
 static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -387,10 +387,20 @@ static int open_output(const ServiceStream *stream, int *ret, Error *error) {
 }
 
 static void on_pipe_closed(uv_handle_t *handle) {
-        LogPipe *pipe = container_of((uv_pipe_t *)handle, LogPipe, pipe);
+        LogPipe *pipe = container_of((uv_poll_t *)handle, LogPipe, poll);
+        UnitProcess *process = pipe->process;
 
+        process->pipes[pipe->stream] = NULL;
         buffer_deinit(&pipe->line);
-        unit_process_close_handle(pipe->process);
+        free(pipe);
+        unit_process_close_handle(process);
+}
+
+static void pipe_close(LogPipe *pipe) {
+        if (pipe->fd < 0)
+                return;
+        uv_close((uv_handle_t *)&pipe->poll, on_pipe_closed);
+        (void)close(take_fd(pipe->fd));
 }
 
 static void pipe_line(void *userdata, Slice text) {
@@ -402,43 +412,57 @@ static void pipe_line(void *userdata, Slice text) {
         embedded_follow(unit->owner, unit->name, &line);
 }
 
-static void on_pipe_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-        LogPipe *pipe = container_of((uv_pipe_t *)handle, LogPipe, pipe);
-        char *room = buffer_reserve(&pipe->line, 8192);
-
-        (void)suggested;
-        *buf = uv_buf_init(room, room ? 8192 : 0);
+/* Most units are silent: memory is there only while a line has not ended. */
+static void pipe_split(LogPipe *pipe, bool all) {
+        unit_log_split(&pipe->line, all, pipe_line, pipe);
+        if (buffer_length(&pipe->line) == 0)
+                buffer_deinit(&pipe->line);
 }
 
-static void on_pipe_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
-        LogPipe *pipe = container_of((uv_pipe_t *)stream, LogPipe, pipe);
+/* -EAGAIN: nothing now. 0: its end. Without memory lines are lost, but the unit is not held up. */
+static ssize_t pipe_read(LogPipe *pipe) {
+        char bytes[PIPE_READ_SIZE];
+        ssize_t n;
 
-        (void)buf;
+        do
+                n = read(pipe->fd, bytes, sizeof(bytes));
+        while (n < 0 && errno == EINTR);
         if (n > 0) {
-                buffer_commit(&pipe->line, (size_t)n);
-                unit_log_split(&pipe->line, false, pipe_line, pipe);
-        } else if (n < 0 && n != UV_ENOBUFS && !uv_is_closing((uv_handle_t *)stream)) {
-                unit_log_split(&pipe->line, true, pipe_line, pipe);
-                uv_close((uv_handle_t *)stream, on_pipe_closed);
+                (void)buffer_append(&pipe->line, bytes, (size_t)n);
+                pipe_split(pipe, false);
         }
+        return n < 0 ? -errno : n;
+}
+
+static void on_pipe(uv_poll_t *poll, int status, int events) {
+        LogPipe *pipe = container_of(poll, LogPipe, poll);
+        ssize_t n = pipe_read(pipe);
+
+        (void)status;
+        (void)events;
+        if (n > 0 || n == -EAGAIN)
+                return;
+        pipe_split(pipe, true);
+        pipe_close(pipe);
 }
 
 int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error) {
-        LogPipe *log = &process->pipes[stream];
-        int r = uv_pipe_init(process->unit->owner->loop, &log->pipe, 0);
+        LogPipe *pipe = calloc(1, sizeof(*pipe));
+        int r = !pipe ? -ENOMEM : fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 
-        if (r >= 0) {
-                log->process = process;
-                log->stream = stream;
-                log->line = BUFFER_INIT;
-                log->open = true;
-                process->open++;
-                r = uv_pipe_open(&log->pipe, fd);
-        }
-        if (r < 0)
+        if (r >= 0)
+                r = uv_poll_init(process->unit->owner->loop, &pipe->poll, fd);
+        if (r < 0) {
+                free(pipe);
                 (void)close(fd);
-        else
-                r = uv_read_start((uv_stream_t *)&log->pipe, on_pipe_alloc, on_pipe_read);
+                return error_set_errno(error, r, "cannot read output");
+        }
+        pipe->process = process;
+        pipe->stream = stream;
+        pipe->fd = fd;
+        process->pipes[stream] = pipe;
+        process->open++;
+        r = uv_poll_start(&pipe->poll, UV_READABLE, on_pipe);
         return r < 0 ? error_set_errno(error, r, "cannot read output") : 0;
 }
 
@@ -466,7 +490,8 @@ static int open_socket(const Setup *setup, int *ret, Error *error) {
         return *ret < 0 ? error_set_errno(error, -errno, "cannot pass on the socket") : 0;
 }
 
-/* Errors go where output goes, and output where input comes from, unless that is the log, which tells them apart. */
+/* Errors go where output goes, also if that is the log: one pipe for both keeps their order. Output goes where input comes from, if that
+ * is a socket. */
 static int open_as_before(UnitProcess *process, SupervisorStream number, const Setup *setup, int *ret, Error *error) {
         const ServiceOptions *o = &process->unit->definition.options;
         int before = setup->fds[STDOUT_FILENO];
@@ -474,8 +499,6 @@ static int open_as_before(UnitProcess *process, SupervisorStream number, const S
         if (number == SUPERVISOR_STREAM_OUTPUT)
                 return o->input.kind == SERVICE_STREAM_SOCKET ? open_socket(setup, ret, error)
                                                               : open_log_pipe(process, number, ret, error);
-        if (process->pipes[SUPERVISOR_STREAM_OUTPUT].open)
-                return open_log_pipe(process, number, ret, error);
         *ret = before < 0 ? -1 : fcntl(before, F_DUPFD_CLOEXEC, 3);
         return 0;
 }
@@ -496,7 +519,9 @@ static int open_stream(UnitProcess *process, const ServiceStream *stream, Superv
         case SERVICE_STREAM_SOCKET:
                 return open_socket(setup, ret, error);
         default: /* there is no terminal: the log */
-                return open_log_pipe(process, number, ret, error);
+                return number == SUPERVISOR_STREAM_ERROR && process->pipes[SUPERVISOR_STREAM_OUTPUT]
+                               ? open_as_before(process, number, setup, ret, error)
+                               : open_log_pipe(process, number, ret, error);
         }
 }
 
@@ -532,11 +557,18 @@ static void find_pid_rooms(const StringList *environment, ProcessOptions *option
                 }
 }
 
+static int open_groups(const Unit *unit, Setup *setup) {
+        _cleanup_cgroup_ Cgroup cgroup = {0};
+        int r = unit_group_cgroup(&unit->group, &cgroup);
+
+        return r < 0 ? r : cgroup_open_procs(&cgroup, setup->cgroup_fds, &setup->options.n_cgroup_fds);
+}
+
 static void fill_options(const Unit *unit, const ExecCommand *command, bool as_user, Setup *setup) {
         const ServiceOptions *o = &unit->definition.options;
         ProcessOptions *process = &setup->options;
 
-        for (size_t i = 0; i < PROCESS_LIMITS; i++)
+        for (size_t i = 0; o->limits && i < PROCESS_LIMITS; i++)
                 setup->limits[i] = (ProcessLimit){
                         .set = o->limits[i].set,
                         .soft = o->limits[i].soft == VALUE_LIMIT_INFINITY ? RLIM_INFINITY : (rlim_t)o->limits[i].soft,
@@ -559,7 +591,7 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
         process->nice = (int)o->nice;
         process->set_oom_score = o->oom_score_adjust_set;
         process->oom_score = (int)o->oom_score_adjust;
-        process->limits = setup->limits;
+        process->limits = o->limits ? setup->limits : NULL;
         for (size_t i = 0; i < ARRAY_SIZE(setup->fds); i++)
                 process->fds[i] = setup->fds[i];
         process->new_session = true;
@@ -568,41 +600,33 @@ static void fill_options(const Unit *unit, const ExecCommand *command, bool as_u
         process->cgroup_fds = setup->cgroup_fds;
 }
 
-/* A shim becomes the parent of the process, with the reading ends of its log's pipes. */
-static int prepare_shim(UnitProcess *process, HolderSetup *setup, UnitHolder **ret, Error *error) {
+/* A shim becomes the parent of the process, and has the reading ends of its log's pipes, too. */
+static int spawn_through_shim(UnitProcess *process, const ProcessOptions *options, const ProcessEvents *events, Error *error) {
         static const char held_of[] = {[SUPERVISOR_STREAM_OUTPUT] = UNIT_SHIM_OUTPUT, [SUPERVISOR_STREAM_ERROR] = UNIT_SHIM_ERRORS};
         char held[ARRAY_SIZE(process->pipes) + 1] = "";
-        int fds[ARRAY_SIZE(process->pipes)];
+        int fds[ARRAY_SIZE(process->pipes)], r;
         size_t n = 0;
+        pid_t pid;
 
         for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++) {
-                uv_os_fd_t fd;
+                const LogPipe *pipe = process->pipes[i];
 
-                if (!process->pipes[i].open || uv_fileno((uv_handle_t *)&process->pipes[i].pipe, &fd) < 0)
+                if (!pipe || pipe->fd < 0)
                         continue;
                 held[n] = held_of[i];
-                fds[n++] = fd;
+                fds[n++] = pipe->fd;
         }
-        return holder_new(process->unit, held, fds, n, setup, ret, error);
+        r = holder_make(process->unit, options, held, fds, n, &pid, error);
+        if (r >= 0)
+                process_begin_told(&process->process, &process->unit->owner->reaper, pid, events, process);
+        return r;
 }
 
-static int spawn_process(UnitProcess *process, ProcessOptions *options, const ProcessEvents *events, Error *error) {
+static int spawn_process(UnitProcess *process, const ProcessOptions *options, const ProcessEvents *events, Error *error) {
         Embedded *e = process->unit->owner;
-        _cleanup_(holder_setup_deinit) HolderSetup shim = {.control = -1, .listener = -1};
-        UnitHolder *holder = NULL;
-        int r = 0;
 
-        if (e->shim) {
-                r = prepare_shim(process, &shim, &holder, error);
-                options->parent = &shim.parent;
-        }
-        if (r >= 0)
-                r = process_spawn(&process->process, e->loop, &e->reaper, options, events, process, error);
-        if (r < 0)
-                holder_discard(holder);
-        else if (holder)
-                (void)holder_started(holder, shim.parent.pid);
-        return r;
+        return e->shim ? spawn_through_shim(process, options, events, error)
+                       : process_spawn(&process->process, e->loop, &e->reaper, options, events, process, error);
 }
 
 int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
@@ -622,8 +646,8 @@ int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, con
                 r = error_set(error, -EINVAL, "no arguments are left after variables were replaced");
         if (r >= 0)
                 r = open_streams(process, &setup, error);
-        if (r >= 0 && unit->group.in_cgroup)
-                r = cgroup_open_procs(&unit->group.cgroup, setup.cgroup_fds, &setup.options.n_cgroup_fds);
+        if (r >= 0 && unit_group_in_cgroup(&unit->group))
+                r = open_groups(unit, &setup);
         if (r < 0) {
                 if (error && !*error->text)
                         (void)error_set_errno(error, r, "cannot start %s", command->path);
@@ -642,28 +666,18 @@ int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, con
 /* What is in the pipes already, so that a unit's last words are in its log when its end is told. */
 void unit_drain_pipes(UnitProcess *process) {
         for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++) {
-                LogPipe *pipe = &process->pipes[i];
-                uv_os_fd_t fd;
+                LogPipe *pipe = process->pipes[i];
 
-                if (!pipe->open || uv_is_closing((uv_handle_t *)&pipe->pipe) ||
-                    uv_fileno((uv_handle_t *)&pipe->pipe, &fd) < 0)
-                        continue;
-                for (int k = 0; k < DRAIN_READS_MAX; k++) {
-                        char *room = buffer_reserve(&pipe->line, DRAIN_READ_SIZE);
-                        ssize_t n = room ? read(fd, room, DRAIN_READ_SIZE) : -1;
-
-                        if (n <= 0)
+                for (int k = 0; pipe && pipe->fd >= 0 && k < DRAIN_READS_MAX; k++)
+                        if (pipe_read(pipe) <= 0)
                                 break; /* nothing now, or the end, which the loop will see as well */
-                        buffer_commit(&pipe->line, (size_t)n);
-                        unit_log_split(&pipe->line, false, pipe_line, pipe);
-                }
         }
 }
 
 void unit_close_pipes(UnitProcess *process) {
         for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++)
-                if (process->pipes[i].open && !uv_is_closing((uv_handle_t *)&process->pipes[i].pipe))
-                        uv_close((uv_handle_t *)&process->pipes[i].pipe, on_pipe_closed);
+                if (process->pipes[i])
+                        pipe_close(process->pipes[i]);
 }
 
 void unit_process_close_handle(UnitProcess *process) {

@@ -1,6 +1,7 @@
 /* Shims: started with a unit's processes or for its sockets, found again by a later supervisor, and let go. */
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -47,7 +48,7 @@ static int fill_address(const Embedded *e, uint64_t number, struct sockaddr_un *
 static void holder_settle(UnitHolder *holder) {
         Embedded *e = holder->owner;
 
-        if (holder->open || holder->ours || holder->unit)
+        if (holder->open || holder->unit)
                 return;
         list_unlink(&holder->link);
         free(holder);
@@ -64,7 +65,6 @@ static void on_poll_closed(uv_handle_t *handle) {
 static void close_connection(UnitHolder *holder) {
         if (holder->fd < 0)
                 return;
-        holder->lost = true;
         uv_close((uv_handle_t *)&holder->poll, on_poll_closed);
         (void)close(take_fd(holder->fd));
 }
@@ -103,6 +103,39 @@ static void holder_empty(UnitHolder *holder) {
                 unit_check_empty(holder->unit);
 }
 
+static void child_ended(UnitHolder *holder, const UnitShimEnd *end) {
+        UnitProcess *process = holder->unit ? unit_find_process(holder->unit, end->pid) : NULL;
+
+        if (process)
+                process_tell_end(&process->process, end->code, end->status);
+        tell(holder, UNIT_SHIM_REAP, end->pid);
+}
+
+/* Its own child, of which there is one. */
+static void child_executed(const UnitHolder *holder, const UnitShimMessage *message) {
+        UnitProcess *process = holder->unit ? unit_find_process(holder->unit, holder->child) : NULL;
+
+        if (process)
+                process_tell_executed(&process->process, -message->failure, (ProcessStep)message->step);
+}
+
+static void hear(UnitHolder *holder, const UnitShimMessage *message) {
+        switch (message->kind) {
+        case UNIT_SHIM_EXECUTED:
+        case UNIT_SHIM_FAILED:
+                child_executed(holder, message);
+                break;
+        case UNIT_SHIM_ENDED:
+                child_ended(holder, &message->end);
+                break;
+        case UNIT_SHIM_EMPTY:
+                holder_empty(holder);
+                break;
+        default:
+                break;
+        }
+}
+
 static void on_packet(uv_poll_t *poll, int status, int events) {
         UnitHolder *holder = container_of(poll, UnitHolder, poll);
         char text[256];
@@ -117,27 +150,12 @@ static void on_packet(uv_poll_t *poll, int status, int events) {
                         return;
                 if (n <= 0)
                         holder_lost(holder);
-                else if (unit_shim_message_read((Slice){text, (size_t)n}, &message) < 0)
-                        continue;
-                else if (message.kind == UNIT_SHIM_EMPTY)
-                        holder_empty(holder);
-                else if (message.kind == UNIT_SHIM_ENDED) {
-                        process_reaper_told(&holder->owner->reaper, message.end.pid, message.end.code,
-                                            message.end.status);
-                        tell(holder, UNIT_SHIM_REAP, message.end.pid);
-                }
+                else if (unit_shim_message_read((Slice){text, (size_t)n}, &message) >= 0)
+                        hear(holder, &message);
         }
 }
 
 /* ---- starting one ---- */
-
-void holder_setup_deinit(HolderSetup *setup) {
-        free(setup->ends_path);
-        if (setup->control >= 0)
-                (void)close(setup->control);
-        if (setup->listener >= 0)
-                (void)close(setup->listener);
-}
 
 static int open_listener(const Embedded *e, uint64_t number, int *ret, Error *error) {
         _cleanup_close_ int fd = -1;
@@ -154,36 +172,7 @@ static int open_listener(const Embedded *e, uint64_t number, int *ret, Error *er
         return 0;
 }
 
-static void fill_setup(Unit *unit, uint64_t number, const char *held, const int *fds, size_t n_fds,
-                       HolderSetup *setup) {
-        Embedded *e = unit->owner;
-
-        (void)snprintf(setup->child, sizeof(setup->child), "%s", process_pid_room);
-        (void)snprintf(setup->log_size, sizeof(setup->log_size), "%llu", (unsigned long long)e->log_size);
-        (void)snprintf(setup->held, sizeof(setup->held), "%s", *held ? held : "-");
-        setup->ends_path = ends_path(e, number);
-        setup->argv[0] = "faering-unit-shim";
-        setup->argv[1] = setup->child;
-        setup->argv[2] = setup->held;
-        setup->argv[3] = setup->ends_path;
-        setup->argv[4] = e->logs_directory;
-        setup->argv[5] = unit->name;
-        setup->argv[6] = setup->log_size;
-        setup->fds[0] = setup->control;
-        setup->fds[1] = setup->listener;
-        memcpy(setup->fds + 2, fds, n_fds * sizeof(int));
-        setup->options = (ProcessOptions){
-                .path = e->shim,
-                .argv = setup->argv,
-                .fds = {-1, -1, -1},
-                .passed_fds = setup->fds,
-                .n_passed_fds = n_fds + 2,
-                .new_session = true,
-        };
-        setup->parent = (ProcessParent){.options = &setup->options, .child_room = setup->child};
-}
-
-static UnitHolder *holder_make(Unit *unit, uint64_t number, int fd) {
+static UnitHolder *holder_new(Unit *unit, uint64_t number, int fd) {
         UnitHolder *holder = calloc(1, sizeof(*holder));
 
         if (!holder)
@@ -193,97 +182,89 @@ static UnitHolder *holder_make(Unit *unit, uint64_t number, int fd) {
         holder->number = number;
         holder->fd = fd;
         list_append(&unit->owner->holders, &holder->link);
+        list_append(&unit->holders, &holder->unit_link);
         return holder;
 }
 
-int holder_new(Unit *unit, const char *held, const int *fds, size_t n_fds, HolderSetup *setup, UnitHolder **ret,
-               Error *error) {
-        Embedded *e = unit->owner;
-        uint64_t number = ++e->n_holders;
-        int pair[2], r;
-
-        *setup = (HolderSetup){.control = -1, .listener = -1};
-        if (n_fds + 2 > PROCESS_FDS_MAX)
-                return error_set(error, -E2BIG, "%s has more than %d sockets", unit->name, PROCESS_FDS_MAX - 2);
-        r = open_listener(e, number, &setup->listener, error);
-        if (r < 0)
-                return r;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-                return error_set_errno(error, -errno, "cannot make a connection to the shim of %s", unit->name);
-        setup->control = pair[1];
-        fill_setup(unit, number, held, fds, n_fds, setup);
-        *ret = setup->ends_path ? holder_make(unit, number, pair[0]) : NULL;
-        if (*ret)
-                return 0;
-        (void)close(pair[0]);
-        return error_set_errno(error, -ENOMEM, "cannot make the shim of %s", unit->name);
-}
-
-void holder_discard(UnitHolder *holder) {
-        if (!holder)
-                return;
+static void holder_discard(UnitHolder *holder) {
         remove_files(holder->owner, holder->number);
         (void)close(holder->fd);
         list_unlink(&holder->link);
+        list_unlink(&holder->unit_link);
         free(holder);
 }
 
-int holder_started(UnitHolder *holder, pid_t pid) {
+static int holder_begin(UnitHolder *holder, const SpawnMade *made) {
         int r = uv_poll_init(holder->owner->loop, &holder->poll, holder->fd);
 
         if (r < 0)
                 return r;
-        holder->pid = pid;
-        holder->ours = true;
+        holder->pid = made->shim;
+        holder->child = made->child;
+        holder->sockets = made->child == 0;
         holder->open = true;
-        (void)unit_group_add_parent(&holder->unit->group, pid); /* without memory: the environment tells, too */
+        (void)unit_group_add_parent(&holder->unit->group, made->shim); /* without memory: the environment tells, too */
         uv_unref((uv_handle_t *)&holder->poll);
         return uv_poll_start(&holder->poll, UV_READABLE | UV_DISCONNECT, on_packet);
 }
 
-/* ---- sockets ---- */
+static int make(UnitHolder *holder, SpawnRequest *request, pid_t *ret_child, Error *error) {
+        SpawnMade made;
+        int r = spawner_make(holder->owner, request, holder->fd, &made, error);
 
-static void on_exited(Process *process, int code, int status) {
-        (void)code;
-        (void)status;
-        process_close(process);
-}
-
-static void on_closed(Process *process) {
-        UnitHolder *holder = process->owner;
-
-        holder->ours = false;
-        holder_settle(holder);
-}
-
-static const ProcessEvents socket_events = {.exited = on_exited, .closed = on_closed};
-
-int holder_keep_sockets(Unit *unit, const int *fds, size_t n_fds, Error *error) {
-        Embedded *e = unit->owner;
-        _cleanup_(holder_setup_deinit) HolderSetup setup;
-        char held[UNIT_SHIM_FDS_MAX + 1] = "";
-        UnitHolder *holder = NULL;
-        int r;
-
-        memset(held, UNIT_SHIM_SOCKET, min_of(n_fds, (size_t)UNIT_SHIM_FDS_MAX));
-        r = holder_new(unit, held, fds, n_fds, &setup, &holder, error);
         if (r < 0)
                 return r;
-        (void)snprintf(setup.child, sizeof(setup.child), "0");
-        holder->sockets = true;
-        r = process_spawn(&holder->process, e->loop, &e->reaper, &setup.options, &socket_events, holder, error);
+        r = holder_begin(holder, &made);
         if (r < 0) {
-                holder_discard(holder);
-                return r;
+                if (made.child > 0)
+                        (void)kill(made.child, SIGKILL); /* its shim, when the connection ends, does not stay either */
+                return error_set_errno(error, r, "cannot listen to the shim of %s", request->unit);
         }
-        return holder_started(holder, holder->process.pid);
+        *ret_child = made.child;
+        return 0;
 }
 
-void holder_end_sockets(const Unit *unit) {
-        list_foreach (&unit->owner->holders, node) {
-                UnitHolder *holder = container_of(node, UnitHolder, link);
+int holder_make(Unit *unit, const ProcessOptions *options, const char *held, const int *fds, size_t n_fds, pid_t *ret_child,
+                Error *error) {
+        Embedded *e = unit->owner;
+        uint64_t number = ++e->n_holders;
+        _cleanup_free_ char *ends = ends_path(e, number);
+        _cleanup_close_ int listener = -1;
+        SpawnRequest request = {.ends_path = ends, .logs = e->logs_directory, .unit = unit->name, .log_size = e->log_size};
+        UnitHolder *holder;
+        int pair[2], r;
 
-                if (holder->unit == unit && holder->sockets)
+        if (n_fds > UNIT_SHIM_FDS_MAX)
+                return error_set(error, -E2BIG, "%s has more than %d sockets", unit->name, UNIT_SHIM_FDS_MAX);
+        r = open_listener(e, number, &listener, error);
+        if (r < 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return error_set_errno(error, -errno, "cannot make a connection to the shim of %s", unit->name);
+        if (options)
+                request.process = *options;
+        (void)snprintf(request.held, sizeof(request.held), "%s", held);
+        memcpy(request.held_fds, fds, n_fds * sizeof(int));
+        request.listener = listener;
+        request.control = pair[1];
+        holder = ends ? holder_new(unit, number, pair[0]) : NULL;
+        r = holder ? make(holder, &request, ret_child, error) : error_set_errno(error, -ENOMEM, "cannot make the shim of %s", unit->name);
+        if (request.control >= 0)
+                (void)close(request.control);
+        if (r < 0 && holder)
+                holder_discard(holder);
+        else if (!holder)
+                (void)close(pair[0]);
+        return r;
+}
+
+/* ---- sockets ---- */
+
+void holder_end_sockets(const Unit *unit) {
+        list_foreach (&unit->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, unit_link);
+
+                if (holder->sockets)
                         tell_end(holder);
         }
 }
@@ -380,7 +361,7 @@ int holder_connect(Unit *unit, uint64_t number, HolderFound *ret) {
         if (r >= 0)
                 r = hear_hello(fd, ret, &shim);
         if (r >= 0) {
-                ret->holder = holder_make(unit, number, fd);
+                ret->holder = holder_new(unit, number, fd);
                 r = ret->holder ? 0 : -ENOMEM;
         }
         if (r < 0) {
@@ -389,10 +370,7 @@ int holder_connect(Unit *unit, uint64_t number, HolderFound *ret) {
                         (void)close(fd);
                 return r;
         }
-        ret->holder->sockets = ret->child == 0;
-        r = holder_started(ret->holder, shim);
-        ret->holder->ours = false; /* whether it is our child (the same program lives on) the reaper knows */
-        return r;
+        return holder_begin(ret->holder, &(SpawnMade){shim, ret->child});
 }
 
 size_t holder_read_ends(const Embedded *e, uint64_t number, UnitShimEnd ends[UNIT_SHIM_ENDS_MAX]) {
@@ -451,40 +429,42 @@ void holders_remove_strays(Embedded *e) {
 /* ---- all of them ---- */
 
 void holders_watch(const Unit *unit, pid_t pid) {
-        list_foreach (&unit->owner->holders, node) {
-                const UnitHolder *holder = container_of(node, UnitHolder, link);
+        list_foreach (&unit->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, unit_link);
 
-                if (holder->unit == unit && !holder->sockets)
+                if (!holder->sockets)
                         tell(holder, UNIT_SHIM_WATCH, pid);
         }
 }
 
-void holders_forget(Unit *unit) {
-        list_foreach (&unit->owner->holders, node) {
-                UnitHolder *holder = container_of(node, UnitHolder, link);
+static void leave_unit(UnitHolder *holder) {
+        holder->unit = NULL;
+        list_unlink(&holder->unit_link);
+        holder_settle(holder);
+}
 
-                if (holder->unit != unit || !holder->lost)
+void holders_forget(Unit *unit) {
+        list_foreach (&unit->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, unit_link);
+
+                if (holder->fd >= 0)
                         continue;
                 remove_files(unit->owner, holder->number);
-                holder->unit = NULL;
-                holder_settle(holder);
+                leave_unit(holder);
         }
 }
 
 void holders_unit_gone(Unit *unit) {
         Embedded *e = unit->owner;
 
-        list_foreach (&e->holders, node) {
-                UnitHolder *holder = container_of(node, UnitHolder, link);
+        list_foreach (&unit->holders, node) {
+                UnitHolder *holder = container_of(node, UnitHolder, unit_link);
 
-                if (holder->unit != unit)
-                        continue;
-                holder->unit = NULL;
                 if (!e->leaving) {
                         tell_end(holder);
                         remove_files(e, holder->number);
                 }
-                holder_settle(holder);
+                leave_unit(holder);
         }
 }
 
@@ -493,31 +473,16 @@ void holders_leave(Embedded *e) {
                 UnitHolder *holder = container_of(node, UnitHolder, link);
 
                 close_connection(holder);
-                if (holder->sockets && holder->ours)
-                        process_leave(&holder->process);
-                else
-                        holder->ours = false;
                 holder_settle(holder);
         }
 }
 
-bool holders_tell_of(const Embedded *e, pid_t pid) {
-        list_foreach (&e->holders, node) {
-                const UnitHolder *holder = container_of(node, UnitHolder, link);
+bool holders_tell_of(const Unit *unit, pid_t shim) {
+        list_foreach (&unit->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, unit_link);
 
-                if (holder->pid == pid && pid > 0 && !holder->lost)
+                if (holder->pid == shim && shim > 0 && holder->fd >= 0)
                         return true;
         }
         return false;
-}
-
-void holders_reaped(Embedded *e, pid_t pid) {
-        list_foreach (&e->holders, node) {
-                UnitHolder *holder = container_of(node, UnitHolder, link);
-
-                if (holder->pid != pid || holder->sockets)
-                        continue;
-                holder->ours = false;
-                holder_settle(holder);
-        }
 }

@@ -8,6 +8,7 @@
 #include "host/embedded-supervisor.h"
 #include "host/process.h"
 #include "host/service-state.h"
+#include "host/spawn-request.h"
 #include "host/trigger-state.h"
 #include "host/unit-group.h"
 #include "host/unit-record.h"
@@ -17,13 +18,13 @@
 typedef struct Embedded Embedded;
 typedef struct Unit Unit;
 
-/* Reads one stream of a process into its unit's log. */
+/* Reads one stream of a process, or both, into its unit's log. */
 typedef struct LogPipe {
-        uv_pipe_t pipe;
+        uv_poll_t poll;
         struct UnitProcess *process;
         SupervisorStream stream;
-        Buffer line;
-        bool open;
+        Buffer line; /* what has not ended of one */
+        int fd;      /* -1: at its end */
 } LogPipe;
 
 typedef enum UnitProcessRole {
@@ -39,7 +40,7 @@ typedef struct UnitProcess {
         ListNode link;
         UnitProcessRole role;
         pid_t pid; /* kept after its end: for the log */
-        LogPipe pipes[2];
+        LogPipe *pipes[2]; /* by stream; NULL: none */
         unsigned open; /* handles that are not closed */
         const ExecCommand *command; /* for texts; NULL: adopted. Lives as long as the run */
 } UnitProcess;
@@ -52,17 +53,17 @@ typedef struct UnitHolder {
         Embedded *owner;
         Unit *unit;         /* NULL: has gone */
         ListNode link;      /* in owner->holders */
+        ListNode unit_link; /* in unit->holders */
         uint64_t number;    /* of its files */
-        pid_t pid;
-        int fd;             /* the connection */
+        pid_t pid, child;   /* child 0: it keeps sockets alone */
+        int fd;             /* the connection; -1: at its end */
         uv_poll_t poll;
-        Process process;    /* of one for sockets */
-        bool sockets;       /* it keeps sockets, and has a Process */
-        bool ours;          /* our child, that is not reaped yet */
+        bool sockets;       /* it keeps sockets */
         bool told_end;      /* it may go */
-        bool lost;          /* the connection is at its end */
         bool open;          /* the handle is */
 } UnitHolder;
+
+typedef struct Spawner Spawner;
 
 typedef enum JobKind { JOB_START, JOB_STOP, JOB_RELOAD, JOB_UNLOAD } JobKind;
 
@@ -114,6 +115,16 @@ typedef struct Mention {
         NameUse use;
 } Mention;
 
+/* A SupervisorState as it was told. Units are many and most say nothing: words are constants, and the text is there if it is one. */
+typedef struct UnitTold {
+        const char *load, *active, *sub, *result;
+        pid_t main_pid;
+        int exit_code, exit_status;
+        uint64_t restarts;
+        WallUsec since;
+        char *text; /* NULL: none */
+} UnitTold;
+
 typedef struct SocketPorts SocketPorts;
 typedef struct PathWatches PathWatches;
 
@@ -122,7 +133,7 @@ typedef struct PathWatches PathWatches;
 /* A state that is to be told. */
 typedef struct StateNote {
         ListNode link;
-        SupervisorState state;
+        UnitTold state;
 } StateNote;
 
 struct Unit {
@@ -130,7 +141,7 @@ struct Unit {
         ListNode link;
         char *name;
         Definition definition; /* in force */
-        Definition next;       /* loaded while it ran: in force from its next start. text NULL: none */
+        Definition *next;      /* loaded while it ran: in force from its next start. NULL: none */
         ServiceMachine machine;
         TriggerMachine trigger;
         SocketPorts *ports;     /* of a socket that is open */
@@ -143,6 +154,7 @@ struct Unit {
         bool group_open;
         UnitLog log;
         List processes; /* UnitProcess */
+        List holders;   /* UnitHolder */
         UnitProcess *main, *control;
         UnitProcess *stranger; /* of those that nobody tells us of: watched until it ends. NULL: none */
         bool has_strangers;    /* what an earlier supervisor had started, and whose shim is gone */
@@ -164,11 +176,11 @@ struct Unit {
         ListNode dirty_link;
         List states; /* StateNote: states that it has passed through since the last telling */
         size_t n_states;
-        SupervisorState told;
+        UnitTold told;
         bool was_told;
         WallUsec since;
-        char last_active[SUPERVISOR_WORD_MAX];
-        char text[SUPERVISOR_TEXT_MAX];
+        const char *last_active; /* a constant; "": not known */
+        char *text;              /* as SupervisorState has it; NULL: none */
         ServiceState last_state;
 };
 
@@ -185,10 +197,12 @@ struct SupervisorLog {
 struct Embedded {
         Supervisor base;
         uv_loop_t *loop;
-        char *state_directory, *units_directory, *logs_directory, *stamps_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
+        char *state_directory, *run_directory, *units_directory, *logs_directory, *stamps_directory, *runtime_root, *notify_path, *machine_id, *boot_id;
         char *shim, *shims_directory, *texts_directory, *next_directory; /* NULL: units do not outlive us */
         List holders; /* UnitHolder */
         uint64_t n_holders, serial; /* last numbers */
+        Spawner *spawner;     /* NULL: none is there */
+        unsigned n_spawners;  /* and those that are at their end */
         char host_name[256], kernel[128];
         Usec startup;  /* when it began, since boot */
         Random random; /* for delays of timers */
@@ -288,29 +302,24 @@ void unit_stop(Unit *unit, const char *why);
 void unit_settle_order(Unit *unit, ServiceState before); /* what its state, that was another one, means for others */
 void unit_forget_order(Unit *unit);
 
+/* embedded-spawner.c */
+
+/* Numbers of a new shim and its child; child 0: it holds files alone. */
+typedef struct SpawnMade {
+        pid_t shim, child;
+} SpawnMade;
+
+/* Closes request->control. `connection` is its other end, on which the new shim speaks. If it fails nothing runs. */
+int spawner_make(Embedded *e, SpawnRequest *request, int connection, SpawnMade *ret, Error *error);
+void spawner_close(Embedded *e);
+
 /* embedded-holder.c: shims */
-#define HOLDER_ARGUMENTS 7
 
-/* What a shim is started with. */
-typedef struct HolderSetup {
-        char child[16], log_size[24], held[UNIT_SHIM_FDS_MAX + 1];
-        char *ends_path;
-        const char *argv[HOLDER_ARGUMENTS + 1];
-        int control, listener;
-        int fds[PROCESS_FDS_MAX];
-        ProcessOptions options;
-        ProcessParent parent;
-} HolderSetup;
+/* A shim that holds `fds`, each a letter in `held`, and with `options` the process that it is the parent of: *ret_child is its number. */
+int holder_make(Unit *unit, const ProcessOptions *options, const char *held, const int *fds, size_t n_fds, pid_t *ret_child,
+                Error *error);
 
-void holder_setup_deinit(HolderSetup *setup);
-
-/* Makes its sockets; `fds` is what it is to hold. */
-int holder_new(Unit *unit, const char *held, const int *fds, size_t n_fds, HolderSetup *setup, UnitHolder **ret, Error *error);
-void holder_discard(UnitHolder *holder); /* it was not started */
-int holder_started(UnitHolder *holder, pid_t pid);
-int holder_keep_sockets(Unit *unit, const int *fds, size_t n_fds, Error *error);
-
-/* To one that is there; 0: it has gone, or has nothing to say. The lists are the caller's, and *n_fds files in them. */
+/* To one that is there. The lists are the caller's, and *n_fds files in them. */
 typedef struct HolderFound {
         UnitHolder *holder;
         pid_t child;
@@ -328,8 +337,7 @@ void holders_forget(Unit *unit); /* the files of those that have gone: the recor
 void holders_unit_gone(Unit *unit);
 void holders_leave(Embedded *e);
 void holder_end_sockets(const Unit *unit);
-bool holders_tell_of(const Embedded *e, pid_t pid);
-void holders_reaped(Embedded *e, pid_t pid);
+bool holders_tell_of(const Unit *unit, pid_t shim);
 
 /* embedded-record.c */
 void record_save(Unit *unit);
@@ -374,6 +382,8 @@ void watches_close(Unit *unit);
 Unit *unit_new(Embedded *e, const char *name, Error *error);
 void unit_free(Unit *unit);
 void unit_take_definition(Unit *unit, Definition *definition);
+void unit_take_next(Unit *unit); /* the one that was loaded last comes into force */
+int unit_set_next(Unit *unit, Definition *definition); /* takes it, or with NULL drops the one there is. -ENOMEM */
 void definition_deinit(Definition *definition);
 void unit_drive(Unit *unit); /* carries out all actions; then the unit is settled in the next turn */
 void unit_kill_all(const Unit *unit, int signal);
@@ -381,10 +391,19 @@ void unit_stop_pid_watch(Unit *unit);
 void unit_check_empty(Unit *unit);
 void unit_note(Unit *unit, const char *format, ...) _printf_(2, 3);
 void unit_note_state(Unit *unit); /* the state it is in now is to be told, even if it is in another by then */
-void unit_fill_state(const Unit *unit, SupervisorState *ret);
+UnitTold unit_state(const Unit *unit);    /* as it is; its text is borrowed */
+int unit_keep_told(UnitTold *state);      /* its text becomes its own; -ENOMEM: it has none then */
+void unit_told_deinit(UnitTold *state);
+void unit_fill_state(const UnitTold *told, SupervisorState *ret);
+void unit_set_text(Unit *unit, const char *format, ...) _printf_(2, 3); /* cut to SUPERVISOR_TEXT_MAX */
+static inline const char *unit_text(const Unit *unit) {
+        return unit->text ? unit->text : "";
+}
 bool unit_has_processes(const Unit *unit);
 void unit_set_main_pid(Unit *unit, pid_t pid);
 void unit_find_main(Unit *unit); /* by its PID file, or a guess */
+const Unit *unit_of_process(const Process *process); /* NULL: none's */
+UnitProcess *unit_find_process(const Unit *unit, pid_t pid); /* one that has not ended; NULL: none */
 UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command);
 int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret);
 void unit_process_ended(Unit *unit, const UnitProcess *process, UnitProcessRole role, int code, int status);

@@ -91,8 +91,8 @@ static void settle_trigger_start(Unit *unit, Job *job) {
 
         if (unit->trigger.state == TRIGGER_FAILED)
                 r = error_set(&error, -EREMOTEIO, "%s failed (%s)%s%s", unit->name,
-                              trigger_result_to_string(unit->definition.trigger.kind, unit->trigger.result), *unit->text ? ": " : "",
-                              unit->text);
+                              trigger_result_to_string(unit->definition.trigger.kind, unit->trigger.result), *unit_text(unit) ? ": " : "",
+                              unit_text(unit));
         embedded_finish_job(unit->owner, job, r, &error);
 }
 
@@ -114,7 +114,7 @@ static void settle_start(Unit *unit, Job *job) {
         if (!service_at_rest(m) && m->state != SERVICE_AUTO_RESTART)
                 return;
         (void)error_set(&error, -EREMOTEIO, "%s failed (%s)%s%s%s", unit->name, service_result_to_string(m->result),
-                        *unit->text ? ": " : "", unit->text,
+                        *unit_text(unit) ? ": " : "", unit_text(unit),
                         m->state == SERVICE_AUTO_RESTART ? "; it will be started again" : "");
         embedded_finish_job(unit->owner, job, -EREMOTEIO, &error);
 }
@@ -126,7 +126,7 @@ static void settle_reload(Unit *unit, Job *job) {
                 return;
         if (unit->machine.reload_failed) {
                 (void)error_set(&error, -EREMOTEIO, "%s could not be reloaded: %s", unit->name,
-                                *unit->text ? unit->text : "its command failed");
+                                *unit_text(unit) ? unit_text(unit) : "its command failed");
                 embedded_finish_job(unit->owner, job, -EREMOTEIO, &error);
                 return;
         }
@@ -153,28 +153,37 @@ bool unit_wants_unload(const Unit *unit) {
         return false;
 }
 
-static bool state_differs(const SupervisorState *a, const SupervisorState *b) {
+static bool state_differs(const UnitTold *a, const UnitTold *b) {
         return !str_equals(a->load, b->load) || !str_equals(a->active, b->active) || !str_equals(a->sub, b->sub) ||
                !str_equals(a->result, b->result) || a->main_pid != b->main_pid || a->exit_code != b->exit_code ||
-               a->exit_status != b->exit_status || a->restarts != b->restarts || !str_equals(a->text, b->text);
+               a->exit_status != b->exit_status || a->restarts != b->restarts ||
+               !str_equals(a->text ? a->text : "", b->text ? b->text : "");
+}
+
+/* Takes the state. */
+static void tell_state(Unit *unit, UnitTold *state) {
+        Embedded *e = unit->owner;
+        SupervisorState told;
+
+        unit_told_deinit(&unit->told);
+        unit->told = *state;
+        unit->was_told = true;
+        unit_fill_state(&unit->told, &told);
+        if (e->base.events->changed)
+                e->base.events->changed(e->base.userdata, unit->name, &told);
 }
 
 static void tell_states(Unit *unit) {
-        Embedded *e = unit->owner;
-
         unit_note_state(unit);
         while (!list_is_empty(&unit->states)) {
                 StateNote *note = container_of(unit->states.next, StateNote, link);
-                bool news = !unit->was_told || state_differs(&note->state, &unit->told);
 
                 list_unlink(&note->link);
                 unit->n_states--;
-                if (news) {
-                        unit->told = note->state;
-                        unit->was_told = true;
-                        if (e->base.events->changed)
-                                e->base.events->changed(e->base.userdata, unit->name, &note->state);
-                }
+                if (!unit->was_told || state_differs(&note->state, &unit->told))
+                        tell_state(unit, &note->state);
+                else
+                        unit_told_deinit(&note->state);
                 free(note);
         }
 }

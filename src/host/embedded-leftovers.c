@@ -52,8 +52,7 @@ static void wait_for_end(const PidList *pids) {
 void leftovers_note(Embedded *e, const char *name, const char *text) {
         UnitLog log;
 
-        if (unit_log_open(&log, e->logs_directory, name, e->log_size, NULL) < 0)
-                return;
+        unit_log_init(&log, e->logs_directory, name, e->log_size);
         (void)unit_log_write(&log, &(SupervisorLogLine){clock_wall(), 0, SUPERVISOR_STREAM_NOTE, slice_from(text)});
         unit_log_close(&log);
 }

@@ -21,20 +21,16 @@ static bool give_line(void *userdata, const SupervisorLogLine *line) {
 }
 
 static void start_log(Embedded *e, SupervisorLog *log) {
-        UnitLog file = {.fd = -1,
-                        .limit =
-                                e->log_size ? max_of(e->log_size, (uint64_t)UNIT_LOG_SIZE_MIN) : UNIT_LOG_SIZE_DEFAULT};
+        UnitLog file;
         Error error = ERROR_NONE;
         int r = 0;
 
         log->started = true;
         if (log->lines > 0) {
-                file.path = str_printf("%s/%s.log", e->logs_directory, log->unit);
-                file.old_path = str_printf("%s/%s.log.1", e->logs_directory, log->unit);
-                r = file.path && file.old_path ? unit_log_read(&file, log->lines, give_line, log) : -ENOMEM;
+                unit_log_init(&file, e->logs_directory, log->unit, e->log_size);
+                r = unit_log_read(&file, log->lines, give_line, log);
                 if (r < 0)
                         (void)error_set_errno(&error, r, "cannot read the log of %s", log->unit);
-                unit_log_close(&file);
         }
         if (!log->closed && (r < 0 || !log->follow)) {
                 log->follow = false;

@@ -97,8 +97,7 @@ static void take_message(Unit *unit, Slice message) {
 
         while (message.data && slice_split(&message, '\n', &line)) {
                 if (value_of(line, "STATUS=", &value))
-                        (void)snprintf(unit->text, sizeof(unit->text), "%.*s",
-                                       (int)min_of(value.length, sizeof(unit->text) - 1), value.data);
+                        unit_set_text(unit, "%.*s", (int)min_of(value.length, (size_t)SUPERVISOR_TEXT_MAX), value.data);
                 else if (value_of(line, "MAINPID=", &value))
                         take_main_pid(unit, value);
                 else if (slice_equals(line, slice_from("READY=1")))

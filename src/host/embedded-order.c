@@ -140,8 +140,8 @@ static const Unit *find_missed(const Unit *unit) {
 /* ---- starting ---- */
 
 static void begin(Unit *unit) {
-        if (unit->next.text && (unit_at_rest(unit) || unit->machine.state == SERVICE_AUTO_RESTART))
-                unit_take_definition(unit, &unit->next);
+        if (unit->next && (unit_at_rest(unit) || unit->machine.state == SERVICE_AUTO_RESTART))
+                unit_take_next(unit);
         if (unit_kind(unit) == UNIT_TRIGGER) {
                 trigger_begin(unit);
                 return;

@@ -8,17 +8,18 @@
 #include "host/unit-store.h"
 
 static void store_text(Unit *unit, const char *folder, const Definition *definition, uint64_t *stored) {
+        uint64_t serial = definition ? definition->serial : 0;
         Error error = ERROR_NONE;
         int r;
 
-        if (*stored == definition->serial)
+        if (*stored == serial)
                 return;
-        r = definition->text ? unit_store_write(folder, unit->name, (Slice){definition->text, definition->text_length},
+        r = definition && definition->text ? unit_store_write(folder, unit->name, (Slice){definition->text, definition->text_length},
                                                 definition->tag, &error)
                              : unit_store_remove(folder, unit->name, &error);
         if (r < 0)
                 unit_note(unit, "%s", error.text);
-        *stored = definition->serial;
+        *stored = serial;
 }
 
 static UnitRecordList list_of(const Unit *unit) {
@@ -35,10 +36,10 @@ static UnitRecordList list_of(const Unit *unit) {
 }
 
 static void fill_shims(const Unit *unit, UnitRecord *record) {
-        list_foreach (&unit->owner->holders, node) {
-                const UnitHolder *holder = container_of(node, UnitHolder, link);
+        list_foreach (&unit->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, unit_link);
 
-                if (holder->unit == unit && !holder->lost && record->n_shims < UNIT_RECORD_SHIMS_MAX)
+                if (holder->fd >= 0 && record->n_shims < UNIT_RECORD_SHIMS_MAX)
                         record->shims[record->n_shims++] = holder->number;
         }
 }
@@ -68,7 +69,7 @@ static void fill(const Unit *unit, UnitRecord *record) {
         (void)snprintf(record->run, sizeof(record->run), "%s", unit->group_open ? unit->group.id : "");
         (void)snprintf(record->listener, sizeof(record->listener), "%s", unit->listener ? unit->listener : "");
         (void)snprintf(record->active, sizeof(record->active), "%s", unit->last_active);
-        (void)snprintf(record->text, sizeof(record->text), "%s", unit->text);
+        (void)snprintf(record->text, sizeof(record->text), "%s", unit_text(unit));
         fill_shims(unit, record);
         fill_sessions(unit, record);
 }
@@ -84,14 +85,14 @@ void record_save(Unit *unit) {
         if (!path)
                 return;
         store_text(unit, e->texts_directory, &unit->definition, &unit->stored);
-        store_text(unit, e->next_directory, &unit->next, &unit->stored_next);
+        store_text(unit, e->next_directory, unit->next, &unit->stored_next);
         fill(unit, &record);
         if (unit_record_write(&record, &text) < 0)
                 return;
         sum = crc32c(0, buffer_data(&text), buffer_length(&text));
         if (sum == unit->record_sum)
                 return;
-        if (file_replace(path, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, false, &error) < 0) {
+        if (file_overwrite(path, 0600, (Slice){buffer_data(&text), buffer_length(&text)}, &error) < 0) {
                 unit_note(unit, "a restart of this program would not find it as it is: %s", error.text);
                 return;
         }

@@ -282,11 +282,15 @@ static int ports_make(Unit *unit, Error *error) {
 
 /* A shim has them, too, and so they stay bound when we end. */
 static int keep(const SocketPorts *ports, Error *error) {
+        char held[TRIGGER_ITEMS_MAX + 1] = "";
         int fds[TRIGGER_ITEMS_MAX];
+        pid_t none;
 
-        for (size_t i = 0; i < ports->n; i++)
+        for (size_t i = 0; i < ports->n; i++) {
+                held[i] = UNIT_SHIM_SOCKET;
                 fds[i] = ports->items[i].fd;
-        return holder_keep_sockets(ports->unit, fds, ports->n, error);
+        }
+        return holder_make(ports->unit, NULL, held, fds, ports->n, &none, error);
 }
 
 int ports_open(Unit *unit, Error *error) {
@@ -472,7 +476,7 @@ static void accept_clients(Unit *unit, Port *port) {
                         continue;
                 (void)close(fd);
                 if (*error.text) {
-                        (void)snprintf(unit->text, sizeof(unit->text), "%.*s", (int)sizeof(unit->text) - 1, error.text);
+                        unit_set_text(unit, "%s", error.text);
                         unit_note(unit, "%s", error.text);
                         trigger_fail(&unit->trigger);
                 }

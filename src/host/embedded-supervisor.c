@@ -117,7 +117,7 @@ static void tell_listings(Embedded *e) {
                 list_unlink(&listing->link);
                 list_foreach(&e->units, node) {
                         Unit *unit = container_of(node, Unit, link);
-                        const Definition *d = unit->next.text ? &unit->next : &unit->definition;
+                        const Definition *d = unit->next ? unit->next : &unit->definition;
                         SupervisorUnit told = {
                                 .name = unit->name,
                                 .tag = d->tag,
@@ -125,8 +125,10 @@ static void tell_listings(Embedded *e) {
                                 .start_asked = unit->start_asked,
                                 .start_known = true,
                         };
+                        UnitTold now;
 
-                        unit_fill_state(unit, &told.state);
+                        now = unit_state(unit);
+                        unit_fill_state(&now, &told.state);
                         listing->unit(listing->userdata, &told);
                 }
                 listing->done(listing->userdata, 0, &ERROR_NONE);
@@ -200,12 +202,18 @@ Unit *embedded_load_unit(Embedded *e, const char *name, Slice text, const char *
         }
         note_all(unit, &definition.options.notes);
         note_all(unit, &definition.trigger.notes);
-        definition_deinit(&unit->next);
-        if (unit_at_rest(unit) && !unit_has_processes(unit))
+        if (unit_at_rest(unit) && !unit_has_processes(unit)) {
+                (void)unit_set_next(unit, NULL);
                 unit_take_definition(unit, &definition);
-        else
-                unit->next = definition;
+        } else {
+                r = unit_set_next(unit, &definition);
+        }
         unit_mark_dirty(unit);
+        if (r < 0) {
+                definition_deinit(&definition);
+                *ret_r = error_set_errno(error, r, "cannot load %s", name);
+                return NULL;
+        }
         return unit;
 }
 
@@ -322,14 +330,13 @@ static void embedded_list(Supervisor *supervisor, void (*each)(void *userdata, c
 }
 
 static int embedded_state(Supervisor *supervisor, const char *name, SupervisorState *ret) {
-        Unit *unit = embedded_find(embedded_of(supervisor), name);
+        const Unit *unit = embedded_find(embedded_of(supervisor), name);
+        UnitTold now;
 
         if (!unit)
                 return -ENOENT;
-        if (unit->was_told)
-                *ret = unit->told;
-        else
-                unit_fill_state(unit, ret);
+        now = unit->was_told ? unit->told : unit_state(unit);
+        unit_fill_state(&now, ret);
         return 0;
 }
 
@@ -341,6 +348,7 @@ static void embedded_free(Embedded *e) {
         map_deinit(&e->mentioned);
         heap_deinit(&e->deadlines);
         free(e->state_directory);
+        free(e->run_directory);
         free(e->units_directory);
         free(e->logs_directory);
         free(e->stamps_directory);
@@ -400,17 +408,14 @@ static void on_settled(void *userdata) {
                 unit_check_empty(container_of(node, Unit, dirty_link));
 }
 
-static void on_orphan_ended(void *userdata, pid_t pid, int code, int status) {
-        (void)code;
-        (void)status;
-        holders_reaped(userdata, pid);
+static bool is_teller(void *userdata, const Process *process, pid_t parent) {
+        const Unit *unit = unit_of_process(process);
+
+        (void)userdata;
+        return unit && holders_tell_of(unit, parent);
 }
 
-static bool is_teller(void *userdata, pid_t pid) {
-        return holders_tell_of(userdata, pid);
-}
-
-static const ProcessReaperEvents reaper_events = {.orphan_ended = on_orphan_ended, .is_teller = is_teller, .settled = on_settled, .closed = on_reaper_closed};
+static const ProcessReaperEvents reaper_events = {.is_teller = is_teller, .settled = on_settled, .closed = on_reaper_closed};
 
 static void close_handles(Embedded *e) {
         process_reaper_close(&e->reaper);
@@ -444,7 +449,10 @@ static void close_step(Embedded *e) {
                 record_remove(e, unit->name);
                 unit_free(unit);
         }
-        if (list_is_empty(&e->units) && list_is_empty(&e->holders))
+        if (!list_is_empty(&e->units) || !list_is_empty(&e->holders))
+                return;
+        spawner_close(e);
+        if (e->n_spawners == 0)
                 close_handles(e);
 }
 
@@ -546,6 +554,7 @@ static uint64_t random_word(void) {
 }
 
 static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error) {
+        const char *run = options->run_directory ? options->run_directory : options->state_directory;
         struct utsname system;
 
         if (uname(&system) == 0) {
@@ -553,18 +562,19 @@ static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error)
                 (void)snprintf(e->kernel, sizeof(e->kernel), "%s", system.release);
         }
         e->state_directory = strdup(options->state_directory);
-        e->units_directory = str_printf("%s/units", options->state_directory);
+        e->run_directory = strdup(run);
+        e->units_directory = str_printf("%s/units", run);
         e->logs_directory = str_printf("%s/logs", options->state_directory);
         e->stamps_directory = str_printf("%s/timers", options->state_directory);
         e->runtime_root = strdup(options->runtime_root ? options->runtime_root : "/run");
-        e->notify_path = str_printf("%s/notify", options->state_directory);
+        e->notify_path = str_printf("%s/notify", run);
         e->machine_id = options->machine_id ? strdup(options->machine_id) : read_word("/etc/machine-id");
         e->boot_id = read_word("/proc/sys/kernel/random/boot_id");
         if (options->shim) {
                 e->shim = strdup(options->shim);
-                e->shims_directory = str_printf("%s/shims", options->state_directory);
-                e->texts_directory = str_printf("%s/texts", options->state_directory);
-                e->next_directory = str_printf("%s/next", options->state_directory);
+                e->shims_directory = str_printf("%s/shims", run);
+                e->texts_directory = str_printf("%s/texts", run);
+                e->next_directory = str_printf("%s/next", run);
                 if (!e->shim || !e->shims_directory || !e->texts_directory || !e->next_directory)
                         return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         }
@@ -572,7 +582,7 @@ static int fill_facts(Embedded *e, const EmbeddedOptions *options, Error *error)
         e->enables = options->enables;
         e->startup = clock_monotonic();
         random_seed(&e->random, options->seed ? options->seed : random_word());
-        if (!e->state_directory || !e->units_directory || !e->logs_directory || !e->stamps_directory || !e->runtime_root || !e->notify_path ||
+        if (!e->state_directory || !e->run_directory || !e->units_directory || !e->logs_directory || !e->stamps_directory || !e->runtime_root || !e->notify_path ||
             !e->machine_id || !e->boot_id)
                 return error_set_errno(error, -ENOMEM, "cannot make the supervisor");
         return 0;
@@ -594,7 +604,9 @@ static int prepare(Embedded *e, const EmbeddedOptions *options, size_t *ret_left
 
         r = fill_facts(e, options, error);
         if (r >= 0)
-                r = file_make_folder(e->state_directory, 0711, error); /* services reach the socket in it */
+                r = file_make_folder(e->state_directory, 0711, error);
+        if (r >= 0)
+                r = file_make_folder(e->run_directory, 0711, error); /* services reach the socket in it */
         if (r >= 0)
                 r = file_make_folder(e->units_directory, 0700, error);
         if (r >= 0)

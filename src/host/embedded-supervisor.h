@@ -15,7 +15,8 @@
 #define EMBEDDED_UNITS_MAX 4096
 
 typedef struct EmbeddedOptions {
-        const char *state_directory; /* logs and records; made if missing */
+        const char *state_directory; /* logs, and what timers keep; made if missing */
+        const char *run_directory;   /* records and sockets: what has to outlive the supervisor, not the machine; NULL: state_directory */
         const char *runtime_root;    /* RuntimeDirectory=, %t, sockets; NULL: /run */
         const char *cgroup_name;     /* folder of the units' groups; NULL: "faering-units" */
         bool cgroup_at_top;          /* see cgroup_root_open() */

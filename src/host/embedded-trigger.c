@@ -63,7 +63,7 @@ static void write_stamp(Unit *unit) {
 /* ---- what the machine asks for ---- */
 
 static void fail_text(Unit *unit, const char *text) {
-        (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
+        unit_set_text(unit, "%s", text);
         unit_note(unit, "%s", text);
 }
 
@@ -155,7 +155,7 @@ void trigger_begin(Unit *unit) {
                 unit_mark_dirty(unit);
                 return;
         }
-        unit->text[0] = '\0';
+        unit_set_text(unit, "%s", "");
         facts = trigger_facts(unit);
         trigger_start(&unit->trigger, read_stamp(unit), &facts);
         trigger_drive(unit);

@@ -21,11 +21,8 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
                 return NULL;
         }
         unit->owner = e;
-        if (unit_log_open(&unit->log, e->logs_directory, name, e->log_size, error) < 0) {
-                free(unit->name);
-                free(unit);
-                return NULL;
-        }
+        unit->last_active = "";
+        unit_log_init(&unit->log, e->logs_directory, unit->name, e->log_size);
         unit->connection = -1;
         service_machine_init(&unit->machine, &unit->definition.options);
         trigger_machine_init(&unit->trigger, &unit->definition.trigger);
@@ -36,6 +33,7 @@ Unit *unit_new(Embedded *e, const char *name, Error *error) {
         list_init(&unit->waiting);
         list_init(&unit->linger_link);
         list_init(&unit->processes);
+        list_init(&unit->holders);
         list_init(&unit->jobs);
         list_init(&unit->states);
         unit_note_state(unit);
@@ -47,6 +45,7 @@ void unit_forget_states(Unit *unit) {
                 StateNote *note = container_of(unit->states.next, StateNote, link);
 
                 list_unlink(&note->link);
+                unit_told_deinit(&note->state);
                 free(note);
         }
         unit->n_states = 0;
@@ -68,7 +67,9 @@ void unit_free(Unit *unit) {
                 unit_group_close(&unit->group);
         unit_log_close(&unit->log);
         definition_deinit(&unit->definition);
-        definition_deinit(&unit->next);
+        (void)unit_set_next(unit, NULL);
+        unit_told_deinit(&unit->told);
+        free(unit->text);
         free(unit->name);
         free(unit);
 }
@@ -87,7 +88,7 @@ void unit_note(Unit *unit, const char *format, ...) {
 }
 
 static void unit_fail_text(Unit *unit, const char *text) {
-        (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
+        unit_set_text(unit, "%s", text);
         unit_note(unit, "%s", text);
 }
 
@@ -110,11 +111,15 @@ static void apply_limits(Unit *unit) {
                 {CGROUP_LIMIT_CPU_QUOTA, o->cpu_quota_permille, 0},
         };
 
+        _cleanup_cgroup_ Cgroup cgroup = {0};
+
+        if (unit_group_in_cgroup(&unit->group) && unit_group_cgroup(&unit->group, &cgroup) < 0)
+                unit_note(unit, "no memory for setting its limits");
         for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
                 Error error = ERROR_NONE;
 
                 if (limits[i].value != limits[i].none &&
-                    cgroup_set_limit(&unit->group.cgroup, limits[i].limit, limits[i].value, &error) < 0)
+                    cgroup_set_limit(&cgroup, limits[i].limit, limits[i].value, &error) < 0)
                         unit_note(unit, "%s", error.text);
         }
 }
@@ -134,7 +139,7 @@ static int begin_run(Unit *unit, Error *error) {
         if (r < 0)
                 return r;
         unit->group_open = true;
-        unit->text[0] = '\0';
+        unit_set_text(unit, "%s", "");
         apply_limits(unit);
         return leftovers_record(unit, error);
 }
@@ -161,6 +166,7 @@ static void clean_up(Unit *unit) {
                 unit->group_open = false;
         }
         unit->machine.group_empty = true;
+        unit_log_close(&unit->log);
         unit_remove_directories(unit);
 }
 
@@ -210,9 +216,9 @@ static void note_end(Unit *unit, const UnitProcess *process, int code, int statu
         describe_end(process, code, status, text, sizeof(text));
         unit_note(unit, "%s", text);
         /* the reason why the program could not be executed says more; a stop's own signals say nothing */
-        if (!(code == CLD_EXITED && process_exit_status_name(status) && *unit->text) && !unit->machine.forbid_restart &&
+        if (!(code == CLD_EXITED && process_exit_status_name(status) && *unit_text(unit)) && !unit->machine.forbid_restart &&
             unit->machine.result != SERVICE_RESULT_WATCHDOG)
-                (void)snprintf(unit->text, sizeof(unit->text), "%s", text);
+                unit_set_text(unit, "%s", text);
 }
 
 void unit_process_ended(Unit *unit, const UnitProcess *process, UnitProcessRole role, int code, int status) {
@@ -233,10 +239,10 @@ static void on_exited(Process *child, int code, int status) {
         UnitProcess *process = child->owner;
 
         unit_drain_pipes(process);
-        process_close(child);
         if (process->unit->stranger == process)
                 process->unit->stranger = NULL;
         unit_process_ended(process->unit, process, process->role, code, status);
+        process_close(child); /* last: it may take the memory along */
 }
 
 static void on_process_closed(Process *child) {
@@ -245,6 +251,20 @@ static void on_process_closed(Process *child) {
 
 static const ProcessEvents process_events = {
         .executed = on_executed, .exited = on_exited, .closed = on_process_closed};
+
+const Unit *unit_of_process(const Process *process) {
+        return process->events == &process_events ? ((const UnitProcess *)process->owner)->unit : NULL;
+}
+
+UnitProcess *unit_find_process(const Unit *unit, pid_t pid) {
+        list_foreach(&unit->processes, node) {
+                UnitProcess *process = container_of(node, UnitProcess, link);
+
+                if (process->process.pid == pid)
+                        return process;
+        }
+        return NULL;
+}
 
 UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command) {
         UnitProcess *process = calloc(1, sizeof(*process));
@@ -510,35 +530,74 @@ void unit_check_empty(Unit *unit) {
                 unit_drive(unit);
 }
 
-static void fill_trigger_state(const Unit *unit, SupervisorState *ret) {
+void unit_set_text(Unit *unit, const char *format, ...) {
+        char text[SUPERVISOR_TEXT_MAX];
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        free(unit->text);
+        unit->text = *text ? strdup(text) : NULL;
+}
+
+/* ---- states ---- */
+
+static void take_trigger_state(const Unit *unit, UnitTold *ret) {
         const TriggerMachine *m = &unit->trigger;
         TriggerKind kind = unit->definition.trigger.kind;
 
-        supervisor_set_word(ret->active, sizeof(ret->active), trigger_state_to_active(m->state));
-        supervisor_set_word(ret->sub, sizeof(ret->sub), trigger_state_to_string(kind, m->state));
-        supervisor_set_word(ret->result, sizeof(ret->result), trigger_result_to_string(kind, m->result));
+        ret->active = trigger_state_to_active(m->state);
+        ret->sub = trigger_state_to_string(kind, m->state);
+        ret->result = trigger_result_to_string(kind, m->result);
 }
 
-static void fill_service_state(const Unit *unit, SupervisorState *ret) {
+static void take_service_state(const Unit *unit, UnitTold *ret) {
         const ServiceMachine *m = &unit->machine;
 
         ret->main_pid = unit->main ? unit->main->pid : 0;
         ret->exit_code = m->main_ended ? m->main_code : 0;
         ret->exit_status = m->main_ended ? m->main_status : 0;
         ret->restarts = m->restarts;
-        supervisor_set_word(ret->active, sizeof(ret->active), service_state_to_active(m->state));
-        supervisor_set_word(ret->sub, sizeof(ret->sub), service_state_to_string(m->state));
-        supervisor_set_word(ret->result, sizeof(ret->result), service_result_to_string(m->result));
+        ret->active = service_state_to_active(m->state);
+        ret->sub = service_state_to_string(m->state);
+        ret->result = service_result_to_string(m->result);
 }
 
-void unit_fill_state(const Unit *unit, SupervisorState *ret) {
-        *ret = (SupervisorState){.since = unit->since};
-        supervisor_set_word(ret->load, sizeof(ret->load), "loaded");
-        supervisor_set_word(ret->text, sizeof(ret->text), unit->text);
+UnitTold unit_state(const Unit *unit) {
+        UnitTold state = {.load = "loaded", .since = unit->since, .text = unit->text};
+
         if (unit_kind(unit) == UNIT_TRIGGER)
-                fill_trigger_state(unit, ret);
+                take_trigger_state(unit, &state);
         else
-                fill_service_state(unit, ret);
+                take_service_state(unit, &state);
+        return state;
+}
+
+int unit_keep_told(UnitTold *state) {
+        if (!state->text)
+                return 0;
+        state->text = strdup(state->text);
+        return state->text ? 0 : -ENOMEM;
+}
+
+void unit_told_deinit(UnitTold *state) {
+        free(take_ptr(state->text));
+}
+
+void unit_fill_state(const UnitTold *told, SupervisorState *ret) {
+        *ret = (SupervisorState){
+                .main_pid = told->main_pid,
+                .exit_code = told->exit_code,
+                .exit_status = told->exit_status,
+                .restarts = told->restarts,
+                .since = told->since,
+        };
+        supervisor_set_word(ret->load, sizeof(ret->load), told->load);
+        supervisor_set_word(ret->active, sizeof(ret->active), told->active);
+        supervisor_set_word(ret->sub, sizeof(ret->sub), told->sub);
+        supervisor_set_word(ret->result, sizeof(ret->result), told->result);
+        supervisor_set_word(ret->text, sizeof(ret->text), told->text ? told->text : "");
 }
 
 /* Those that start it want to know when it left rest, and when it came to rest. */
@@ -556,24 +615,24 @@ static void note_rest(Unit *unit, const char *active) {
 }
 
 void unit_note_state(Unit *unit) {
+        UnitTold now = unit_state(unit);
         StateNote *note = NULL;
-        SupervisorState now;
 
-        unit_fill_state(unit, &now);
         if (!str_equals(now.active, unit->last_active)) {
                 note_rest(unit, now.active);
-                supervisor_set_word(unit->last_active, sizeof(unit->last_active), now.active);
+                unit->last_active = now.active;
                 unit->since = now.since = clock_wall();
         }
-        if (unit->n_states >= UNIT_STATES_MAX) /* nobody can follow that fast: the last one counts */
+        if (unit->n_states >= UNIT_STATES_MAX) { /* nobody can follow that fast: the last one counts */
                 note = container_of(unit->states.previous, StateNote, link);
-        else
+                unit_told_deinit(&note->state);
+        } else {
                 note = calloc(1, sizeof(*note));
-        if (!note)
-                return;
-        note->state = now;
-        if (unit->n_states < UNIT_STATES_MAX) {
+                if (!note)
+                        return;
                 list_append(&unit->states, &note->link);
                 unit->n_states++;
         }
+        (void)unit_keep_told(&now);
+        note->state = now;
 }

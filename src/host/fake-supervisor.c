@@ -26,10 +26,12 @@ typedef struct Pending {
 } Pending;
 
 typedef struct FakeUnit {
+        FakeSupervisor *fake;
+        ListNode changed; /* in FakeSupervisor.changed: its state has yet to be told */
         char *name;
         char *text, tag[SUPERVISOR_TAG_MAX + 1];
         size_t text_length;
-        bool loaded, start_asked, changed;
+        bool loaded, start_asked;
         FakeOutcome outcome;
         Usec start_delay;
         SupervisorState state;
@@ -49,6 +51,7 @@ struct SupervisorLog {
 struct FakeSupervisor {
         Supervisor base;
         Map units; /* FakeUnit; also of units that are only scripted */
+        List changed; /* FakeUnit */
         List pending;
         List logs;
         Usec now;
@@ -76,7 +79,8 @@ static void set_state(FakeUnit *unit, const char *active, const char *sub, const
         supervisor_set_word(unit->state.active, SUPERVISOR_WORD_MAX, active);
         supervisor_set_word(unit->state.sub, SUPERVISOR_WORD_MAX, sub);
         supervisor_set_word(unit->state.result, SUPERVISOR_WORD_MAX, result);
-        unit->changed = true;
+        if (!list_is_linked(&unit->changed))
+                list_append(&unit->fake->changed, &unit->changed);
 }
 
 /* The unit, made if it was never heard of; NULL without memory. */
@@ -92,8 +96,10 @@ static FakeUnit *get_unit(FakeSupervisor *fake, const char *name) {
                 free(unit);
                 return NULL;
         }
+        unit->fake = fake;
+        list_init(&unit->changed);
         set_state(unit, "inactive", "dead", "success");
-        unit->changed = false;
+        list_unlink(&unit->changed);
         return unit;
 }
 
@@ -400,24 +406,15 @@ static void pending_free(Pending *pending) {
         free(pending);
 }
 
-/* Told to the end before the operation that led to it. The map may change within: so from the start again each time. */
+/* Told to the end before the operation that led to it. */
 static void tell_changes(FakeSupervisor *fake) {
-        bool more = true;
+        while (!list_is_empty(&fake->changed)) {
+                FakeUnit *unit = container_of(fake->changed.next, FakeUnit, changed);
+                SupervisorState state = unit->state;
 
-        while (more) {
-                more = false;
-                map_foreach(&fake->units, entry) {
-                        FakeUnit *unit = entry->value;
-                        SupervisorState state = unit->state;
-
-                        if (!unit->changed || more)
-                                continue;
-                        unit->changed = false;
-                        more = true;
-                        if (fake->base.events->changed)
-                                fake->base.events->changed(fake->base.userdata, unit->name, &state);
-                        break;
-                }
+                list_unlink(&unit->changed);
+                if (fake->base.events->changed)
+                        fake->base.events->changed(fake->base.userdata, unit->name, &state);
         }
 }
 
@@ -620,6 +617,7 @@ FakeSupervisor *fake_supervisor_new(const SupervisorEvents *events, void *userda
                 return NULL;
         fake->base = (Supervisor){&fake_ops, events, userdata};
         fake->next_pid = 1000;
+        list_init(&fake->changed);
         list_init(&fake->pending);
         list_init(&fake->logs);
         return fake;

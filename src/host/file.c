@@ -91,6 +91,26 @@ int file_replace(const char *path, mode_t mode, Slice text, bool sync, Error *er
         return 0;
 }
 
+int file_overwrite(const char *path, mode_t mode, Slice text, Error *error) {
+        _cleanup_close_ int fd = -1;
+        struct stat is;
+        ssize_t n;
+
+        if (text.length > FILE_PIECE)
+                return file_replace(path, mode, text, false, error);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0)
+                return error_set_errno(error, -errno, "cannot write %s", path);
+        do
+                n = pwrite(fd, text.data, text.length, 0);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 || (size_t)n < text.length)
+                return error_set_errno(error, n < 0 ? -errno : -ENOSPC, "cannot write %s", path);
+        if (fstat(fd, &is) < 0 || (is.st_size > n && ftruncate(fd, n) < 0))
+                return error_set_errno(error, -errno, "cannot cut %s", path);
+        return 0;
+}
+
 int file_make_folder(const char *path, mode_t mode, Error *error) {
         _cleanup_free_ char *part = strdup(path);
 

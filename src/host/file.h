@@ -19,6 +19,14 @@ int file_write(const char *path, const char *text);
  * With `sync` it is on disk before this returns. */
 int file_replace(const char *path, mode_t mode, Slice text, bool sync, Error *error);
 
+/*
+ * Writes `text` over the file, or makes it, in place: for state that has to outlive this process, not the machine. Up to FILE_PIECE bytes
+ * (else it is as file_replace()) the kernel copies in one piece, so that after a kill at any moment readers find the old or the new. What was
+ * longer is cut off after: a text that could be misread with an older one's tail needs a mark at its end.
+ */
+#define FILE_PIECE ((size_t)4096)
+int file_overwrite(const char *path, mode_t mode, Slice text, Error *error);
+
 /* Makes a folder and those above it. One that is there stays as it is. */
 int file_make_folder(const char *path, mode_t mode, Error *error);
 

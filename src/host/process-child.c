@@ -68,10 +68,12 @@ static int place_files(const ProcessOptions *options, int *report, int null) {
         size_t n = FIRST_PASSED_FD + options->n_passed_fds;
         int above = (int)n, moved;
 
-        moved = fcntl(*report, F_DUPFD_CLOEXEC, above);
-        if (moved < 0)
-                return -errno;
-        *report = moved;
+        if (report) {
+                moved = fcntl(*report, F_DUPFD_CLOEXEC, above);
+                if (moved < 0)
+                        return -errno;
+                *report = moved;
+        }
         for (size_t i = 0; i < n; i++) {
                 int fd = i < FIRST_PASSED_FD ? options->fds[i] : options->passed_fds[i - FIRST_PASSED_FD];
 
@@ -229,36 +231,19 @@ static int take_step(const ProcessOptions *options, ProcessStep step, int *repor
         return -EINVAL;
 }
 
-_Noreturn void child_main(const ProcessOptions *options, int report, int null) {
-        ChildReport failure = {0};
-
+ChildReport child_run(const ProcessOptions *options, int *report, int null) {
         for (int step = PROCESS_STEP_SIGNALS; step <= PROCESS_STEP_EXEC; step++) {
-                int r = take_step(options, (ProcessStep)step, &report, null);
+                int r = take_step(options, (ProcessStep)step, report, null);
 
-                if (r < 0) {
-                        failure = (ChildReport){-r, step};
-                        break;
-                }
+                if (r < 0)
+                        return (ChildReport){-r, step};
         }
-        (void)write_all(report, (const char *)&failure, sizeof(failure));
-        _exit(process_step_exit_status((ProcessStep)failure.step));
+        return (ChildReport){0};
 }
 
-_Noreturn void parent_main(const ProcessOptions *options, int report, int null, int tell) {
-        ProcessParent *parent = options->parent;
-        pid_t child;
+_Noreturn void child_main(const ProcessOptions *options, int report, int null) {
+        ChildReport failure = child_run(options, &report, null);
 
-        /* before there is a child: what that one leaves behind comes here, too */
-        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-        child = (pid_t)syscall(SYS_clone, (unsigned long)(unsigned)options->namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
-        if (child == 0)
-                child_main(options, report, null);
-        if (child < 0)
-                child = -errno;
-        (void)write_all(tell, (const char *)&child, sizeof(child));
-        if (child < 0)
-                _exit(EXIT_FAILURE);
-        (void)close(report); /* it tells of the child alone */
-        write_number(parent->child_room, (unsigned long)child);
-        child_main(parent->options, null, null); /* if its program cannot be executed the child becomes its parent's own */
+        (void)write_all(report, (const char *)&failure, sizeof(failure));
+        _exit(process_step_exit_status((ProcessStep)failure.step));
 }

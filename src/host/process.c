@@ -27,49 +27,6 @@ typedef struct ProcessHandles {
         unsigned open;
 } ProcessHandles;
 
-static const struct {
-        ProcessStep step;
-        int exit_status;
-        const char *text;
-        const char *name;
-} steps[] = {
-        {PROCESS_STEP_SIGNALS, 207, "resetting signals", "SIGNAL_MASK"},
-        {PROCESS_STEP_SESSION, 220, "making a session", "SETSID"},
-        {PROCESS_STEP_CGROUP, 219, "entering its cgroup", "CGROUP"},
-        {PROCESS_STEP_STREAMS, 202, "setting up its files", "FDS"},
-        {PROCESS_STEP_PRIORITY, 201, "setting its priority", "NICE"},
-        {PROCESS_STEP_OOM_SCORE, 206, "setting its OOM score", "OOM_ADJUST"},
-        {PROCESS_STEP_LIMITS, 205, "setting resource limits", "LIMITS"},
-        {PROCESS_STEP_ROOT, 210, "changing to its root directory", "CHROOT"},
-        {PROCESS_STEP_GROUP, 216, "taking its group", "GROUP"},
-        {PROCESS_STEP_USER, 217, "taking its user", "USER"},
-        {PROCESS_STEP_DIRECTORY, 200, "changing to its working directory", "CHDIR"},
-        {PROCESS_STEP_EXEC, 203, "executing the program", "EXEC"},
-};
-
-const char process_pid_room[] = "0000000000";
-
-int process_step_exit_status(ProcessStep step) {
-        for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-                if (steps[i].step == step)
-                        return steps[i].exit_status;
-        return EXIT_FAILURE;
-}
-
-const char *process_step_text(ProcessStep step) {
-        for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-                if (steps[i].step == step)
-                        return steps[i].text;
-        return "starting";
-}
-
-const char *process_exit_status_name(int status) {
-        for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-                if (steps[i].exit_status == status)
-                        return steps[i].name;
-        return NULL;
-}
-
 static void on_handle_closed(uv_handle_t *handle) {
         ProcessHandles *handles = handle->data;
         Process *process = handles->process;
@@ -90,6 +47,10 @@ static void handle_close(uv_poll_t *poll) {
 
 /* Both handles stay open until the end, so that their memory has one life; what is over only stops. */
 static void process_finish(Process *process) {
+        if (!process->handles) {
+                process->events->closed(process);
+                return;
+        }
         handle_close(&process->handles->pidfd);
         (void)close(take_fd(process->pidfd));
         if (process->adopted)
@@ -121,10 +82,12 @@ static void process_read_report(Process *process) {
 }
 
 static void process_ended(Process *process, int code, int status) {
-        process_read_report(process);
+        if (process->handles) {
+                process_read_report(process);
+                (void)uv_poll_stop(&process->handles->pidfd);
+        }
         process->pid = 0;
         list_unlink(&process->link);
-        (void)uv_poll_stop(&process->handles->pidfd);
         if (process->closing)
                 process_finish(process);
         else
@@ -151,15 +114,16 @@ static pid_t parent_of(pid_t pid) {
 static bool will_be_told(const Process *process) {
         const ProcessReaper *reaper = process->reaper;
 
-        return reaper && reaper->events->is_teller && reaper->events->is_teller(reaper->userdata, parent_of(process->pid));
+        return reaper && reaper->events->is_teller && reaper->events->is_teller(reaper->userdata, process, parent_of(process->pid));
 }
 
 static void process_reap(Process *process) {
+        idtype_t type = process->pidfd < 0 ? P_PID : (idtype_t)P_PIDFD;
         siginfo_t info = {0};
         int r;
 
         do
-                r = waitid((idtype_t)P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
+                r = waitid(type, (id_t)(process->pidfd < 0 ? process->pid : process->pidfd), &info, WEXITED | WNOHANG);
         while (r < 0 && errno == EINTR);
         if (r < 0 && errno == ECHILD && will_be_told(process))
                 (void)uv_poll_stop(&process->handles->pidfd);
@@ -239,52 +203,6 @@ static int clone_child(const ProcessOptions *options, int report, int null, pid_
         return 0;
 }
 
-/* The number of the child that our child has made: the wait is as long as the kernel takes for that. */
-static int hear_of_child(int told, pid_t *ret_pid) {
-        ssize_t n;
-        pid_t pid;
-
-        do
-                n = read(told, &pid, sizeof(pid));
-        while (n < 0 && errno == EINTR);
-        if (n != (ssize_t)sizeof(pid))
-                return -EAGAIN; /* it was killed */
-        if (pid < 0)
-                return pid;
-        *ret_pid = pid;
-        return 0;
-}
-
-/* As clone_child(), through a parent of its own. That one keeps the child, if it has ended already, until it is told to reap it. */
-static int clone_parent_and_child(const ProcessOptions *options, int report, int null, pid_t *ret_pid, int *ret_pidfd) {
-        _cleanup_close_ int told = -1, tell = -1;
-        sigset_t all, before;
-        int pair[2], r = 0;
-        long pid;
-
-        if (pipe2(pair, O_CLOEXEC) < 0)
-                return -errno;
-        told = pair[0];
-        tell = pair[1];
-        (void)sigfillset(&all);
-        if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
-                return -EINVAL;
-        pid = syscall(SYS_clone, (unsigned long)SIGCHLD, NULL, NULL, NULL, NULL);
-        if (pid == 0)
-                parent_main(options, report, null, tell);
-        if (pid < 0)
-                r = -errno;
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-        (void)close(take_fd(tell));
-        if (r >= 0)
-                r = hear_of_child(told, ret_pid);
-        if (r < 0)
-                return r;
-        options->parent->pid = (pid_t)pid;
-        *ret_pidfd = (int)syscall(SYS_pidfd_open, *ret_pid, 0);
-        return *ret_pidfd < 0 ? -errno : 0;
-}
-
 static void kill_and_reap(int pidfd) {
         siginfo_t info;
 
@@ -327,8 +245,7 @@ int process_spawn(Process *process, uv_loop_t *loop, ProcessReaper *reaper, cons
         if (!handles)
                 return error_set_errno(error, -ENOMEM, "cannot start a process");
 
-        r = options->parent ? clone_parent_and_child(options, child_report, null, &pid, &pidfd)
-                            : clone_child(options, child_report, null, &pid, &pidfd);
+        r = clone_child(options, child_report, null, &pid, &pidfd);
         if (r < 0) {
                 free(handles);
                 return error_set_errno(error, r, "cannot make a process");
@@ -394,9 +311,30 @@ int process_adopt(Process *process, uv_loop_t *loop, ProcessReaper *reaper, pid_
         return 0;
 }
 
+void process_begin_told(Process *process, ProcessReaper *reaper, pid_t pid, const ProcessEvents *events, void *owner) {
+        *process = (Process){.events = events, .owner = owner, .pid = pid, .pidfd = -1, .report = -1, .reaper = reaper};
+        list_init(&process->link);
+        list_append(&reaper->processes, &process->link);
+}
+
+void process_tell_executed(Process *process, int r, ProcessStep step) {
+        if (process->executed_told)
+                return;
+        process->executed_told = true;
+        if (!process->closing && process->events->executed)
+                process->events->executed(process, r, step);
+}
+
+void process_tell_end(Process *process, int code, int status) {
+        if (process->pid > 0)
+                process_ended(process, code, status);
+}
+
 int process_kill(const Process *process, int signal) {
         if (process->pid <= 0)
                 return -ESRCH;
+        if (process->pidfd < 0)
+                return kill(process->pid, signal) < 0 ? -errno : 0;
         if (syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0) < 0)
                 return -errno;
         return 0;
@@ -431,16 +369,13 @@ static Process *reaper_find(ProcessReaper *reaper, pid_t pid) {
         return NULL;
 }
 
-void process_reaper_told(ProcessReaper *reaper, pid_t pid, int code, int status) {
-        Process *process = reaper_find(reaper, pid);
-
-        if (process)
-                process_ended(process, code, status);
-}
-
 void process_reaper_teller_gone(ProcessReaper *reaper) {
-        list_foreach(&reaper->processes, node)
-                (void)uv_poll_start(&container_of(node, Process, link)->handles->pidfd, UV_READABLE, on_pidfd);
+        list_foreach(&reaper->processes, node) {
+                Process *process = container_of(node, Process, link);
+
+                if (process->handles)
+                        (void)uv_poll_start(&process->handles->pidfd, UV_READABLE, on_pidfd);
+        }
 }
 
 static void reap_all(ProcessReaper *reaper) {

@@ -358,6 +358,57 @@ static void test_the_end_of_a_shim_is_not_the_end_of_its_unit(void **state) {
         assert_int_equal(wait_unit(m, "talks.service", "failed").exit_status, SIGUSR2);
 }
 
+static void test_the_end_of_the_spawner_touches_no_unit_and_hinders_none(void **state) {
+        Machine *m = *state;
+        SupervisorState before, after;
+        pid_t spawner;
+
+        load_in(m, "talks.service", TALKS);
+        load(m, "more.service", "[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "talks.service", NULL), 0);
+        before = wait_unit(m, "talks.service", "running");
+        spawner = parent_of(parent_of(before.main_pid));
+        assert_int_equal(parent_of(spawner), getpid());
+        assert_int_equal(kill(spawner, SIGKILL), 0);
+        while (kill(spawner, 0) == 0)
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+        assert_int_equal(start(m, "more.service", NULL), 0);
+        after = wait_unit(m, "more.service", "running");
+        assert_int_not_equal(parent_of(parent_of(after.main_pid)), spawner);
+        touch(m, "go");
+        wait_file(m, "state/logs/talks.service.log", "two");
+        assert_int_equal(kill(before.main_pid, SIGUSR2), 0);
+        assert_int_equal(wait_unit(m, "talks.service", "failed").exit_status, SIGUSR2);
+        assert_int_equal(wait_unit(m, "more.service", "running").main_pid, after.main_pid);
+}
+
+/* The request lies in a connection that nobody will read. */
+static void test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first(void **state) {
+        Machine *m = *state;
+        Error error = ERROR_NONE;
+        char text[64];
+        pid_t spawner, helper;
+
+        load_in(m, "talks.service", TALKS);
+        load_in(m, "once.service", "[Service]\nExecStart=/bin/sh -c 'echo x >> @/runs; exec sleep 60'\n");
+        assert_int_equal(start(m, "talks.service", NULL), 0);
+        spawner = parent_of(parent_of(wait_unit(m, "talks.service", "running").main_pid));
+        assert_int_equal(kill(spawner, SIGSTOP), 0);
+        helper = fork();
+        assert_true(helper >= 0);
+        if (helper == 0) {
+                (void)usleep(50000);
+                (void)kill(spawner, SIGKILL);
+                _exit(0);
+        }
+        assert_int_equal(start(m, "once.service", &error), -EREMOTEIO);
+        assert_non_null(strstr(error.text, "the process that makes processes"));
+        assert_int_equal(start(m, "once.service", NULL), 0);
+        wait_unit(m, "once.service", "running");
+        wait_file(m, "runs", "x");
+        assert_string_equal(read_file(m, "runs", text, sizeof(text)), "x\n");
+}
+
 static void test_without_its_shim_a_unit_is_ended_by_the_next_supervisor(void **state) {
         Machine *m = *state;
         SupervisorState before;
@@ -408,6 +459,8 @@ int main(void) {
                 TEST(test_a_timer_and_a_path_go_on),
                 TEST(test_a_timer_whose_record_is_ahead_of_its_service_goes_on),
                 TEST(test_the_end_of_a_shim_is_not_the_end_of_its_unit),
+                TEST(test_the_end_of_the_spawner_touches_no_unit_and_hinders_none),
+                TEST(test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first),
                 TEST(test_without_its_shim_a_unit_is_ended_by_the_next_supervisor),
                 TEST(test_a_torn_record_is_said_and_its_unit_does_not_run_on_unseen),
         };

@@ -51,11 +51,11 @@ static void test_lines_come_back_after_reopening(void **state) {
         UnitLog log;
         Seen seen = {0}, two = {0};
 
-        assert_int_equal(unit_log_open(&log, *state, "a.service", 0, NULL), 0);
+        unit_log_init(&log, *state, "a.service", 0);
         for (unsigned i = 0; i < 5; i++)
                 write_number(&log, i);
         unit_log_close(&log);
-        assert_int_equal(unit_log_open(&log, *state, "a.service", 0, NULL), 0);
+        unit_log_init(&log, *state, "a.service", 0);
         assert_int_equal(unit_log_read(&log, 100, on_line, &seen), 0);
         assert_int_equal(seen.n, 5);
         assert_string_equal(seen.first, "line 0");
@@ -75,7 +75,7 @@ static void test_the_oldest_lines_go_when_it_is_full(void **state) {
         Seen seen = {0};
         struct stat one, other;
 
-        assert_int_equal(unit_log_open(&log, *state, "a.service", UNIT_LOG_SIZE_MIN, NULL), 0);
+        unit_log_init(&log, *state, "a.service", UNIT_LOG_SIZE_MIN);
         for (unsigned i = 0; i < 10000; i++)
                 write_number(&log, i);
         assert_int_equal(unit_log_read(&log, 100000, on_line, &seen), 0);
@@ -93,7 +93,7 @@ static void test_torn_and_strange_lines_are_passed_over(void **state) {
         Seen seen = {0};
 
         assert_int_equal(file_replace(path, 0644, slice_from("rubbish\n12 x o y\n7 1 o good\n9 1"), false, NULL), 0);
-        assert_int_equal(unit_log_open(&log, *state, "a.service", 0, NULL), 0);
+        unit_log_init(&log, *state, "a.service", 0);
         assert_int_equal(unit_log_read(&log, 100, on_line, &seen), 0);
         assert_int_equal(seen.n, 1);
         assert_string_equal(seen.first, "good");

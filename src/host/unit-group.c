@@ -35,28 +35,35 @@ static void seen_list_deinit(SeenList *list) {
 }
 
 int unit_group_open(UnitGroup *group, const CgroupRoot *root, const char *name, const char *id, Error *error) {
+        _cleanup_cgroup_ Cgroup cgroup = {0};
         UnitGroup opened = {0};
         int r;
 
         (void)snprintf(opened.id, sizeof(opened.id), "%s", id);
         if (cgroup_root_usable(root)) {
-                r = cgroup_create(root, name, &opened.cgroup, error);
+                r = cgroup_create(root, name, &cgroup, error);
                 if (r < 0)
                         return r;
-                opened.in_cgroup = true;
+                opened.root = root;
+                opened.name = name;
         }
         *group = opened;
         return 0;
 }
 
+int unit_group_cgroup(const UnitGroup *group, Cgroup *ret) {
+        return cgroup_name(group->root, group->name, ret);
+}
+
 void unit_group_close(UnitGroup *group) {
-        if (group->in_cgroup)
-                (void)cgroup_remove(&group->cgroup);
+        _cleanup_cgroup_ Cgroup cgroup = {0};
+
+        if (unit_group_in_cgroup(group) && unit_group_cgroup(group, &cgroup) >= 0)
+                (void)cgroup_remove(&cgroup);
         unit_group_leave(group);
 }
 
 void unit_group_leave(UnitGroup *group) {
-        cgroup_deinit(&group->cgroup);
         pid_list_deinit(&group->sessions);
         pid_list_deinit(&group->parents);
         *group = (UnitGroup){0};
@@ -78,7 +85,7 @@ static bool is_parent(const UnitGroup *group, pid_t pid) {
 }
 
 int unit_group_add_session(UnitGroup *group, pid_t leader) {
-        if (group->in_cgroup)
+        if (unit_group_in_cgroup(group))
                 return 0;
         return add_latest(&group->sessions, leader); /* children of older ones still carry the id */
 }
@@ -243,7 +250,13 @@ static int list_traced(const UnitGroup *group, PidList *list) {
 }
 
 int unit_group_list(const UnitGroup *group, PidList *list) {
-        return group->in_cgroup ? cgroup_list_pids(&group->cgroup, list) : list_traced(group, list);
+        _cleanup_cgroup_ Cgroup cgroup = {0};
+        int r;
+
+        if (!unit_group_in_cgroup(group))
+                return list_traced(group, list);
+        r = unit_group_cgroup(group, &cgroup);
+        return r < 0 ? r : cgroup_list_pids(&cgroup, list);
 }
 
 static bool is_zombie(pid_t pid) {

@@ -9,14 +9,14 @@
 #define UNIT_GROUP_SESSIONS_MAX 256
 
 typedef struct UnitGroup {
-        Cgroup cgroup;
-        bool in_cgroup;
+        const CgroupRoot *root;     /* borrowed; NULL: no control group is used */
+        const char *name;           /* of its control group; borrowed */
         char id[UNIT_GROUP_ID_MAX]; /* INVOCATION_ID of the run; "": none yet */
         PidList sessions;           /* led by processes that we started */
         PidList parents;            /* that are not ours: shims. Orphans of the unit become their children */
 } UnitGroup;
 
-/* `root` may be unusable. Takes over a control group that is there. */
+/* `root` may be unusable; it and `name` are borrowed until the group is closed. Takes over a control group that is there. */
 int unit_group_open(UnitGroup *group, const CgroupRoot *root, const char *name, const char *id, Error *error);
 
 /* Removes the control group if it is empty, and frees. A zeroed group is closed already. */
@@ -30,6 +30,13 @@ int unit_group_add_session(UnitGroup *group, pid_t leader);
 
 /* A process that adopts what the unit's processes leave behind. */
 int unit_group_add_parent(UnitGroup *group, pid_t pid);
+
+static inline bool unit_group_in_cgroup(const UnitGroup *group) {
+        return group->root;
+}
+
+/* Its control group, of which the paths are made anew each time: there are many units. -ENOMEM. */
+int unit_group_cgroup(const UnitGroup *group, Cgroup *ret);
 
 int unit_group_list(const UnitGroup *group, PidList *list);
 bool unit_group_is_empty(const UnitGroup *group);

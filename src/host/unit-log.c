@@ -11,47 +11,47 @@
 static const char stream_letters[] = {
         [SUPERVISOR_STREAM_OUTPUT] = 'o', [SUPERVISOR_STREAM_ERROR] = 'e', [SUPERVISOR_STREAM_NOTE] = 'n'};
 
+static char *current_path(const UnitLog *log) {
+        return str_printf("%s/%s.log", log->folder, log->unit);
+}
+
+static char *old_path(const UnitLog *log) {
+        return str_printf("%s/%s.log.1", log->folder, log->unit);
+}
+
 static int open_current(UnitLog *log) {
+        _cleanup_free_ char *path = current_path(log);
         struct stat is;
 
-        log->fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+        if (!path)
+                return -ENOMEM;
+        log->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (log->fd < 0)
                 return -errno;
         log->size = fstat(log->fd, &is) == 0 ? (uint64_t)is.st_size : 0;
         return 0;
 }
 
-int unit_log_open(UnitLog *log, const char *folder, const char *unit, uint64_t size_limit, Error *error) {
-        UnitLog opened = {.fd = -1,
-                          .limit =
-                                  max_of(size_limit ? size_limit : UNIT_LOG_SIZE_DEFAULT, (uint64_t)UNIT_LOG_SIZE_MIN)};
-        int r = -ENOMEM;
-
-        opened.path = str_printf("%s/%s.log", folder, unit);
-        opened.old_path = str_printf("%s/%s.log.1", folder, unit);
-        if (opened.path && opened.old_path)
-                r = open_current(&opened);
-        if (r < 0) {
-                (void)error_set_errno(error, r, "cannot open the log %s", opened.path ? opened.path : unit);
-                unit_log_close(&opened);
-                return r;
-        }
-        *log = opened;
-        return 0;
+void unit_log_init(UnitLog *log, const char *folder, const char *unit, uint64_t size_limit) {
+        *log = (UnitLog){.folder = folder,
+                         .unit = unit,
+                         .fd = -1,
+                         .limit = max_of(size_limit ? size_limit : UNIT_LOG_SIZE_DEFAULT, (uint64_t)UNIT_LOG_SIZE_MIN)};
 }
 
 void unit_log_close(UnitLog *log) {
-        if (log->path && log->fd >= 0)
-                (void)close(log->fd);
-        free(log->path);
-        free(log->old_path);
-        *log = (UnitLog){.fd = -1};
+        if (log->fd >= 0)
+                (void)close(take_fd(log->fd));
 }
 
 static int rotate(UnitLog *log) {
-        if (rename(log->path, log->old_path) < 0 && errno != ENOENT)
+        _cleanup_free_ char *path = current_path(log), *old = old_path(log);
+
+        if (!path || !old)
+                return -ENOMEM;
+        if (rename(path, old) < 0 && errno != ENOENT)
                 return -errno;
-        (void)close(log->fd);
+        (void)close(take_fd(log->fd));
         return open_current(log);
 }
 
@@ -148,16 +148,19 @@ static bool give_lines(Slice text, bool (*give)(void *userdata, const Supervisor
 
 int unit_log_read(const UnitLog *log, size_t lines, bool (*line)(void *userdata, const SupervisorLogLine *line),
                   void *userdata) {
+        _cleanup_free_ char *path = current_path(log), *before = old_path(log);
         _cleanup_buffer_ Buffer current = BUFFER_INIT, old = BUFFER_INIT;
         size_t max = (size_t)log->limit + UNIT_LOG_LINE_MAX + 64, start = 0, old_start = 0, found;
         int r;
 
-        r = file_read(log->path, max, &current, NULL);
+        if (!path || !before)
+                return -ENOMEM;
+        r = file_read(path, max, &current, NULL);
         if (r < 0 && r != -ENOENT)
                 return r;
         found = last_lines((Slice){buffer_data(&current), buffer_length(&current)}, lines, &start);
         if (found < lines) {
-                r = file_read(log->old_path, max, &old, NULL);
+                r = file_read(before, max, &old, NULL);
                 if (r < 0 && r != -ENOENT)
                         return r;
                 (void)last_lines((Slice){buffer_data(&old), buffer_length(&old)}, lines - found, &old_start);

@@ -11,14 +11,16 @@
 #define UNIT_LOG_SIZE_MIN (64U << 10)
 
 typedef struct UnitLog {
-        char *path, *old_path;
-        int fd;
+        const char *folder, *unit; /* borrowed */
+        int fd;        /* -1: not open */
         uint64_t size;  /* of the current file */
         uint64_t limit; /* of both */
 } UnitLog;
 
-/* `size_limit` 0: the default. The folder must be there. */
-int unit_log_open(UnitLog *log, const char *folder, const char *unit, uint64_t size_limit, Error *error);
+/* `size_limit` 0: the default. The folder must be there when something is written: the file is made with the first line. */
+void unit_log_init(UnitLog *log, const char *folder, const char *unit, uint64_t size_limit);
+
+/* Lets go of the file; the next line opens it again. */
 void unit_log_close(UnitLog *log);
 
 /* Appends one line (cut at UNIT_LOG_LINE_MAX, line ends become blanks). -errno of the file system: the line is lost. */

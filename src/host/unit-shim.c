@@ -3,10 +3,15 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "host/process-options.h"
+
+enum { ERRNO_MAX = 4095 };
+
 static const char *const words[UNIT_SHIM_KINDS] = {
         [UNIT_SHIM_HELLO] = "hello", [UNIT_SHIM_PART] = "part", [UNIT_SHIM_ENDED] = "ended",
         [UNIT_SHIM_EMPTY] = "empty", [UNIT_SHIM_REAP] = "reap", [UNIT_SHIM_WATCH] = "watch",
-        [UNIT_SHIM_END] = "end",
+        [UNIT_SHIM_END] = "end",     [UNIT_SHIM_BORN] = "born", [UNIT_SHIM_REFUSED] = "refused",
+        [UNIT_SHIM_EXECUTED] = "executed", [UNIT_SHIM_FAILED] = "failed",
 };
 
 int unit_shim_message_write(const UnitShimMessage *m, Buffer *to) {
@@ -16,6 +21,12 @@ int unit_shim_message_write(const UnitShimMessage *m, Buffer *to) {
         case UNIT_SHIM_HELLO:
                 return buffer_printf(to, "hello %d %d %d %s", UNIT_SHIM_VERSION, m->shim, m->child,
                                      *m->held ? m->held : "-");
+        case UNIT_SHIM_BORN:
+                return buffer_printf(to, "born %d %d", m->shim, m->child);
+        case UNIT_SHIM_REFUSED:
+                return buffer_printf(to, "refused %d", m->failure);
+        case UNIT_SHIM_FAILED:
+                return buffer_printf(to, "failed %d %d", m->step, m->failure);
         case UNIT_SHIM_PART:
                 r = buffer_printf(to, "part %c ", m->stream);
                 return r < 0 ? r : buffer_append(to, m->part.data, m->part.length);
@@ -76,6 +87,15 @@ static bool read_hello(Slice rest, UnitShimMessage *ret) {
                ret->shim > 0 && next_pid(&rest, &ret->child) && rest.data && read_held(rest, ret->held);
 }
 
+static bool read_born(Slice rest, UnitShimMessage *ret) {
+        return next_pid(&rest, &ret->shim) && ret->shim > 0 && next_pid(&rest, &ret->child) && !rest.data;
+}
+
+static bool read_failed(Slice rest, UnitShimMessage *ret) {
+        return (ret->kind == UNIT_SHIM_REFUSED || next_number(&rest, PROCESS_STEP_EXEC, &ret->step)) &&
+               next_number(&rest, ERRNO_MAX, &ret->failure) && ret->failure > 0 && !rest.data;
+}
+
 static bool read_part(Slice rest, UnitShimMessage *ret) {
         Slice stream;
 
@@ -91,6 +111,11 @@ static bool read_rest(Slice rest, UnitShimMessage *ret) {
         switch (ret->kind) {
         case UNIT_SHIM_HELLO:
                 return rest.data && read_hello(rest, ret);
+        case UNIT_SHIM_BORN:
+                return read_born(rest, ret);
+        case UNIT_SHIM_REFUSED:
+        case UNIT_SHIM_FAILED:
+                return read_failed(rest, ret);
         case UNIT_SHIM_PART:
                 return rest.data && read_part(rest, ret);
         case UNIT_SHIM_ENDED:

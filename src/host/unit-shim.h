@@ -8,14 +8,16 @@
 #include "base/buffer.h"
 #include "base/str.h"
 
-#define UNIT_SHIM_VERSION 1
+#define UNIT_SHIM_VERSION 1        /* of what a later supervisor has to understand */
 #define UNIT_SHIM_FDS_MAX 64       /* files that one shim holds */
 #define UNIT_SHIM_PACKET_MAX 16640 /* a line of a log that has not ended, and the words before it */
 #define UNIT_SHIM_ENDS_MAX 16      /* children of which a shim writes down the end */
 #define UNIT_SHIM_ENDS_TEXT_MAX 1024
 
-/* Files of a shim as it is started: the connection, the socket for later ones, then what it holds. */
-enum { UNIT_SHIM_CONTROL = 3, UNIT_SHIM_LISTENER, UNIT_SHIM_FIRST_HELD };
+/* How the program is started as a spawner, with one more argument whose room shims use for their title: the file is the connection. */
+#define UNIT_SHIM_SPAWNER_WORD "--spawner"
+#define UNIT_SHIM_SPAWNER_FD 3
+#define UNIT_SHIM_TITLE_MAX 512
 
 /* What a held file is. */
 #define UNIT_SHIM_OUTPUT 'o'
@@ -23,6 +25,10 @@ enum { UNIT_SHIM_CONTROL = 3, UNIT_SHIM_LISTENER, UNIT_SHIM_FIRST_HELD };
 #define UNIT_SHIM_SOCKET 's'
 
 typedef enum UnitShimKind {
+        UNIT_SHIM_BORN,     /* to who asked for it, first: it is there, and its child, which has not begun */
+        UNIT_SHIM_REFUSED,  /* or, instead, the spawner: it could not be made */
+        UNIT_SHIM_EXECUTED, /* shim: the child runs its program */
+        UNIT_SHIM_FAILED,   /* shim: a step before that has failed; the child's end follows */
         UNIT_SHIM_PART,  /* shim: first on a new connection: what it has read of a line that has not ended */
         UNIT_SHIM_HELLO, /* shim: then this, with the files it holds */
         UNIT_SHIM_ENDED, /* shim: a child has ended, and is kept until it may be reaped */
@@ -41,11 +47,12 @@ typedef struct UnitShimEnd {
 
 typedef struct UnitShimMessage {
         UnitShimKind kind;
-        pid_t shim, child;                /* HELLO: child 0: none */
+        pid_t shim, child;                /* HELLO, BORN: child 0: none */
         char held[UNIT_SHIM_FDS_MAX + 1]; /* HELLO: what each of the files is */
         char stream;                      /* PART */
         Slice part;                       /* PART: borrowed */
         UnitShimEnd end;                  /* ENDED; REAP, WATCH: its pid */
+        int failure, step;                /* FAILED, REFUSED: an errno; FAILED: a ProcessStep */
 } UnitShimMessage;
 
 /* Appends. -ENOMEM. */

@@ -13,6 +13,7 @@ enum {
         CLIENT_HEAD_DEFAULT = 64 << 10,
         CLIENT_BODY_DEFAULT = 16 << 20,
         CLIENT_CONNECT_TIMEOUT_MSEC = 5000,
+        CLIENT_KEEPALIVE_SEC = 15,
 };
 
 typedef struct HttpLink HttpLink;
@@ -54,7 +55,7 @@ struct HttpCall {
         Buffer answer;      /* the gathered body */
         size_t body_limit;
         Usec connect_timeout, head_timeout, idle_timeout;
-        bool is_head, safe, want_upgrade, stream_body, finished;
+        bool is_head, safe, lasting, want_upgrade, stream_body, finished;
         bool head_seen;
 };
 
@@ -299,6 +300,8 @@ static void on_link_input(Stream *stream, const char *bytes, size_t length) {
         }
         while (rest.length > 0 && link_step(link, &rest))
                 ;
+        if (!link->closing && link->call && link->call->head_seen && link->call->ops->paused)
+                link->call->ops->paused(link->call);
 }
 
 static void on_link_input_end(Stream *stream) {
@@ -348,6 +351,8 @@ static void link_send(HttpLink *link) {
 
         link->sent = true;
         link_set_timeout(link, call->head_timeout);
+        if (call->lasting && link->url.scheme != URL_UNIX)
+                (void)uv_tcp_keepalive(&link->stream->uv.tcp, 1, CLIENT_KEEPALIVE_SEC);
         r = stream_start_reading(link->stream);
         if (r >= 0)
                 r = stream_write(link->stream, buffer_data(&call->request), buffer_length(&call->request));
@@ -556,6 +561,7 @@ int http_client_call(HttpClient *client, const HttpCallSpec *spec, const HttpCal
                 .head_timeout = spec->head_timeout,
                 .idle_timeout = spec->idle_timeout,
                 .is_head = str_equals(method, "HEAD"),
+                .lasting = spec->lasting,
                 .want_upgrade = spec->want_upgrade,
                 .stream_body = spec->stream_body,
                 .safe = !spec->stream_body && (str_equals(method, "GET") || str_equals(method, "HEAD")),

@@ -32,6 +32,9 @@ typedef struct HttpCallOps {
         /* May be NULL: the server's upgrade is then a failure. The stream goes to the caller's care as with
          * http_request_upgrade(), free it with http_call_stream_free(); `done` does not follow. */
         void (*upgraded)(HttpCall *call, Stream *stream, Slice early);
+        /* May be NULL. All pieces of the body that came with one reading of the connection were given to `body`, and the answer
+         * goes on. */
+        void (*paused)(HttpCall *call);
         /* May be NULL. The output of a streamed request body has been taken by the kernel. */
         void (*drained)(HttpCall *call);
         /* The call is over: r == 0 whole answer, whatever its status; < 0 with a text for people in `error`:
@@ -47,6 +50,7 @@ typedef struct HttpCallSpec {
         const char *headers;  /* "Name: value\r\n"…; NULL: none. Host and framing are the client's */
         Slice body;           /* sent with its length; data NULL: no body */
         bool stream_body;     /* the body follows by http_call_write() and http_call_finish() */
+        bool lasting;         /* the answer may be silent for long: the kernel looks whether the peer is still there */
         bool want_upgrade;    /* 101, or 2xx without framing, hands the stream over */
         Usec connect_timeout; /* with TLS's handshake; 0: 5 s */
         Usec head_timeout;    /* from connected to the answer's head; 0: none */

@@ -1,46 +1,18 @@
-#include "storeclient/http-storeclient.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/encode.h"
-#include "base/list.h"
-#include "net/http-client.h"
+#include "storeclient/http-internal.h"
 #include "storeclient/reply.h"
 
 #define FORM_HEADER "Content-Type: application/x-www-form-urlencoded\r\n"
 
-enum { TIMEOUT_DEFAULT_SEC = 5, CONNECT_TIMEOUT_SEC = 2 };
-
-typedef struct HttpStore {
-        StoreClient client;
-        HttpClient *http;
-        Url *endpoints;
-        size_t endpoint_count;
-        size_t current; /* the endpoint that answered last */
-        char *headers;  /* of each request, or NULL */
-        char *form_headers; /* the same, of those with a form; NULL: FORM_HEADER */
-        List calls;
-} HttpStore;
-
-typedef struct HttpStoreCall {
-        StoreCall call;
-        ListNode link;
-        HttpStore *store;
-        HttpCall *http;
-        StoreReplied replied;
-        void *userdata;
-        const char *method;
-        char *target;
-        const char *headers; /* or NULL */
-        char *body;
-        size_t body_length;
-        Usec timeout;
-        bool safe;      /* may be sent again after it may have reached a server */
-        size_t attempts;
-        Error error;    /* of the first endpoint that failed */
-} HttpStoreCall;
+enum {
+        TIMEOUT_DEFAULT_SEC = 5,
+        CONNECT_TIMEOUT_SEC = 2,
+        WRITES_AT_ONCE = 16, /* as many connections are kept: more would only be made anew for each write */
+};
 
 static HttpStore *client_store(StoreClient *client) {
         return container_of(client, HttpStore, client);
@@ -48,9 +20,15 @@ static HttpStore *client_store(StoreClient *client) {
 
 static void call_free(HttpStoreCall *call) {
         list_unlink(&call->link);
+        list_unlink(&call->queued);
+        call->store->under_way -= call->counted;
+        http_stream_deinit(&call->stream);
         free(call->target);
         free(call->body);
-        free(call);
+        if (call->stream.busy)
+                call->stream.dropped = true;
+        else
+                free(call);
 }
 
 /* ---- what is sent ---- */
@@ -69,12 +47,13 @@ static void query_add_true(Buffer *query, const char *name, bool value) {
                 (void)buffer_printf(query, "%s%s=true", buffer_length(query) ? "&" : "", name);
 }
 
-static void build_query(const StoreRequest *request, Buffer *query) {
+static void build_query(const StoreRequest *request, bool stream, Buffer *query) {
         query_add_true(query, "recursive", request->recursive);
         query_add_true(query, "sorted", request->sorted);
         query_add_true(query, "quorum", request->quorum);
         query_add_true(query, "dir", request->dir);
         query_add_true(query, "wait", request->verb == STORE_WATCH);
+        query_add_true(query, "stream", stream);
         if (request->wait_index)
                 query_add_u64(query, "waitIndex", request->wait_index);
         if (request->prev_value)
@@ -86,14 +65,14 @@ static void build_query(const StoreRequest *request, Buffer *query) {
         query_add_true(query, "refresh", request->refresh);
 }
 
-static int build_target(const StoreRequest *request, char **ret_target) {
+static int build_target(const StoreRequest *request, bool stream, char **ret_target) {
         _cleanup_buffer_ Buffer target = BUFFER_INIT, query = BUFFER_INIT;
 
         (void)buffer_append_string(&target, "/v2/keys");
         if (request->key[0] != '/')
                 (void)buffer_append_byte(&target, '/');
         (void)url_encode(&target, URL_PATH, slice_from(request->key));
-        build_query(request, &query);
+        build_query(request, stream, &query);
         if (buffer_length(&query) > 0)
                 (void)buffer_printf(&target, "?%.*s", (int)buffer_length(&query), buffer_data(&query));
         if (buffer_failed(&query) < 0)
@@ -132,36 +111,108 @@ static const char *verb_method(StoreVerb verb) {
 
 static int call_try(HttpStoreCall *call);
 
-static void call_finish(HttpStoreCall *call, StoreReply *reply) {
-        StoreReplied replied = call->replied;
+void http_store_call_finish(HttpStoreCall *call, StoreReply *reply) {
+        StoreReplied ended = call->replied ?: call->stream.events->ended;
         void *userdata = call->userdata;
 
         call_free(call);
-        replied(userdata, reply);
+        ended(userdata, reply);
         store_reply_deinit(reply);
 }
 
 static void call_fail(HttpStoreCall *call, int r, const Error *error) {
         StoreReply reply = {.r = r, .error = *error};
 
-        call_finish(call, &reply);
+        http_store_call_finish(call, &reply);
 }
 
-static uint64_t header_u64(const HttpCall *http, const char *name) {
+uint64_t http_store_index(const HttpCall *http) {
+        Slice text = http_call_header(http, "x-etcd-index");
         uint64_t value = 0;
-        Slice text = http_call_header(http, name);
 
-        if (!text.data || str_parse_u64(text, UINT64_MAX, &value) < 0)
-                return 0;
-        return value;
+        return text.data && str_parse_u64(text, UINT64_MAX, &value) >= 0 ? value : 0;
+}
+
+static bool is_unreached(int r) {
+        return r == -ECONNREFUSED || r == -EHOSTUNREACH || r == -ENETUNREACH || r == -ENOENT || r == -EACCES ||
+               r == -EPROTO; /* TLS did not come about */
 }
 
 /* An endpoint that could not be reached, or (where that can do no harm) did not answer: the next one is asked. */
 static bool call_may_go_on(const HttpStoreCall *call, int r) {
-        bool unreached = r == -ECONNREFUSED || r == -EHOSTUNREACH || r == -ENETUNREACH || r == -ENOENT || r == -EACCES ||
-                         r == -EPROTO; /* TLS did not come about */
+        return call->attempts < call->store->endpoint_count && (is_unreached(r) || (call->safe && !call->stream.begun));
+}
 
-        return call->attempts < call->store->endpoint_count && (unreached || call->safe);
+static HttpStoreCall *find_waiting(HttpStore *store, size_t endpoint, uint64_t before) {
+        list_foreach (&store->calls, node) {
+                HttpStoreCall *call = container_of(node, HttpStoreCall, link);
+
+                if (call->http && call->timeout == 0 && call->endpoint == endpoint && call->number < before)
+                        return call;
+        }
+        return NULL;
+}
+
+/* To those who wait for a server to say something, nothing else shows that it hangs, or that its machine is without power. */
+static void end_waiting(HttpStore *store, size_t endpoint, int r, const Error *error) {
+        uint64_t before = store->numbers;
+        HttpStoreCall *call;
+
+        while (!store->dropped && (call = find_waiting(store, endpoint, before))) {
+                http_call_cancel(call->http);
+                call->http = NULL;
+                call_fail(call, r, error);
+        }
+}
+
+/* Those that have waited for as long as one that has run into its time-out, which began when the store had `before` numbers. */
+static void end_queued(HttpStore *store, uint64_t before, int r, const Error *error) {
+        while (!store->dropped && !list_is_empty(&store->queue)) {
+                HttpStoreCall *call = container_of(store->queue.next, HttpStoreCall, queued);
+
+                if (call->number >= before)
+                        return;
+                call_fail(call, r, error);
+        }
+}
+
+/* Sends what can be sent now. */
+static void store_pump(HttpStore *store) {
+        while (!store->dropped && !list_is_empty(&store->queue) && store->under_way < WRITES_AT_ONCE) {
+                HttpStoreCall *call = container_of(store->queue.next, HttpStoreCall, queued);
+                int r = call_try(call);
+                Error error = ERROR_NONE;
+
+                if (r < 0)
+                        call_fail(call, error_set_errno(&error, r, "cannot send the request"), &error);
+        }
+}
+
+static void store_end_busy(HttpStore *store) {
+        store_pump(store);
+        store->busy = false;
+        if (store->dropped)
+                free(store);
+}
+
+void http_store_call_unanswered(HttpStoreCall *call, int r, const Error *error) {
+        const Error why = *error; /* the call's end may take it along */
+        HttpStore *store = call->store;
+        size_t endpoint = call->endpoint;
+        uint64_t sent = call->sent;
+
+        store->busy = true;
+        if (!call->error.text[0])
+                call->error = why;
+        if (store->current == endpoint)
+                store->current = (endpoint + 1) % store->endpoint_count;
+        if (!call_may_go_on(call, r) || call_try(call) < 0)
+                call_fail(call, r, call->attempts == 1 ? &why : &call->error);
+        if (r == -ETIMEDOUT)
+                end_queued(store, sent, r, &why);
+        if (r == -ETIMEDOUT || is_unreached(r))
+                end_waiting(store, endpoint, r, &why);
+        store_end_busy(store);
 }
 
 static void on_done(HttpCall *http, int r, const Error *error) {
@@ -171,41 +222,44 @@ static void on_done(HttpCall *http, int r, const Error *error) {
 
         call->http = NULL;
         if (r < 0) {
-                if (!call->error.text[0])
-                        call->error = *error;
-                store->current = (store->current + 1) % store->endpoint_count;
-                if (call_may_go_on(call, r) && call_try(call) >= 0)
-                        return;
-                call_fail(call, r, call->attempts == 1 ? error : &call->error);
+                http_store_call_unanswered(call, r, error);
                 return;
         }
-        r = reply_parse(http_call_body(http), http_call_status(http), header_u64(http, "x-etcd-index"), &reply);
+        r = reply_parse(http_call_body(http), http_call_status(http), http_store_index(http), &reply);
         if (r < 0) {
                 reply = (StoreReply){.r = r, .status = http_call_status(http)};
                 (void)error_set(&reply.error, r, "the answer (HTTP %u) is not of etcd's v2 API", reply.status);
         }
-        call_finish(call, &reply);
+        store->busy = true;
+        http_store_call_finish(call, &reply);
+        store_end_busy(store);
 }
 
 static const HttpCallOps http_ops = {.done = on_done};
 
 static int call_try(HttpStoreCall *call) {
         HttpStore *store = call->store;
-        const Url *url = &store->endpoints[store->current];
-        HttpCallSpec spec = {
-                .url = url,
+        const HttpCallSpec spec = {
+                .url = &store->endpoints[store->current],
                 .method = call->method,
                 .target = call->target,
                 .headers = call->headers,
                 .body = call->body ? (Slice){call->body, call->body_length} : (Slice){NULL, 0},
+                .lasting = call->timeout == 0,
                 .connect_timeout = CONNECT_TIMEOUT_SEC * USEC_PER_SEC,
-                .head_timeout = call->timeout,
+                .head_timeout = call->replied ? call->timeout : TIMEOUT_DEFAULT_SEC * USEC_PER_SEC,
                 .idle_timeout = call->timeout,
                 .body_limit = STORECLIENT_ANSWER_MAX,
         };
 
-        call->attempts++;
-        return http_client_call(store->http, &spec, &http_ops, call, &call->http);
+        if (call->attempts++ == 0) {
+                call->sent = store->numbers;
+                list_unlink(&call->queued);
+                call->counted = call->limited;
+                store->under_way += call->counted;
+        }
+        call->endpoint = store->current;
+        return http_client_call(store->http, &spec, call->replied ? &http_ops : &http_stream_ops, call, &call->http);
 }
 
 static HttpStoreCall *call_new(HttpStore *store, void *userdata) {
@@ -216,28 +270,29 @@ static HttpStoreCall *call_new(HttpStore *store, void *userdata) {
         call->call.client = &store->client;
         call->store = store;
         call->userdata = userdata;
+        call->number = store->numbers++;
+        list_init(&call->queued);
         list_init(&call->link);
         list_append(&store->calls, &call->link);
         return call;
 }
 
-static int store_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
-                      StoreCall **ret_call) {
-        HttpStoreCall *call = call_new(client_store(client), userdata);
+/* Fills what the request says, and sends it; a call that fails is freed. */
+static int call_begin(HttpStoreCall *call, const StoreRequest *request, StoreCall **ret_call) {
         bool form = request->verb == STORE_SET || request->verb == STORE_CREATE_IN_ORDER;
         int r;
 
-        if (!call)
-                return -ENOMEM;
-        call->replied = replied;
         call->headers = form ? call->store->form_headers ?: FORM_HEADER : call->store->headers;
         call->method = verb_method(request->verb);
         call->safe = request->verb == STORE_GET || request->verb == STORE_WATCH;
+        call->limited = !call->safe && !request->timeout; /* who has a time-out of its own is in a hurry */
         call->timeout = request->verb == STORE_WATCH ? 0 : request->timeout ?: TIMEOUT_DEFAULT_SEC * USEC_PER_SEC;
-        r = build_target(request, &call->target);
+        r = build_target(request, !call->replied, &call->target);
         if (r >= 0 && form)
                 r = build_form(request, &call->body, &call->body_length);
-        if (r >= 0)
+        if (r >= 0 && call->limited && call->store->under_way >= WRITES_AT_ONCE)
+                list_append(&call->store->queue, &call->queued);
+        else if (r >= 0)
                 r = call_try(call);
         if (r < 0) {
                 call_free(call);
@@ -248,15 +303,42 @@ static int store_send(StoreClient *client, const StoreRequest *request, StoreRep
         return 0;
 }
 
-static void store_cancel(StoreCall *call) {
-        HttpStoreCall *one = container_of(call, HttpStoreCall, call);
+static int store_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
+                      StoreCall **ret_call) {
+        HttpStoreCall *call = call_new(client_store(client), userdata);
 
-        if (one->http)
-                http_call_cancel(one->http);
-        call_free(one);
+        if (!call)
+                return -ENOMEM;
+        call->replied = replied;
+        return call_begin(call, request, ret_call);
 }
 
-static const StoreClientOps store_ops = {.send = store_send, .cancel = store_cancel};
+static int store_stream(StoreClient *client, const StoreRequest *request, const StoreStreamEvents *events, void *userdata,
+                        StoreCall **ret_call) {
+        HttpStoreCall *call = call_new(client_store(client), userdata);
+
+        if (!call)
+                return -ENOMEM;
+        call->stream.events = events;
+        return call_begin(call, request, ret_call);
+}
+
+static void call_drop(HttpStoreCall *call) {
+        if (call->http)
+                http_call_cancel(call->http);
+        call_free(call);
+}
+
+static void store_cancel(StoreCall *call) {
+        HttpStoreCall *one = container_of(call, HttpStoreCall, call);
+        HttpStore *store = one->store;
+
+        call_drop(one);
+        if (!store->busy)
+                store_pump(store);
+}
+
+static const StoreClientOps store_ops = {.send = store_send, .stream = store_stream, .cancel = store_cancel};
 
 /* ---- the client ---- */
 
@@ -287,7 +369,8 @@ int http_storeclient_new(uv_loop_t *loop, const Url *endpoints, size_t count, St
         }
         store->client.ops = &store_ops;
         list_init(&store->calls);
-        store->http = http_client_new(loop, NULL);
+        list_init(&store->queue);
+        store->http = http_client_new(loop, &(HttpClientConfig){.idle_connections = WRITES_AT_ONCE});
         store->endpoints = calloc(count, sizeof(*store->endpoints));
         if (!store->http || !store->endpoints) {
                 (void)http_storeclient_free(&store->client);
@@ -305,13 +388,16 @@ StoreClient *http_storeclient_free(StoreClient *client) {
         if (!client)
                 return NULL;
         store = client_store(client);
-        list_foreach(&store->calls, node)
-                store_cancel(&container_of(node, HttpStoreCall, link)->call);
+        while (!list_is_empty(&store->calls))
+                call_drop(container_of(store->calls.next, HttpStoreCall, link));
         if (store->http)
                 http_client_close(store->http);
         free(store->endpoints);
         free(store->headers);
         free(store->form_headers);
-        free(store);
+        if (store->busy)
+                store->dropped = true;
+        else
+                free(store);
         return NULL;
 }

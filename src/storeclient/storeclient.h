@@ -3,7 +3,7 @@
  * A client of etcd's v2 API, with members to fall over to. The seam StoreClientOps has two sides: http-storeclient.h,
  * which speaks to servers, and fake-storeclient.h, a store in memory for tests.
  *
- * All on one loop; each request ends with exactly one reply, unless it is cancelled.
+ * All on one loop; each request ends with exactly one reply, and each stream with exactly one end, unless it is cancelled.
  */
 #include "base/clock.h"
 #include "base/error.h"
@@ -27,7 +27,7 @@ typedef enum StoreVerb {
         STORE_SET,     /* PUT, with what else the request says */
         STORE_CREATE_IN_ORDER, /* POST */
         STORE_DELETE,
-        STORE_WATCH,   /* one event */
+        STORE_WATCH,   /* one event, or a stream of them */
 } StoreVerb;
 
 typedef enum StoreExist {
@@ -77,12 +77,28 @@ typedef struct StoreReply {
 /* The reply is borrowed. */
 typedef void (*StoreReplied)(void *userdata, const StoreReply *reply);
 
+/* What a stream tells; all is borrowed. */
+typedef struct StoreStreamEvents {
+        /* The store listens: its events with indices above `index` are coming. */
+        void (*begun)(void *userdata, uint64_t index);
+        /* Those that have come together, in their order: each has action and node. The call may be cancelled within. */
+        void (*events)(void *userdata, const StoreReply *events, size_t count);
+        /* Nothing more comes. r == 0: the store has ended it in order, and all up to its last event was told: the next stream goes
+         * on from there. Otherwise as any reply, code STORE_INDEX_CLEARED among them. */
+        void (*ended)(void *userdata, const StoreReply *reply);
+} StoreStreamEvents;
+
 typedef struct StoreClient StoreClient;
 typedef struct StoreCall StoreCall;
 
 typedef struct StoreClientOps {
         /* Starts a request. `replied` is never called within. -EINVAL, -ENOMEM. */
         int (*send)(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata, StoreCall **ret_call);
+        /* Starts a WATCH that goes on after its first event. `wait_index` in the past: if there has been an event since, this one is
+         * told, and the stream ends with r == 0 (a server of etcd's kind sends nothing more then). Nothing is called within.
+         * -EINVAL, -ENOMEM. */
+        int (*stream)(StoreClient *client, const StoreRequest *request, const StoreStreamEvents *events, void *userdata,
+                      StoreCall **ret_call);
         /* No reply will come; a write may be carried out all the same. */
         void (*cancel)(StoreCall *call);
 } StoreClientOps;
@@ -98,6 +114,11 @@ struct StoreCall {
 static inline int storeclient_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
                                    StoreCall **ret_call) {
         return client->ops->send(client, request, replied, userdata, ret_call);
+}
+
+static inline int storeclient_stream(StoreClient *client, const StoreRequest *request, const StoreStreamEvents *events,
+                                     void *userdata, StoreCall **ret_call) {
+        return client->ops->stream(client, request, events, userdata, ret_call);
 }
 
 /* NULL is allowed; returns NULL. */

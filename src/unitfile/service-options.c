@@ -443,10 +443,15 @@ static LimitUnit limit_unit(int resource) {
 
 /* detail: the resource. */
 static int parse_limit(const Reader *reader, const OptionRow *row, Slice value, void *field, Error *error) {
-        ServiceLimit *limit = (ServiceLimit *)field + row->detail;
+        ServiceLimit **limits = field, *limit;
         int r;
 
         (void)reader;
+        if (!*limits)
+                *limits = calloc(RLIM_NLIMITS, sizeof(**limits));
+        if (!*limits)
+                return error_set_errno(error, -ENOMEM, "cannot keep a limit");
+        limit = *limits + row->detail;
         r = value_parse_limit(value, limit_unit(row->detail), &limit->soft, &limit->hard);
         if (r < 0)
                 return error_set(error, r, "expected a limit, soft:hard, or infinity");
@@ -650,6 +655,7 @@ static const OptionRow rows[] = {
 };
 
 void service_options_deinit(ServiceOptions *options) {
+        free(options->limits);
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 void *field = (char *)options + rows[i].offset;
 

@@ -154,7 +154,7 @@ typedef struct ServiceOptions {
         bool ignore_sigpipe;
         bool no_new_privileges;
         StringList unenforced; /* options of the sandbox (systemd.exec(5)) that are set, but that nobody enforces here */
-        ServiceLimit limits[RLIM_NLIMITS]; /* by RLIMIT_… */
+        ServiceLimit *limits; /* RLIM_NLIMITS of them, by RLIMIT_…; NULL: none is set */
         ServiceDirectory runtime_directory, state_directory, cache_directory, logs_directory, configuration_directory;
         ServicePreserve runtime_directory_preserve;
 

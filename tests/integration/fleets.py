@@ -51,9 +51,20 @@ class Machine:
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
             except OSError:  # it has ended
                 continue
-            if words[0] == "faering-unit-shim" and words[3].startswith(f"{self.state}/"):
-                found.append((int(entry.name), int(words[1]), words[5]))
+            if words[0] == "faering-unit-shim" and words[1].isdigit() and words[3].startswith(f"{self.state}/"):
+                found.append((int(entry.name), int(words[1]), words[2]))
         return found
+
+    def spawner(self) -> int | None:
+        """The process that makes this machine's shims; None: it is not needed yet."""
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and b"\0--spawner\0" in (entry / "cmdline").read_bytes() \
+                        and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == self.process.pid:
+                    return int(entry.name)
+            except OSError:  # it has ended
+                continue
+        return None
 
     def end_units(self) -> None:
         """What a daemon that was killed for good has left."""

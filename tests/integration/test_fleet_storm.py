@@ -1,4 +1,4 @@
-"""Daemons, the programs that keep their units, and units die at every moment, again and again; no unit ever runs twice, none is
+"""Daemons, the programs that make and keep their units, and units die at every moment, again and again; no unit ever runs twice, none is
 forgotten, and what nobody killed goes on untouched."""
 import os
 import random
@@ -59,6 +59,10 @@ class Storm:
     def hang_up(self, machine: Machine) -> None:
         machine.process.send_signal(signal.SIGHUP)
 
+    def kill_spawner(self, machine: Machine) -> None:
+        if spawner := machine.spawner():
+            kill(spawner)
+
     def kill_shims(self, machine: Machine) -> None:
         for shim, _, unit in self.random.sample(found := machine.shims(), min(3, len(found))):
             self.hurt.add(unit)
@@ -76,7 +80,7 @@ class Storm:
         self.crash(machine)
 
     def round(self) -> None:
-        act = self.random.choice([self.crash, self.crash, self.hang_up, self.kill_shims, self.kill_units, self.kill_all_at_once])
+        act = self.random.choice([self.crash, self.crash, self.hang_up, self.kill_spawner, self.kill_shims, self.kill_units, self.kill_all_at_once])
         act(self.random.choice(self.machines))
         time.sleep(self.random.uniform(0, 0.4))
 

@@ -1,29 +1,7 @@
 /* The way to the store: requests and replies take time, get lost, and are cut off; a store without a leader refuses. */
 #include <errno.h>
 
-#include "world.h"
-
-typedef enum Stage {
-        STAGE_SENT,     /* under way to the store */
-        STAGE_AT_STORE,
-        STAGE_ANSWERED, /* the reply is under way */
-} Stage;
-
-typedef struct LinkCall {
-        StoreCall base; /* first */
-        ListNode node;
-        Timer timer, timeout;
-        Link *link;
-        Stage stage;
-        bool lost;    /* it does not come further */
-        bool at_fake; /* `inner` stands */
-        StoreRequest request;
-        char *key, *value, *prev_value;
-        StoreReplied replied; /* NULL: nobody waits */
-        void *userdata;
-        StoreCall *inner;
-        StoreReply reply;
-} LinkCall;
+#include "link-internal.h"
 
 enum { TIMEOUT_SEC = 5, REFUSED_MSEC = 2 };
 
@@ -31,17 +9,21 @@ static LinkCall *call_of(ListNode *node) {
         return container_of(node, LinkCall, node);
 }
 
-static void call_free(LinkCall *call) {
+void link_call_free(LinkCall *call) {
         world_cancel(call->link->world, &call->timer);
         world_cancel(call->link->world, &call->timeout);
         if (call->at_fake)
                 (void)store_call_cancel(call->inner);
         list_unlink(&call->node);
+        link_stream_deinit(call);
         store_reply_deinit(&call->reply);
         free(call->key);
         free(call->value);
         free(call->prev_value);
-        free(call);
+        if (call->busy)
+                call->dead = true;
+        else
+                free(call);
 }
 
 /* ---- copies of replies, which the store only lends ---- */
@@ -73,7 +55,7 @@ static StoreNode *copy_tree(const StoreNode *from) {
         return to;
 }
 
-static void copy_reply(const StoreReply *from, StoreReply *to) {
+void link_copy_reply(const StoreReply *from, StoreReply *to) {
         *to = *from;
         to->message = copy_string(from->message);
         to->cause = copy_string(from->cause);
@@ -104,6 +86,16 @@ static void call_fail(LinkCall *call, int r, int code, const char *text) {
         call_tell(call, &reply);
 }
 
+/* What waits at a server that does not answer is given up; whether it was the same one is a matter of chance. */
+static void break_streams(Link *link) {
+        list_foreach (&link->calls, node) {
+                LinkCall *call = call_of(node);
+
+                if (call->events && call->at_fake && random_chance(&link->world->link_chance, 1, 2))
+                        link_stream_break(call, -ETIMEDOUT, "the store does not answer others in time");
+        }
+}
+
 /* A write that nobody waits for any more may still be carried out. */
 static void on_timeout(World *world, Timer *timer) {
         LinkCall *call = container_of(timer, LinkCall, timeout);
@@ -113,9 +105,10 @@ static void on_timeout(World *world, Timer *timer) {
                 if (world->store_state == STORE_WELL && world->store_troubled + 6 * USEC_PER_SEC < world->now)
                         call->link->machine->at_fault = world->now;
         }
+        break_streams(call->link);
         call_fail(call, -ETIMEDOUT, 0, "the store does not answer in time");
         if (call->lost)
-                call_free(call);
+                link_call_free(call);
 }
 
 static void on_delivered(World *world, Timer *timer) {
@@ -130,12 +123,12 @@ static void on_delivered(World *world, Timer *timer) {
         call->reply = (StoreReply){0};
         call_tell(call, &reply);
         store_reply_deinit(&reply);
-        call_free(call);
+        link_call_free(call);
 }
 
 /* ---- the store's end ---- */
 
-static Usec draw_delay(const Link *link) {
+Usec link_draw_delay(const Link *link) {
         World *world = link->world;
         Usec delay = 50 + world_draw_time(&world->link_chance, world->plan.delay);
 
@@ -153,16 +146,16 @@ static void call_answer(LinkCall *call, const StoreReply *reply) {
 
         call->stage = STAGE_ANSWERED;
         call->at_fake = false;
-        copy_reply(reply, &call->reply);
+        link_copy_reply(reply, &call->reply);
         if (call->request.verb != STORE_WATCH && draw_loss(call->link)) {
                 world_count(world, COUNT_REPLIES_LOST);
                 call->lost = true;
                 if (!call->replied)
-                        call_free(call);
+                        link_call_free(call);
                 return;
         }
         call->timer.fire = on_delivered;
-        world_schedule(world, &call->timer, world->now + draw_delay(call->link));
+        world_schedule(world, &call->timer, world->now + link_draw_delay(call->link));
 }
 
 static void on_replied(void *userdata, const StoreReply *reply) {
@@ -172,6 +165,10 @@ static void on_replied(void *userdata, const StoreReply *reply) {
 static void call_refuse(LinkCall *call, int r, int code, const char *text) {
         StoreReply reply = {.r = r, .code = code};
 
+        if (call->events) {
+                link_stream_refuse(call, r, code, text);
+                return;
+        }
         (void)error_set(&reply.error, r, "%s", text);
         call_answer(call, &reply);
 }
@@ -179,7 +176,7 @@ static void call_refuse(LinkCall *call, int r, int code, const char *text) {
 static void call_lose(LinkCall *call) {
         call->lost = true;
         if (!call->replied)
-                call_free(call);
+                link_call_free(call);
 }
 
 static void call_arrive(LinkCall *call) {
@@ -189,7 +186,9 @@ static void call_arrive(LinkCall *call) {
         if (call->request.verb != STORE_GET && call->request.verb != STORE_WATCH)
                 world->writes++;
         store_run(world);
-        if (storeclient_send(fake_store_client(world->store), &call->request, on_replied, call, &call->inner) < 0)
+        if (call->events)
+                link_stream_arrive(call);
+        else if (storeclient_send(fake_store_client(world->store), &call->request, on_replied, call, &call->inner) < 0)
                 abort();
         call->at_fake = true;
         store_run(world);
@@ -200,7 +199,9 @@ static void on_arrived(World *world, Timer *timer) {
         bool watch = call->request.verb == STORE_WATCH;
 
         if (call->link->cut || world->store_state == STORE_IS_SILENT) {
-                if (watch) /* nobody has a time-out for it */
+                if (watch && world->now - call->sent >= TIMEOUT_SEC * USEC_PER_SEC)
+                        call_refuse(call, -ETIMEDOUT, 0, "the store does not begin in time");
+                else if (watch)
                         world_schedule(world, timer, world->now + USEC_PER_SEC);
                 else if (call->link->cut && random_chance(&world->link_chance, 1, 2))
                         call_refuse(call, -EHOSTUNREACH, 0, "there is no way to the store");
@@ -231,16 +232,13 @@ void store_run(World *world) {
 
 /* ---- the seam ---- */
 
-static int link_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
-                     StoreCall **ret_call) {
-        Link *link = container_of(client, Link, base);
+static LinkCall *call_new(Link *link, const StoreRequest *request, void *userdata) {
         LinkCall *call = calloc(1, sizeof(*call));
         World *world = link->world;
-        Usec timeout = request->timeout ?: TIMEOUT_SEC * USEC_PER_SEC;
 
         if (!call)
                 abort();
-        *call = (LinkCall){.base.client = client,
+        *call = (LinkCall){.base.client = &link->base,
                            .timer = TIMER_INIT(on_arrived),
                            .timeout = TIMER_INIT(on_timeout),
                            .link = link,
@@ -248,15 +246,35 @@ static int link_send(StoreClient *client, const StoreRequest *request, StoreRepl
                            .key = copy_string(request->key),
                            .value = copy_string(request->value),
                            .prev_value = copy_string(request->prev_value),
-                           .replied = replied,
-                           .userdata = userdata};
+                           .userdata = userdata,
+                           .sent = world->now};
         call->request.key = call->key;
         call->request.value = call->value;
         call->request.prev_value = call->prev_value;
+        list_init(&call->parcels);
         list_append(&link->calls, &call->node);
-        world_schedule(world, &call->timer, world->now + draw_delay(link));
-        if (request->verb != STORE_WATCH)
-                world_schedule(world, &call->timeout, world->now + timeout);
+        world_schedule(world, &call->timer, world->now + link_draw_delay(link));
+        return call;
+}
+
+static int link_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
+                     StoreCall **ret_call) {
+        Link *link = container_of(client, Link, base);
+        LinkCall *call = call_new(link, request, userdata);
+        Usec timeout = request->timeout ?: TIMEOUT_SEC * USEC_PER_SEC;
+
+        call->replied = replied;
+        world_schedule(link->world, &call->timeout, link->world->now + timeout);
+        if (ret_call)
+                *ret_call = &call->base;
+        return 0;
+}
+
+static int link_stream(StoreClient *client, const StoreRequest *request, const StoreStreamEvents *events, void *userdata,
+                       StoreCall **ret_call) {
+        LinkCall *call = call_new(container_of(client, Link, base), request, userdata);
+
+        call->events = events;
         if (ret_call)
                 *ret_call = &call->base;
         return 0;
@@ -266,14 +284,14 @@ static void forget(LinkCall *call) {
         call->replied = NULL;
         world_cancel(call->link->world, &call->timeout);
         if (call->request.verb == STORE_WATCH || call->lost || call->stage == STAGE_ANSWERED)
-                call_free(call);
+                link_call_free(call);
 }
 
 static void link_cancel(StoreCall *base) {
         forget((LinkCall *)base);
 }
 
-static const StoreClientOps link_ops = {link_send, link_cancel};
+static const StoreClientOps link_ops = {link_send, link_stream, link_cancel};
 
 void link_init(Link *link, World *world, Machine *machine) {
         *link = (Link){.base.ops = &link_ops, .world = world, .machine = machine};
@@ -282,20 +300,11 @@ void link_init(Link *link, World *world, Machine *machine) {
 
 /* Some watches that stand are found broken, others go on when all is well again. */
 void link_shake(Link *link) {
-        World *world = link->world;
+        list_foreach (&link->calls, node) {
+                LinkCall *call = call_of(node);
 
-        for (bool again = true; again;) {
-                again = false;
-                list_foreach(&link->calls, node) {
-                        LinkCall *call = call_of(node);
-
-                        if (call->request.verb != STORE_WATCH || !call->at_fake || !random_chance(&world->link_chance, 1, 2))
-                                continue;
-                        (void)store_call_cancel(call->inner);
-                        call_refuse(call, -ECONNRESET, 0, "the connection broke");
-                        again = true;
-                        break;
-                }
+                if (call->events && call->at_fake && random_chance(&link->world->link_chance, 1, 2))
+                        link_stream_break(call, -ECONNRESET, "the connection broke");
         }
 }
 
@@ -315,5 +324,5 @@ void link_deinit(Link *link) {
         if (!link->world)
                 return;
         while (!list_is_empty(&link->calls))
-                call_free(call_of(link->calls.next));
+                link_call_free(call_of(link->calls.next));
 }

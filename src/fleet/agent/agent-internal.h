@@ -77,6 +77,9 @@ void agent_touch_state(AgentUnit *unit);
 /* Writes it also if it is what was told last: the store may have something else. */
 void agent_tell_anew(AgentUnit *unit);
 
+/* Everything was read anew: writes the state if the store has another one. */
+void agent_meet_state(AgentUnit *unit);
+
 /* States that the store did not take are written again, once their time has come. */
 void agent_retry_states(Agent *agent);
 

@@ -110,6 +110,34 @@ static bool state_is_told(const AgentUnit *unit, const RegistryState *told) {
                told->record.launched == unit->start_asked;
 }
 
+/* What the store has, word for word, is what would be told. */
+static bool state_stands(const AgentUnit *unit, char **ret_text) {
+        const RegistryState *told = registry_state(unit->agent->registry, unit->agent->machine, unit->name);
+        _cleanup_buffer_ Buffer theirs = BUFFER_INIT, ours = BUFFER_INIT;
+        char hash[UNIT_HASH_HEX_SIZE];
+        StateRecord record = unit_record(unit, hash);
+
+        if (!told || state_record_write(&told->record, &theirs) < 0 || state_record_write(&record, &ours) < 0 ||
+            !str_equals(buffer_string(&theirs) ?: "", buffer_string(&ours) ?: ""))
+                return false;
+        *ret_text = buffer_steal_string(&ours, NULL);
+        return *ret_text;
+}
+
+/* Where thousands of units are, telling them all again would be a burst for nothing. */
+void agent_meet_state(AgentUnit *unit) {
+        char *text;
+
+        if (!unit->loaded || unit->state_writing || !state_stands(unit, &text)) {
+                agent_tell_anew(unit);
+                return;
+        }
+        free(unit->told);
+        unit->told = text;
+        unit->state_written = true;
+        unit->state_dirty = false;
+}
+
 /* A unit that is not here, and has a state all the same. */
 static void agent_disown_state(Agent *agent, const char *name) {
         AgentUnit *unit = agent_unit_make(agent, name);

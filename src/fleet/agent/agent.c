@@ -323,7 +323,7 @@ static void agent_meet(Agent *agent) {
                 agent_recall_start(entry->value);
         agent->met = true;
         map_foreach(&agent->units, entry)
-                agent_tell_anew(entry->value);
+                agent_meet_state(entry->value);
         agent_touch_all(agent);
 }
 

@@ -14,32 +14,38 @@ static int compare_rows(const void *a, const void *b) {
         return r ? r : strcmp(x->machine->id, y->machine->id);
 }
 
-static size_t count_states(const Registry *registry) {
+/* Of one unit, or of all (""), on one machine. */
+static void add_rows(const RegistryMachine *machine, const char *unit, StateRow *rows, size_t *count) {
+        const RegistryState *state = *unit ? map_get(&machine->states, slice_from(unit)) : NULL;
+
+        if (state)
+                rows[(*count)++] = (StateRow){machine, state};
+        if (*unit)
+                return;
+        map_foreach(&machine->states, entry)
+                rows[(*count)++] = (StateRow){machine, entry->value};
+}
+
+static size_t count_rows(const Registry *registry, const char *unit) {
         size_t count = 0;
 
         map_foreach(registry_machines(registry), entry)
-                count += ((const RegistryMachine *)entry->value)->states.length;
+                count += *unit ? 1 : ((const RegistryMachine *)entry->value)->states.length;
         return count;
 }
 
 /* Rows of one machine and one unit, or of all (""). */
 static StateRow *collect_rows(const Registry *registry, const char *machine_id, const char *unit, size_t *ret_count) {
-        StateRow *rows = calloc(count_states(registry) + 1, sizeof(*rows));
+        StateRow *rows = calloc(count_rows(registry, unit) + 1, sizeof(*rows));
         size_t count = 0;
 
         if (!rows)
                 return NULL;
-        map_foreach(registry_machines(registry), outer) {
-                const RegistryMachine *machine = outer->value;
+        map_foreach(registry_machines(registry), entry) {
+                const RegistryMachine *machine = entry->value;
 
-                if (*machine_id && !str_equals(machine->id, machine_id))
-                        continue;
-                map_foreach(&machine->states, inner) {
-                        const RegistryState *state = inner->value;
-
-                        if (!*unit || str_equals(state->unit, unit))
-                                rows[count++] = (StateRow){machine, state};
-                }
+                if (!*machine_id || str_equals(machine->id, machine_id))
+                        add_rows(machine, unit, rows, &count);
         }
         qsort(rows, count, sizeof(*rows), compare_rows);
         *ret_count = count;

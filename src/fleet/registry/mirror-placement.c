@@ -37,9 +37,10 @@ static RegistryPlacement *make(RegistryUnit *unit, const char *machine) {
         return &larger[unit->n_placements++];
 }
 
-int mirror_add_placement(RegistryUnit *unit, const char *machine, const char *value, uint64_t created) {
+int mirror_add_placement(Registry *registry, RegistryUnit *unit, const char *machine, const char *value, uint64_t created) {
         RegistryPlacement *placement = find(unit, machine);
         PlacementRecord record = {0};
+        bool new = !placement;
 
         if (placement_read(value, &record) < 0) /* nonsense: it is placed there all the same */
                 record = (PlacementRecord){.reason = strdup("")};
@@ -53,6 +54,7 @@ int mirror_add_placement(RegistryUnit *unit, const char *machine, const char *va
         placement->record = record;
         placement->created = created;
         settle(unit);
+        registry->split += new && unit->n_placements == 2;
         return 0;
 }
 
@@ -61,13 +63,14 @@ static void placement_free(RegistryPlacement *placement) {
         placement_record_deinit(&placement->record);
 }
 
-void mirror_remove_placement(RegistryUnit *unit, const char *machine) {
+void mirror_remove_placement(Registry *registry, RegistryUnit *unit, const char *machine) {
         RegistryPlacement *placement = find(unit, machine);
 
         if (!placement)
                 return;
         placement_free(placement);
         *placement = unit->placements[--unit->n_placements];
+        registry->split -= unit->n_placements == 1;
         settle(unit);
 }
 

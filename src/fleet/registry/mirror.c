@@ -30,7 +30,7 @@ static bool key_split(const Registry *registry, const char *text, KeyParts *ret)
         return true;
 }
 
-static void tell(Registry *registry, bool quiet, RegistryChange change, const char *subject) {
+void mirror_tell(Registry *registry, bool quiet, RegistryChange change, const char *subject) {
         if (!quiet)
                 registry->events->changed(registry->userdata, change, subject);
 }
@@ -90,7 +90,7 @@ static int mirror_machine(Registry *registry, const char *id, const char *value,
         machine_record_deinit(&machine->record);
         machine->record = record;
         machine->present = true;
-        tell(registry, quiet, REGISTRY_MACHINE, id);
+        mirror_tell(registry, quiet, REGISTRY_MACHINE, id);
         return 0;
 }
 
@@ -108,7 +108,7 @@ static int mirror_metadata(Registry *registry, const char *id, const char *key, 
                 if (str_equals(machine->changed[i].key, key)) {
                         free(machine->changed[i].value);
                         machine->changed[i].value = copy;
-                        tell(registry, quiet, REGISTRY_MACHINE, id);
+                        mirror_tell(registry, quiet, REGISTRY_MACHINE, id);
                         return 0;
                 }
         pairs = reallocarray(machine->changed, machine->n_changed + 1, sizeof(*pairs));
@@ -119,7 +119,7 @@ static int mirror_metadata(Registry *registry, const char *id, const char *key, 
                 return -ENOMEM;
         }
         pairs[machine->n_changed++].value = copy;
-        tell(registry, quiet, REGISTRY_MACHINE, id);
+        mirror_tell(registry, quiet, REGISTRY_MACHINE, id);
         return 0;
 }
 
@@ -130,7 +130,7 @@ static int mirror_cordon(Registry *registry, const char *id, const char *value, 
                 return -ENOMEM;
         if (cordon_read(value, &machine->cordon) < 0)
                 machine->cordon = CORDON_CLOSED; /* a mark of a later version: to keep off is the safe side */
-        tell(registry, quiet, REGISTRY_MACHINE, id);
+        mirror_tell(registry, quiet, REGISTRY_MACHINE, id);
         return 0;
 }
 
@@ -140,7 +140,7 @@ static void cordon_gone(Registry *registry, const char *id, bool quiet) {
         if (!machine)
                 return;
         machine->cordon = CORDON_NONE;
-        tell(registry, quiet, REGISTRY_MACHINE, id);
+        mirror_tell(registry, quiet, REGISTRY_MACHINE, id);
 }
 
 static int mirror_state(Registry *registry, const char *id, const char *unit, const char *value, bool quiet) {
@@ -168,7 +168,7 @@ static int mirror_state(Registry *registry, const char *id, const char *unit, co
         }
         state_record_deinit(&state->record);
         state->record = record;
-        tell(registry, quiet, REGISTRY_STATE, unit);
+        mirror_tell(registry, quiet, REGISTRY_STATE, unit);
         return 0;
 }
 
@@ -176,8 +176,8 @@ static int mirror_state(Registry *registry, const char *id, const char *unit, co
 
 static void unit_free(RegistryUnit *unit) {
         free(unit->name);
+        mirror_unit_drop_text(unit);
         free(unit->hash);
-        free(unit->text);
         mirror_clear_placements(unit);
         free(unit);
 }
@@ -190,67 +190,13 @@ static RegistryUnit *unit_get(Registry *registry, const char *name) {
         unit = calloc(1, sizeof(*unit));
         if (!unit)
                 return NULL;
+        list_init(&unit->lacking);
         unit->name = strdup(name);
         if (!unit->name || map_put(&registry->units, slice_from(unit->name), unit, NULL) < 0) {
                 unit_free(unit);
                 return NULL;
         }
         return unit;
-}
-
-/* A unit whose text came later than its name, or whose name came later than its text. */
-static int unit_fill_text(Registry *registry, RegistryUnit *unit) {
-        RegistryText *text = unit->hash ? map_get(&registry->texts, slice_from(unit->hash)) : NULL;
-
-        free(unit->text);
-        unit->text = NULL;
-        if (!text)
-                return 0;
-        unit->text = strdup(text->text);
-        return unit->text ? 0 : -ENOMEM;
-}
-
-static int mirror_text(Registry *registry, const char *hash, const char *value, uint64_t index, bool quiet) {
-        RegistryText *text = map_get(&registry->texts, slice_from(hash));
-        char *raw;
-        int r;
-
-        if (text) { /* the same hash is the same text */
-                text->index = index;
-                text->unused_since = 0;
-                return 0;
-        }
-        r = unit_text_read(value, &raw);
-        if (r < 0)
-                return r == -EBADMSG ? 0 : r;
-        text = calloc(1, sizeof(*text));
-        if (text)
-                *text = (RegistryText){.hash = strdup(hash), .text = raw, .index = index};
-        if (!text || !text->hash || map_put(&registry->texts, slice_from(text->hash), text, NULL) < 0) {
-                free(raw);
-                free(text ? text->hash : NULL);
-                free(text);
-                return -ENOMEM;
-        }
-        map_foreach(&registry->units, entry) {
-                RegistryUnit *unit = entry->value;
-
-                if (!unit->hash || unit->text || !str_equals(unit->hash, hash))
-                        continue;
-                r = unit_fill_text(registry, unit);
-                if (r < 0)
-                        return r;
-                tell(registry, quiet, REGISTRY_UNIT, unit->name);
-        }
-        return 0;
-}
-
-static void text_free(RegistryText *text) {
-        if (!text)
-                return;
-        free(text->hash);
-        free(text->text);
-        free(text);
 }
 
 static int mirror_unit(Registry *registry, const char *name, const char *what, const char *value, uint64_t created, bool quiet) {
@@ -265,23 +211,23 @@ static int mirror_unit(Registry *registry, const char *name, const char *what, c
                 if (!unit->hash)
                         return -ENOMEM;
                 unit->order = created;
-                r = unit_fill_text(registry, unit);
+                mirror_unit_fill_text(registry, unit);
         } else if (str_equals(what, "target-state")) {
                 (void)unit_state_from_string(value, &unit->desired, NULL); /* nonsense changes nothing */
                 unit->desired_index = created; /* a set makes the node anew */
         }
         if (r >= 0)
-                tell(registry, quiet, REGISTRY_UNIT, name);
+                mirror_tell(registry, quiet, REGISTRY_UNIT, name);
         return r;
 }
 
 static int mirror_placement(Registry *registry, const char *machine, const char *name, const char *value, uint64_t created,
                             bool quiet) {
         RegistryUnit *unit = unit_get(registry, name);
-        int r = unit ? mirror_add_placement(unit, machine, value, created) : -ENOMEM;
+        int r = unit ? mirror_add_placement(registry, unit, machine, value, created) : -ENOMEM;
 
         if (r >= 0)
-                tell(registry, quiet, REGISTRY_PLACEMENT, name);
+                mirror_tell(registry, quiet, REGISTRY_PLACEMENT, name);
         return r;
 }
 
@@ -290,12 +236,12 @@ static void placement_gone(Registry *registry, const char *machine, const char *
 
         if (!unit)
                 return;
-        mirror_remove_placement(unit, machine);
+        mirror_remove_placement(registry, unit, machine);
         if (!unit->hash && unit->n_placements == 0 && !unit->desired_index) { /* it was destroyed before */
                 (void)map_remove(&registry->units, slice_from(name));
                 unit_free(unit);
         }
-        tell(registry, quiet, REGISTRY_PLACEMENT, name);
+        mirror_tell(registry, quiet, REGISTRY_PLACEMENT, name);
 }
 
 /* A unit without an object is only the shadow of a placement. */
@@ -308,14 +254,14 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
         if (what && str_equals(what, "target-state") && (unit->hash || unit->n_placements > 0)) {
                 unit->desired = UNIT_INACTIVE;
                 unit->desired_index = 0;
-                tell(registry, quiet, REGISTRY_UNIT, name);
+                mirror_tell(registry, quiet, REGISTRY_UNIT, name);
                 return;
         }
         kept = strdup(name);
         if (unit->n_placements > 0) {
+                mirror_unit_drop_text(unit);
                 free(unit->hash);
-                free(unit->text);
-                unit->hash = unit->text = NULL;
+                unit->hash = NULL;
                 unit->desired = UNIT_INACTIVE;
                 unit->desired_index = 0;
         } else {
@@ -323,7 +269,7 @@ static void unit_gone(Registry *registry, const char *name, const char *what, bo
                 unit_free(unit);
         }
         if (kept)
-                tell(registry, quiet, REGISTRY_UNIT, kept);
+                mirror_tell(registry, quiet, REGISTRY_UNIT, kept);
 }
 
 /* ---- keys ---- */
@@ -336,7 +282,7 @@ static int mirror_lease(Registry *registry, const char *value, bool quiet) {
                 return r;
         free(registry->leader);
         registry->leader = machine;
-        tell(registry, quiet, REGISTRY_LEASE, machine);
+        mirror_tell(registry, quiet, REGISTRY_LEASE, machine);
         return 0;
 }
 
@@ -364,14 +310,14 @@ int mirror_node(Registry *registry, const char *text, const char *value, uint64_
                 int r = key.length == 3 ? mirror_ban(registry, part[1], part[2], value) : mirror_move(registry, part[1], value);
 
                 if (r >= 0)
-                        tell(registry, quiet, REGISTRY_UNIT, part[1]);
+                        mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
                 return r;
         }
         if (str_equals(part[0], "roll") && key.length == 2) {
                 int r = mirror_roll(registry, part[1], value);
 
                 if (r >= 0)
-                        tell(registry, quiet, REGISTRY_UNIT, part[1]);
+                        mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
                 return r;
         }
         if (str_equals(part[0], "lease") && str_equals(part[1], "engine-leader"))
@@ -396,7 +342,7 @@ static void machine_gone(Registry *registry, const char *id, const char *what, c
                         free(pair->value);
                         *pair = machine->changed[--machine->n_changed];
                 }
-        tell(registry, quiet, REGISTRY_MACHINE, id);
+        mirror_tell(registry, quiet, REGISTRY_MACHINE, id);
 }
 
 static void states_gone(Registry *registry, const char *id, const char *unit, bool quiet) {
@@ -407,13 +353,13 @@ static void states_gone(Registry *registry, const char *id, const char *unit, bo
                 return;
         if (!unit) {
                 machine_clear_states(machine);
-                tell(registry, quiet, REGISTRY_STATE, NULL);
+                mirror_tell(registry, quiet, REGISTRY_STATE, NULL);
                 return;
         }
         state = map_remove(&machine->states, slice_from(unit));
         if (state)
                 state_free(state);
-        tell(registry, quiet, REGISTRY_STATE, unit);
+        mirror_tell(registry, quiet, REGISTRY_STATE, unit);
 }
 
 /* A directory's going is that of all below it; of those above the first level only a person's hand does that, and the
@@ -427,7 +373,7 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
         if (str_equals(part[0], "machines"))
                 machine_gone(registry, part[1], key.length > 2 ? part[2] : NULL, key.length > 3 ? part[3] : NULL, quiet);
         else if (str_equals(part[0], "unit"))
-                text_free(map_remove(&registry->texts, slice_from(part[1])));
+                mirror_text_gone(registry, part[1]);
         else if (str_equals(part[0], "job"))
                 unit_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
         else if (str_equals(part[0], "schedule") && key.length == 3)
@@ -439,16 +385,16 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
                         mirror_ban_gone(registry, part[1], key.length > 2 ? part[2] : NULL);
                 else
                         mirror_move_gone(registry, part[1]);
-                tell(registry, quiet, REGISTRY_UNIT, part[1]);
+                mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
         } else if (str_equals(part[0], "roll")) {
                 mirror_roll_gone(registry, part[1]);
-                tell(registry, quiet, REGISTRY_UNIT, part[1]);
+                mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
         } else if (str_equals(part[0], "states"))
                 states_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
         else if (str_equals(part[0], "lease")) {
                 free(registry->leader);
                 registry->leader = NULL;
-                tell(registry, quiet, REGISTRY_LEASE, NULL);
+                mirror_tell(registry, quiet, REGISTRY_LEASE, NULL);
         }
 }
 
@@ -461,9 +407,8 @@ void mirror_clear(Registry *registry) {
         map_foreach(&registry->units, entry)
                 unit_free(entry->value);
         map_deinit(&registry->units);
-        map_foreach(&registry->texts, entry)
-                text_free(entry->value);
-        map_deinit(&registry->texts);
+        mirror_clear_texts(registry);
+        registry->split = 0;
         free(registry->leader);
         registry->leader = NULL;
 }

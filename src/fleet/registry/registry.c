@@ -4,15 +4,6 @@
 
 #include "fleet/registry/internal.h"
 
-enum {
-        RETRY_MSEC_MIN = 100,
-        RETRY_MSEC_MAX = 2000,
-        NODES_DEPTH_MAX = 16,
-};
-
-static void registry_load(Registry *registry);
-static void registry_watch(Registry *registry);
-
 int registry_new(StoreClient *client, const char *prefix, const RegistryTimer *timer, void *timer_data,
                  const RegistryEvents *events, void *userdata, Registry **ret_registry) {
         Registry *registry = calloc(1, sizeof(*registry));
@@ -22,6 +13,7 @@ int registry_new(StoreClient *client, const char *prefix, const RegistryTimer *t
         *registry = (Registry){
                 .client = client, .timer = timer, .timer_data = timer_data, .events = events, .userdata = userdata};
         list_init(&registry->reaches);
+        list_init(&registry->lacking);
         registry->prefix =
                 str_printf("%s%s%s", prefix[0] == '/' ? "" : "/", prefix, str_ends_with(prefix, "/") ? "" : "/");
         if (!registry->prefix) {
@@ -41,7 +33,7 @@ typedef struct RegistryReach {
         void *userdata;
 } RegistryReach;
 
-static void registry_settle_reaches(Registry *registry, uint64_t index, int r) {
+void registry_settle_reaches(Registry *registry, uint64_t index, int r) {
         list_foreach (&registry->reaches, node) {
                 RegistryReach reach = *(RegistryReach *)node;
 
@@ -75,154 +67,13 @@ int registry_reach(Registry *registry, uint64_t index, RegistryReached reached, 
 Registry *registry_free(Registry *registry) {
         if (!registry)
                 return NULL;
-        registry->call = store_call_cancel(registry->call);
+        registry_let_go(registry);
         registry->timer->stop(registry->timer_data);
         registry_settle_reaches(registry, UINT64_MAX, -ECANCELED);
         mirror_clear(registry);
         free(registry->prefix);
         free(registry);
         return NULL;
-}
-
-/* ---- mirroring ---- */
-
-static void on_retry(void *userdata) {
-        Registry *registry = userdata;
-
-        if (registry->loaded)
-                registry_watch(registry);
-        else
-                registry_load(registry);
-}
-
-/* Members come and go: asking again, with growing pauses, is what a client of the store has to do. */
-static void registry_failed(Registry *registry, int r, const Error *error) {
-        Usec pause = RETRY_MSEC_MIN * USEC_PER_MSEC << min_of(registry->failures, 5u);
-
-        registry->failures++;
-        if (!registry->unreachable) {
-                registry->unreachable = true;
-                registry->events->reachable(registry->userdata, r, error);
-        }
-        registry->timer->start(registry->timer_data, min_of(pause, RETRY_MSEC_MAX * USEC_PER_MSEC), on_retry, registry);
-}
-
-static void registry_answered(Registry *registry) {
-        registry->failures = 0;
-        if (!registry->unreachable)
-                return;
-        registry->unreachable = false;
-        registry->events->reachable(registry->userdata, 0, &ERROR_NONE);
-}
-
-/* All files below `top`. Iterative, to the depth that fleet's keys have. */
-static int mirror_all(Registry *registry, const StoreNode *top) {
-        struct {
-                const StoreNode *node;
-                size_t next;
-        } stack[NODES_DEPTH_MAX] = {{top, 0}};
-        size_t depth = 1;
-        int r;
-
-        while (depth > 0) {
-                const StoreNode *node = stack[depth - 1].node, *child;
-
-                if (stack[depth - 1].next == node->node_count) {
-                        depth--;
-                        continue;
-                }
-                child = &node->nodes[stack[depth - 1].next++];
-                if (child->dir && depth < NODES_DEPTH_MAX) {
-                        stack[depth].node = child;
-                        stack[depth].next = 0;
-                        depth++;
-                        continue;
-                }
-                r = mirror_node(registry, child->key, child->value, child->created, true);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static void on_loaded(void *userdata, const StoreReply *reply) {
-        Registry *registry = userdata;
-        int r = 0;
-
-        registry->call = NULL;
-        if (reply->r < 0 && reply->code != STORE_KEY_NOT_FOUND) {
-                registry_failed(registry, reply->r, &reply->error);
-                return;
-        }
-        mirror_clear(registry);
-        registry->readable = false;
-        if (reply->node)
-                r = mirror_all(registry, reply->node);
-        if (r < 0) {
-                registry_failed(registry, r, &reply->error);
-                return;
-        }
-        registry->next_index = reply->index + 1;
-        registry->loaded = registry->readable = true;
-        registry_answered(registry);
-        registry->events->changed(registry->userdata, REGISTRY_LOADED, NULL);
-        registry_settle_reaches(registry, reply->index, 0);
-        registry_watch(registry);
-}
-
-static void registry_load(Registry *registry) {
-        StoreRequest request = {
-                .verb = STORE_GET, .key = registry->prefix, .recursive = true, .sorted = true, .quorum = true};
-        int r = storeclient_send(registry->client, &request, on_loaded, registry, &registry->call);
-
-        if (r < 0)
-                registry_failed(registry, r, &ERROR_NONE);
-}
-
-static bool action_removes(const char *action) {
-        return str_equals(action, "delete") || str_equals(action, "expire") || str_equals(action, "compareAndDelete");
-}
-
-static void on_event(void *userdata, const StoreReply *reply) {
-        Registry *registry = userdata;
-        int r = 0;
-
-        registry->call = NULL;
-        if (reply->code == STORE_INDEX_CLEARED) { /* more events came than the store keeps */
-                registry->loaded = false;
-                registry_load(registry);
-                return;
-        }
-        if (reply->r < 0 || !reply->node || !reply->action) {
-                registry_failed(registry, reply->r, &reply->error);
-                return;
-        }
-        registry_answered(registry);
-        registry->next_index = reply->node->modified + 1;
-        if (action_removes(reply->action))
-                mirror_gone(registry, reply->node->key, false);
-        else
-                r = mirror_node(registry, reply->node->key, reply->node->value, reply->node->created, false);
-        if (r < 0) {
-                registry->loaded = registry->readable = false;
-                registry_load(registry);
-                return;
-        }
-        registry_settle_reaches(registry, reply->node->modified, 0);
-        registry_watch(registry);
-}
-
-static void registry_watch(Registry *registry) {
-        StoreRequest request = {
-                .verb = STORE_WATCH, .key = registry->prefix, .recursive = true, .wait_index = registry->next_index};
-        int r = storeclient_send(registry->client, &request, on_event, registry, &registry->call);
-
-        if (r < 0)
-                registry_failed(registry, r, &ERROR_NONE);
-}
-
-void registry_start(Registry *registry) {
-        registry_load(registry);
 }
 
 /* ---- looking in ---- */
@@ -267,6 +118,10 @@ const Map *registry_bans(const Registry *registry) {
 
 const Map *registry_moves(const Registry *registry) {
         return &registry->moves;
+}
+
+size_t registry_split_units(const Registry *registry) {
+        return registry->split;
 }
 
 bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement) {

@@ -18,6 +18,7 @@
  *
  * Pure but for the StoreClient and the clock it is given; all callbacks come from the loop.
  */
+#include "base/list.h"
 #include "base/map.h"
 #include "fleet/registry/records.h"
 #include "storeclient/storeclient.h"
@@ -25,6 +26,7 @@
 #define REGISTRY_PREFIX_DEFAULT "/_coreos.com/fleet/"
 
 typedef struct Registry Registry;
+typedef struct RegistryText RegistryText;
 
 typedef struct RegistryMachine {
         char *id;
@@ -62,7 +64,9 @@ typedef struct RegistryMove {
 typedef struct RegistryUnit {
         char *name;
         char *hash;     /* hexadecimal; NULL: not complete yet */
-        char *text;     /* NULL: not complete yet */
+        const char *text; /* NULL: not complete yet */
+        RegistryText *shared; /* which owns it */
+        ListNode lacking;     /* among those whose text is not here */
         UnitState desired;
         uint64_t order; /* index at which it was first submitted */
         uint64_t desired_index; /* at which what is wanted of it was last written; 0: it was not */
@@ -126,6 +130,9 @@ const char *registry_text(const Registry *registry, const char *hash);
 /* The hash of the text that is to run on the machine: the unit's, or while a global unit is updated (registry/roll.h) the new
  * one. Only of a unit that is complete. */
 const char *registry_unit_hash_on(const Registry *registry, const RegistryUnit *unit, const char *machine);
+
+/* How many units have more than one placement: they move, or something was left over. */
+size_t registry_split_units(const Registry *registry);
 
 /* Whether a placement is a left-over: neither where the unit is placed, nor where it is handed over from. */
 bool registry_placement_is_stray(const RegistryUnit *unit, const RegistryPlacement *placement);

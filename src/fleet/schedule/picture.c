@@ -57,7 +57,8 @@ static int occupy(Picture *picture, PictureUnit *unit, PictureMachine *machine) 
                 return r;
         count(unit, machine, 1);
         picture_index_load(picture, machine, 1);
-        picture_touch_machine(picture, machine);
+        if (unit->matched.length > 0 || unit->conflicts.length > 0 || unit->replaces.length > 0)
+                picture_touch_machine(picture, machine); /* others may have to leave */
         machine->memory_used += unit_resources_memory(&unit->requirements.resources, machine->memory);
         machine->cpu_used += unit->requirements.resources.cpu;
         return 0;
@@ -67,7 +68,8 @@ static void vacate(Picture *picture, PictureUnit *unit, PictureMachine *machine)
         picture_units_remove(&machine->occupants, unit);
         count(unit, machine, -1);
         picture_index_load(picture, machine, -1);
-        picture_touch_machine(picture, machine);
+        if (unit->name->followers.length > 0)
+                picture_touch_machine(picture, machine); /* these must leave, too */
         machine->memory_used -= unit_resources_memory(&unit->requirements.resources, machine->memory);
         machine->cpu_used -= unit->requirements.resources.cpu;
 }
@@ -585,6 +587,7 @@ void picture_remove_unit(Picture *picture, const char *name) {
         picture_untouch_unit(picture, unit);
         picture->units.items[unit->position] = picture->units.items[--picture->units.length];
         picture->units.items[unit->position]->position = unit->position;
+        picture->moving -= unit->source != NULL;
         unit->name->unit = NULL;
         maybe_forget_name(picture, unit->name);
         unit_free(unit);
@@ -646,6 +649,8 @@ int picture_set_placement(Picture *picture, const char *name, const char *machin
         if (!unit->requirements.global)
                 unit_leave(picture, unit);
         unit->target = machine;
+        picture->moving += source != NULL;
+        picture->moving -= left_source != NULL;
         unit->source = source;
         if (machine)
                 machine->placed++;

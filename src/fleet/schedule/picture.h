@@ -150,6 +150,7 @@ typedef struct Picture {
         size_t n_slots, capacity_slots;
         Map names;               /* → PictureName */
         PictureUnits units;      /* all, in no order */
+        size_t moving;           /* of these, that have a source */
         PictureUnits globals;    /* by name */
         Map groups;              /* → PictureGroup */
         Map pattern_by_text;

@@ -15,13 +15,18 @@ static UnitShimChild *find(UnitShim *shim, pid_t pid) {
 /* Whoever reads the file finds an end that is told, whatever happens to us or the supervisor after. */
 static void write_ends(const UnitShim *shim) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        Slice whole;
 
         for (size_t i = 0; i < shim->n_children; i++)
                 if (shim->children[i].end.code != 0)
                         (void)unit_shim_end_write(&shim->children[i].end, &text);
-        if (buffer_length(&text) > 0)
-                (void)file_replace(shim->options->ends_path, 0600, (Slice){buffer_data(&text), buffer_length(&text)},
-                                   false, NULL);
+        whole = (Slice){buffer_data(&text), buffer_length(&text)};
+        if (whole.length == 0)
+                return;
+        if (shim->n_children < UNIT_SHIM_ENDS_MAX) /* it only grows */
+                (void)file_overwrite(shim->options->ends_path, 0600, whole, NULL);
+        else
+                (void)file_replace(shim->options->ends_path, 0600, whole, false, NULL);
 }
 
 static void tell_end(UnitShim *shim, const UnitShimEnd *end) {

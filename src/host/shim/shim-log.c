@@ -37,7 +37,7 @@ static void split(UnitShim *shim, size_t i, bool all) {
 }
 
 void unit_shim_log_begin(UnitShim *shim) {
-        (void)unit_log_open(&shim->log, shim->options->logs, shim->options->unit, shim->options->log_size, NULL);
+        unit_log_init(&shim->log, shim->options->logs, shim->options->unit, shim->options->log_size);
 }
 
 void unit_shim_log_end(UnitShim *shim) {

@@ -136,13 +136,11 @@ void unit_shim_run(UnitShim *shim, const UnitShimOptions *options) {
         struct pollfd polls[POLL_ALL];
 
         *shim = (UnitShim){
-                .options = options, .control = UNIT_SHIM_CONTROL, .listener = UNIT_SHIM_LISTENER, .log = {.fd = -1}};
-        for (shim->n_held = 0; options->held[shim->n_held]; shim->n_held++)
-                shim->held[shim->n_held] = UNIT_SHIM_FIRST_HELD + (int)shim->n_held;
+                .options = options, .control = options->control, .listener = options->listener, .log = {.fd = -1}};
+        for (; options->held[shim->n_held]; shim->n_held++)
+                shim->held[shim->n_held] = options->held_fds[shim->n_held];
         if (options->child > 0)
                 shim->children[shim->n_children++].end.pid = options->child;
-        for (int fd = UNIT_SHIM_CONTROL; fd < UNIT_SHIM_FIRST_HELD + (int)shim->n_held; fd++)
-                (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         shim->signals = watch_signals();
         unit_shim_reap(shim);
         while (!is_done(shim)) {

@@ -10,7 +10,9 @@ enum { UNIT_SHIM_ORPHANS_MAX = 8 }; /* latest ends of children that nobody had a
 
 typedef struct UnitShimOptions {
         pid_t child;           /* 0: only holds files */
+        int control, listener; /* the connection to the supervisor that asked for it, and the socket for later ones */
         const char *held;      /* UNIT_SHIM_OUTPUT and so on, one for each file */
+        const int *held_fds;
         const char *ends_path; /* where ends are written down */
         const char *logs, *unit;
         uint64_t log_size;

@@ -62,6 +62,8 @@ int apply_message(Replica *replica, RaftMessage *message) {
 
                 if (r < 0)
                         return r;
+                if (hub_is_crowded(&replica->tree.hub))
+                        hub_dispatch(&replica->tree.hub);
         }
         replica_deliver(replica, &message->responses);
         return 0;

@@ -209,6 +209,7 @@ size_t watcher_queued(const Watcher *watcher) {
 void hub_dispatch(Hub *hub) {
         List batch;
 
+        hub->untold = 0;
         /* only those that are ready now: a callback that starts a watch in the past makes another one ready */
         list_init(&batch);
         while (!list_is_empty(&hub->ready)) {
@@ -255,6 +256,7 @@ void hub_notify(Hub *hub, Event *event) {
 
         if (hub->points.length == 0)
                 return;
+        hub->untold++;
         hub_tell(hub, event, (Slice){path.data, 1}, false);
         while (path_next(&rest, &name))
                 hub_tell(hub, event, (Slice){path.data, (size_t)(name.data + name.length - path.data)}, false);

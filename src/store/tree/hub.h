@@ -3,7 +3,7 @@
  * Watchers, by the path they watch. A write costs one look-up for each component of its path, plus the watchers found.
  *
  * Delivery never calls out in the midst of a change: events go into each watcher's queue, and the owner of the loop
- * calls hub_dispatch() after a batch of changes. The queue is bounded: a watcher that lets it fill is taken off the
+ * calls hub_dispatch() after a batch of changes, and between two of a large one (hub_is_crowded()). The queue is bounded: a watcher that lets it fill is taken off the
  * hub, may still take what is queued, and then finds watcher_state() WATCHER_OVERFLOWED.
  */
 #include "base/list.h"
@@ -47,6 +47,7 @@ typedef struct Hub {
         List ready;   /* watchers to call */
         size_t count; /* watchers of clients that wait */
         size_t queue_max;
+        size_t untold; /* events since hub_dispatch() */
 } Hub;
 
 void hub_init(Hub *hub, SipKey seed);
@@ -77,6 +78,12 @@ void hub_dispatch(Hub *hub);
 
 static inline bool hub_has_ready(const Hub *hub) {
         return !list_is_empty(&hub->ready);
+}
+
+/* Whether so many events wait for hub_dispatch() that more could be too many for a watcher which keeps up: a batch of changes may
+ * have any number of them. */
+static inline bool hub_is_crowded(const Hub *hub) {
+        return hub->untold * 2 >= hub->queue_max;
 }
 
 /* For the tree: tells all who watch event_path() or, recursively, something above it. */

@@ -100,6 +100,28 @@ static void test_callback_may_free_watchers(void **state) {
         tree_deinit(&tree);
 }
 
+/* Between the changes of a large batch: who reads is not taken for slow. */
+static void test_crowd_is_seen_in_time(void **state) {
+        size_t calls = 0;
+        Watcher *watcher;
+        Tree tree;
+
+        (void)state;
+        assert_int_equal(tree_init(&tree, NULL), 0);
+        watcher = watch(&tree, "/1", true, true, count_call, &calls);
+        for (size_t i = 0; i < 3 * WATCHER_QUEUE_MAX; i++) {
+                set(&tree, "/1/a");
+                if (!hub_is_crowded(&tree.hub))
+                        continue;
+                hub_dispatch(&tree.hub);
+                assert_true(drain(watcher) > 1);
+        }
+        assert_int_equal(watcher_state(watcher), WATCHER_WAITING);
+        assert_int_equal(calls, 6);
+        (void)watcher_free(watcher);
+        tree_deinit(&tree);
+}
+
 static void test_slow_watcher_is_taken_off_and_told(void **state) {
         Watcher *slow;
         Tree tree;
@@ -182,6 +204,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_dispatch_calls_each_ready_watcher_once),
                 cmocka_unit_test(test_callback_may_free_watchers),
+                cmocka_unit_test(test_crowd_is_seen_in_time),
                 cmocka_unit_test(test_slow_watcher_is_taken_off_and_told),
                 cmocka_unit_test(test_events_are_shared_and_their_rendering_goes_with_the_watchers),
                 cmocka_unit_test(test_hundred_thousand_watchers),

@@ -25,7 +25,8 @@ typedef struct FakeCall {
         StoreRequest request; /* with strings of its own */
         char *path;           /* in the tree */
         char *value, *prev_value;
-        StoreReplied replied;
+        StoreReplied replied; /* NULL: of a stream */
+        const StoreStreamEvents *events;
         void *userdata;
         Watcher *watcher; /* of a watch that has begun */
 } FakeCall;
@@ -53,18 +54,16 @@ static char *tree_path(const char *key) {
         return str_printf(TREE_KEYS "%.*s", (int)length, key);
 }
 
-static int fake_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
-                     StoreCall **ret_call) {
+static int fake_begin(StoreClient *client, const StoreRequest *request, FakeCall what, StoreCall **ret_call) {
         FakeStore *store = (FakeStore *)client;
         FakeCall *call = calloc(1, sizeof(*call));
 
         if (!call)
                 return -ENOMEM;
+        *call = what;
         list_init(&call->node);
         call->base.client = client;
         call->request = *request;
-        call->replied = replied;
-        call->userdata = userdata;
         call->path = tree_path(request->key);
         call->value = strdup(request->value ?: "");
         call->prev_value = strdup(request->prev_value ?: "");
@@ -79,11 +78,21 @@ static int fake_send(StoreClient *client, const StoreRequest *request, StoreRepl
         return 0;
 }
 
+static int fake_send(StoreClient *client, const StoreRequest *request, StoreReplied replied, void *userdata,
+                     StoreCall **ret_call) {
+        return fake_begin(client, request, (FakeCall){.replied = replied, .userdata = userdata}, ret_call);
+}
+
+static int fake_stream(StoreClient *client, const StoreRequest *request, const StoreStreamEvents *events, void *userdata,
+                       StoreCall **ret_call) {
+        return fake_begin(client, request, (FakeCall){.events = events, .userdata = userdata}, ret_call);
+}
+
 static void fake_cancel(StoreCall *call) {
         call_free((FakeCall *)call);
 }
 
-static const StoreClientOps fake_ops = {fake_send, fake_cancel};
+static const StoreClientOps fake_ops = {fake_send, fake_stream, fake_cancel};
 
 FakeStore *fake_store_new(size_t history) {
         FakeStore *store = calloc(1, sizeof(*store));
@@ -241,22 +250,25 @@ static void on_ready(Watcher *watcher, void *userdata) {
         (void)userdata;
 }
 
-/* -EAGAIN: there is no event yet. */
-static int do_watch(FakeStore *store, FakeCall *call, StoreReply *reply, TreeError *error) {
+static int begin_watch(FakeStore *store, FakeCall *call, TreeError *error) {
         const WatchOptions options = {
                 .path = slice_from(call->path),
                 .recursive = call->request.recursive,
+                .stream = !call->replied,
                 .since = call->request.wait_index,
                 .ready = on_ready,
         };
-        _cleanup_event_ Event *event = NULL;
-        int r;
 
-        if (!call->watcher) {
-                r = tree_watch(&store->tree, &options, &call->watcher, error);
-                if (r != 0)
-                        return r;
-        }
+        return tree_watch(&store->tree, &options, &call->watcher, error);
+}
+
+/* -EAGAIN: there is no event yet. */
+static int do_watch(FakeStore *store, FakeCall *call, StoreReply *reply, TreeError *error) {
+        _cleanup_event_ Event *event = NULL;
+        int r = call->watcher ? 0 : begin_watch(store, call, error);
+
+        if (r != 0)
+                return r;
         event = watcher_take(call->watcher);
         if (!event)
                 return -EAGAIN;
@@ -284,21 +296,69 @@ static int call_carry_out(FakeStore *store, FakeCall *call, StoreReply *reply) {
         return r;
 }
 
+static void call_end(FakeCall *call, StoreReply *reply) {
+        StoreReplied ended = call->replied ?: call->events->ended;
+        void *userdata = call->userdata;
+
+        call_free(call);
+        ended(userdata, reply);
+}
+
+/* False: it stays as it is. */
+static bool run_call(FakeStore *store, FakeCall *call) {
+        StoreReply reply = {0};
+        bool done = call_carry_out(store, call, &reply) != -EAGAIN;
+
+        if (done)
+                call_end(call, &reply);
+        store_reply_deinit(&reply);
+        return done;
+}
+
+static void begin_stream(FakeStore *store, FakeCall *call) {
+        _cleanup_tree_error_ TreeError error = {0};
+        StoreReply reply = {0};
+        int r = begin_watch(store, call, &error);
+
+        if (r == 0) {
+                call->events->begun(call->userdata, watcher_start_index(call->watcher));
+                return;
+        }
+        reply.r = r;
+        if (r > 0)
+                reply_refusal(&error, &reply);
+        call_end(call, &reply);
+        store_reply_deinit(&reply);
+}
+
+/* As a server does it: the beginning, then one event at a time, and the end. */
+static bool run_stream(FakeStore *store, FakeCall *call) {
+        StoreReply reply = {0};
+        bool over;
+        int r;
+
+        if (!call->watcher && !store->unreachable) {
+                begin_stream(store, call);
+                return true;
+        }
+        over = call->watcher && watcher_state(call->watcher) != WATCHER_WAITING;
+        r = call_carry_out(store, call, &reply);
+        if (r == 0)
+                call->events->events(call->userdata, &reply, 1);
+        else if (r != -EAGAIN)
+                call_end(call, &reply);
+        else if (over)
+                call_end(call, &(StoreReply){0});
+        store_reply_deinit(&reply);
+        return r != -EAGAIN || over;
+}
+
 bool fake_store_run(FakeStore *store) {
         list_foreach (&store->calls, node) {
                 FakeCall *call = call_of(node);
-                StoreReply reply = {0};
 
-                if (call_carry_out(store, call, &reply) != -EAGAIN) {
-                        StoreReplied replied = call->replied;
-                        void *userdata = call->userdata;
-
-                        call_free(call);
-                        replied(userdata, &reply);
-                        store_reply_deinit(&reply);
+                if (call->replied ? run_call(store, call) : run_stream(store, call))
                         return true;
-                }
-                store_reply_deinit(&reply);
         }
         return false;
 }

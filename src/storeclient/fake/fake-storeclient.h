@@ -15,13 +15,13 @@ FakeStore *fake_store_free(FakeStore *store); /* drops requests under way */
 /* Any number of users may share it. */
 StoreClient *fake_store_client(FakeStore *store);
 
-/* Carries out one request that waits, or gives one watcher its event. False: nothing is due. */
+/* Carries out one request that waits, or gives one watcher or stream its next event. False: nothing is due. */
 bool fake_store_run(FakeStore *store);
 
 /* The clock goes forward; keys whose time has come go. */
 void fake_store_advance(FakeStore *store, Usec by);
 
-/* While it is not: every request ends with -ECONNREFUSED and changes nothing; watches end, too. */
+/* While it is not: every request ends with -ECONNREFUSED and changes nothing; watches and streams end, too. */
 void fake_store_set_reachable(FakeStore *store, bool reachable);
 
 /* The value of a key, borrowed until the next run; data NULL: there is none. */

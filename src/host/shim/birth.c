@@ -1,0 +1,125 @@
+/*
+ * How a shim and its child come to be. The child shares the shim's memory until it executes its program, and the shim stands still
+ * meanwhile (CLONE_VFORK): no page is copied for a process that is about to become another.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "host/file.h"
+#include "host/process-child.h"
+#include "host/shim/shim.h"
+#include "host/shim/spawner.h"
+
+enum { CHILD_STACK = 64 * 1024, BORN_ROOM = 64 };
+
+/* Lies in memory that shim and child share. */
+typedef struct Birth {
+        const SpawnRequest *request;
+        pid_t shim;
+        ChildReport failure; /* step NONE: its program runs */
+} Birth;
+
+static char child_stack[CHILD_STACK] __attribute__((__aligned__(16)));
+
+/* Whoever asked knows of the child before it begins, or it does not begin. */
+static bool tell_born(const SpawnRequest *request, pid_t shim, pid_t child) {
+        char text[BORN_ROOM];
+        int n = snprintf(text, sizeof(text), "born %d %d", shim, child);
+
+        return send(request->control, text, (size_t)n, MSG_NOSIGNAL) == n;
+}
+
+static int be_child(void *userdata) {
+        Birth *birth = userdata;
+
+        if (tell_born(birth->request, birth->shim, getpid()))
+                birth->failure = child_run(&birth->request->process, NULL, STDIN_FILENO);
+        _exit(process_step_exit_status((ProcessStep)birth->failure.step));
+}
+
+static void tell(int control, const UnitShimMessage *message) {
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+
+        if (unit_shim_message_write(message, &text) >= 0)
+                (void)send(control, buffer_data(&text), buffer_length(&text), MSG_NOSIGNAL);
+}
+
+/* 0: none could be made, which is told. One that nobody has heard of has ended, as any other may have by then. */
+static pid_t make_child(const SpawnRequest *request) {
+        Birth birth = {.request = request, .shim = getpid()};
+        pid_t child = clone(be_child, child_stack + sizeof(child_stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
+
+        if (child < 0) {
+                tell(request->control, &(UnitShimMessage){.kind = UNIT_SHIM_REFUSED, .failure = errno});
+                return 0;
+        }
+        if (birth.failure.step == PROCESS_STEP_NONE)
+                tell(request->control, &(UnitShimMessage){.kind = UNIT_SHIM_EXECUTED});
+        else
+                tell(request->control,
+                     &(UnitShimMessage){.kind = UNIT_SHIM_FAILED, .failure = birth.failure.error, .step = birth.failure.step});
+        return child;
+}
+
+static void close_all(const int *fds, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                (void)close(fds[i]);
+}
+
+/* What only the child has a use for. */
+static void close_files_of_child(const ProcessOptions *process) {
+        for (size_t i = 0; i < ARRAY_SIZE(process->fds); i++)
+                if (process->fds[i] >= 0)
+                        (void)close(process->fds[i]);
+        close_all(process->cgroup_fds, process->n_cgroup_fds);
+        close_all(process->passed_fds, process->n_passed_fds);
+}
+
+/* "faering-unit-shim CHILD UNIT ENDS", a NUL behind each as in any command line, as far as there is room. */
+static void set_title(ProcessTitle title, pid_t child, const SpawnRequest *request) {
+        char number[16];
+        const char *const words[] = {"faering-unit-shim", number, request->unit, request->ends_path};
+        size_t at = 0;
+
+        (void)snprintf(number, sizeof(number), "%d", child);
+        memset(title.start, 0, title.length);
+        for (size_t i = 0; i < ARRAY_SIZE(words) && at < title.length; i++) {
+                size_t length = min_of(strlen(words[i]), title.length - 1 - at);
+
+                memcpy(title.start + at, words[i], length);
+                at += length + 1;
+        }
+}
+
+_Noreturn void birth_of_shim(const SpawnRequest *request, ProcessTitle title) {
+        static UnitShim shim;
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+        bool has_child = request->process.path;
+        UnitShimOptions options = {
+                .control = request->control,
+                .listener = request->listener,
+                .held = request->held,
+                .held_fds = request->held_fds,
+                .ends_path = request->ends_path,
+                .logs = request->logs,
+                .unit = request->unit,
+                .log_size = request->log_size,
+        };
+
+        (void)sigaction(SIGCHLD, &standard, NULL); /* its children are not reaped before they are looked at */
+        (void)setsid();
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* before there is a child: what that one leaves behind comes here, too */
+        if (has_child ? (options.child = make_child(request)) == 0 : !tell_born(request, getpid(), 0))
+                _exit(EXIT_FAILURE);
+        if (has_child)
+                close_files_of_child(&request->process);
+        /* what is short of memory can do without a unit, but not without knowing how it ended; not its child's: only from here on */
+        (void)file_write("/proc/self/oom_score_adj", "-900");
+        set_title(title, options.child, request);
+        unit_shim_run(&shim, &options);
+        _exit(EXIT_SUCCESS);
+}
