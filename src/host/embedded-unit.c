@@ -84,6 +84,8 @@ void unit_note(Unit *unit, const char *format, ...) {
         va_end(args);
         line.text = slice_from(text);
         (void)unit_log_write(&unit->log, &line);
+        if (unit_at_rest(unit) && !unit_has_processes(unit))
+                unit_log_close(&unit->log); /* of a unit that does not run no file stays open */
         embedded_follow(unit->owner, unit->name, &line);
 }
 

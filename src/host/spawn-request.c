@@ -382,7 +382,9 @@ int spawn_request_read(char *bytes, size_t length, const int *files, size_t n_fi
         unsigned flags;
         int r = 0;
 
-        *ret = (SpawnRequestRead){0};
+        ret->request = (SpawnRequest){0};
+        ret->strings = NULL;
+        memset(ret->limits, 0, sizeof(ret->limits)); /* the other lists are as long as is said: pages that nobody needs stay untouched */
         if (wire_get_u8(&reading.wire) != SPAWN_REQUEST_VERSION)
                 (void)fail(&reading);
         flags = (unsigned)get_count(&reading, FLAGS_ALL);
@@ -405,6 +407,5 @@ int spawn_request_read(char *bytes, size_t length, const int *files, size_t n_fi
 }
 
 void spawn_request_read_deinit(SpawnRequestRead *read) {
-        free(read->strings);
-        *read = (SpawnRequestRead){0};
+        free(take_ptr(read->strings));
 }

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -14,7 +15,7 @@
 #include "host/shim/shim.h"
 #include "host/shim/spawner.h"
 
-enum { CHILD_STACK = 64 * 1024, BORN_ROOM = 64 };
+enum { CHILD_STACK = 64 * 1024, BORN_ROOM = 64, PAGE = 4096 };
 
 /* Lies in memory that shim and child share. */
 typedef struct Birth {
@@ -23,7 +24,7 @@ typedef struct Birth {
         ChildReport failure; /* step NONE: its program runs */
 } Birth;
 
-static char child_stack[CHILD_STACK] __attribute__((__aligned__(16)));
+static char child_stack[CHILD_STACK] __attribute__((__aligned__(PAGE)));
 
 /* Whoever asked knows of the child before it begins, or it does not begin. */
 static bool tell_born(const SpawnRequest *request, pid_t shim, pid_t child) {
@@ -115,8 +116,10 @@ _Noreturn void birth_of_shim(const SpawnRequest *request, ProcessTitle title) {
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* before there is a child: what that one leaves behind comes here, too */
         if (has_child ? (options.child = make_child(request)) == 0 : !tell_born(request, getpid(), 0))
                 _exit(EXIT_FAILURE);
-        if (has_child)
+        if (has_child) {
                 close_files_of_child(&request->process);
+                (void)madvise(child_stack, sizeof(child_stack), MADV_DONTNEED); /* there are as many shims as units */
+        }
         /* what is short of memory can do without a unit, but not without knowing how it ended; not its child's: only from here on */
         (void)file_write("/proc/self/oom_score_adj", "-900");
         set_title(title, options.child, request);

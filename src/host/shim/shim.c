@@ -138,8 +138,10 @@ static bool is_done(const UnitShim *shim) {
 void unit_shim_run(UnitShim *shim, const UnitShimOptions *options) {
         struct pollfd polls[POLL_ALL];
 
-        *shim = (UnitShim){
-                .options = options, .control = options->control, .listener = options->listener, .log = {.fd = -1}};
+        shim->options = options;
+        shim->control = options->control;
+        shim->listener = options->listener;
+        shim->log.fd = -1;
         for (; options->held[shim->n_held]; shim->n_held++)
                 shim->held[shim->n_held] = options->held_fds[shim->n_held];
         if (options->child > 0)

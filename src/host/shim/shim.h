@@ -39,7 +39,7 @@ typedef struct UnitShim {
         KeptNotices notes;       /* what was said to NOTIFY_SOCKET */
 } UnitShim;
 
-/* To the end. */
+/* To the end. `shim` is zeroed. */
 void unit_shim_run(UnitShim *shim, const UnitShimOptions *options);
 
 /* ---- shim-children.c ---- */
