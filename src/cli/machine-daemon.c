@@ -13,24 +13,13 @@
 enum { STARTER_FD = 3, LOG_MAX = 64 * 1024 };
 
 /* Beside us in a build tree, or in the installation's sbin. */
-static int find_program(char path[static PATH_MAX], Error *error) {
-        static const char *const places[] = {"/../machine/faering-machines", "/../sbin/faering-machines",
-                                             "/faering-machines"};
-        char own[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-        char *slash;
+static int find_machines(char **ret, Error *error) {
+        static const char *const places[] = {"../machine/faering-machines", "../sbin/faering-machines", "faering-machines"};
 
-        if (n < 0)
-                return error_set_errno(error, -errno, "cannot find the running program (is /proc mounted?)");
-        own[n] = '\0';
-        slash = strrchr(own, '/');
-        if (slash)
-                *slash = '\0';
-        for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-                if (snprintf(path, PATH_MAX, "%s%s", own, places[i]) < PATH_MAX && access(path, X_OK) == 0)
-                        return 0;
-        return error_set(error, -ENOENT,
-                         "faering-machines is not there: it should be in %s/../sbin; is the package whole?", own);
+        *ret = file_beside_program(places, ARRAY_SIZE(places));
+        if (!*ret)
+                return error_set(error, -ENOENT, "faering-machines is neither beside this program nor in ../sbin from there; is the package whole?");
+        return 0;
 }
 
 /* In the child's child: nothing of the terminal but the socket. */
@@ -101,7 +90,7 @@ static int wait_until_ready(int socket) {
 static int start(const char *directory, const char *programs, const char *log_path, int *ret_starter, Error *error) {
         _cleanup_close_ int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         _cleanup_close_ int ours = -1, theirs = -1;
-        char path[PATH_MAX];
+        _cleanup_free_ char *path = NULL;
         const char *argv[8] = {"faering-machines", "--dir", directory,
                                "--starter-fd",     "3",     programs ? "--programs" : NULL,
                                programs,           NULL};
@@ -109,7 +98,7 @@ static int start(const char *directory, const char *programs, const char *log_pa
 
         if (log < 0)
                 return error_set_errno(error, -errno, "cannot write %s", log_path);
-        r = find_program(path, error);
+        r = find_machines(&path, error);
         if (r < 0)
                 return r;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

@@ -1,6 +1,5 @@
 /* up: makes machines or powers them on, and waits until each is up. */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 
 #include "cli/machine-daemon.h"
@@ -100,16 +99,10 @@ static int fit_members(Up *up) {
 static int read_example(Buffer *to) {
         static const char *const places[] = {"/../../data/examples/cluster.yml",
                                              "/../share/faering/examples/cluster.yml"};
-        char own[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
-        char *slash;
+        _cleanup_free_ char *own = file_program_folder();
 
-        if (n < 0)
-                return -errno;
-        own[n] = '\0';
-        slash = strrchr(own, '/');
-        if (slash)
-                *slash = '\0';
+        if (!own)
+                return -ENOENT;
         for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
                 _cleanup_free_ char *path = str_printf("%s%s", own, places[i]);
 

@@ -186,12 +186,19 @@ char *file_own_program(void) {
         return n > 0 && (size_t)n < sizeof(path) ? strndup(path, (size_t)n) : NULL;
 }
 
-char *file_beside_program(const char *const *places, size_t n_places) {
-        _cleanup_free_ char *own = file_own_program();
-        const char *slash = own ? strrchr(own, '/') : NULL;
+char *file_program_folder(void) {
+        char *own = file_own_program(), *slash = own ? strrchr(own, '/') : NULL;
 
-        for (size_t i = 0; slash && i < n_places; i++) {
-                char *path = str_printf("%.*s/%s", (int)(slash - own), own, places[i]);
+        if (slash)
+                *slash = '\0';
+        return own;
+}
+
+char *file_beside_program(const char *const *places, size_t n_places) {
+        _cleanup_free_ char *own = file_program_folder();
+
+        for (size_t i = 0; own && i < n_places; i++) {
+                char *path = str_printf("%s/%s", own, places[i]);
 
                 if (!path || access(path, X_OK) == 0)
                         return path;

@@ -39,5 +39,8 @@ int file_remove_tree(const char *path, Error *error);
 /* Path of the running program; NULL: it is not known. The caller's. */
 char *file_own_program(void);
 
+/* The folder that it lies in, likewise. */
+char *file_program_folder(void);
+
 /* The first of these places that can be executed, each seen from the folder of the running program; NULL: none. The caller's. */
 char *file_beside_program(const char *const *places, size_t n_places);

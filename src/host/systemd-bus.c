@@ -146,6 +146,7 @@ void systemd_handle_closed(uv_handle_t *handle) {
 /* What is queued still goes out: a stop asked for just before the end must not be lost. */
 void systemd_bus_close(Systemd *s) {
         systemd_files_drop(s);
+        systemd_state_drop(s);
         systemd_requests_drop(s);
         if (s->bus && !s->lost)
                 (void)sd_bus_flush(s->bus);

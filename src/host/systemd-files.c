@@ -1,6 +1,6 @@
 /*
  * Links of unit files: loads and unloads that come together are one call to systemd, which reads all its folders for each. systemd is
- * made to read its units anew only if it would not see by itself what is new.
+ * made to read its units anew only if it would not see by itself what is new: it is a matter of a tenth of a second and more.
  */
 #include <errno.h>
 
@@ -56,7 +56,7 @@ static void fail(FileBatch *batch, int r, const sd_bus_error *error) {
 
         list_take_all(&batch->calls, &calls);
         batch->step = FILES_IDLE;
-        batch->looks = 0;
+        batch->finds = 0;
         if (calls.next != &calls && calls.next->next == &calls) {
                 Call *call = container_of(calls.next, Call, batch_link);
 
@@ -145,32 +145,44 @@ static size_t count(const FileBatch *batch, bool installed) {
         return n;
 }
 
-/* As systemd sees the new units: the answers come to systemd_files_fetched(). */
-static int look(FileBatch *batch) {
+static int on_found(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
+        SystemdUnit *unit = userdata;
+        FileBatch *batch = &unit->owner->linking;
+
+        (void)ret_error;
+        if (!sd_bus_message_is_method_error(m, NULL))
+                unit->was_known = unit->owner->stale = true;
+        if (batch->finds > 0 && --batch->finds == 0)
+                next_step(batch);
+        return 0;
+}
+
+static int find(FileBatch *batch, SystemdUnit *unit) {
+        Systemd *s = batch->owner;
+        sd_bus_message *m = NULL;
+        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "GetUnit");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", unit->name);
+        if (r >= 0)
+                r = systemd_request(s, m, on_found, unit, NULL);
+        sd_bus_message_unref(m);
+        batch->finds += r >= 0;
+        return r;
+}
+
+/* A unit that systemd has in memory it does not read again by itself; others it reads when they are needed. */
+static int find_all(FileBatch *batch) {
         int r = 0;
 
         list_foreach(&batch->calls, node) {
                 const Call *call = container_of(node, Call, batch_link);
                 SystemdUnit *unit = call->unit ? systemd_unit(batch->owner, call->unit) : NULL;
 
-                if (r < 0 || !call->unit)
-                        continue;
-                r = unit ? systemd_state_fetch(batch->owner, unit) : -ENOMEM;
-                if (r < 0)
-                        continue;
-                unit->looked_at = true;
-                batch->looks++;
+                if (r >= 0 && call->unit)
+                        r = unit ? find(batch, unit) : -ENOMEM;
         }
         return r;
-}
-
-void systemd_files_fetched(Systemd *s, SystemdUnit *unit) {
-        if (!unit->looked_at)
-                return;
-        unit->looked_at = false;
-        s->stale |= unit->needs_reload || !str_equals(unit->state.load, "loaded");
-        if (s->linking.looks > 0 && --s->linking.looks == 0)
-                next_step(&s->linking);
 }
 
 /* Carries out the step that the batch is at; true: there is nothing to do for it. */
@@ -178,6 +190,12 @@ static bool skip_step(FileBatch *batch, int *r) {
         Systemd *s = batch->owner;
 
         switch (batch->step) {
+        case FILES_FIND:
+                if (batch->unlinks || count(batch, false) == 0)
+                        return true;
+                batch->finds = 0;
+                *r = find_all(batch);
+                return false;
         case FILES_LINK:
                 if (count(batch, false) == 0)
                         return true;
@@ -190,12 +208,6 @@ static bool skip_step(FileBatch *batch, int *r) {
                 if (!batch->unlinks)
                         *r = send_files(batch, "EnableUnitFiles", false, true);
                 return batch->unlinks;
-        case FILES_LOOK:
-                if (batch->unlinks || count(batch, false) == 0)
-                        return true;
-                batch->looks = 0;
-                *r = look(batch);
-                return false;
         case FILES_RELOAD:
                 if (batch->unlinks || !s->stale)
                         return true;
@@ -243,17 +255,11 @@ static void drop(FileBatch *batch) {
                 list_unlink(calls.next);
         batch->request = systemd_request_cancel(batch->request);
         batch->step = FILES_IDLE;
-        batch->looks = 0;
+        batch->finds = 0;
 }
 
 /* With the connection, on which the answers would come. */
 void systemd_files_drop(Systemd *s) {
         drop(&s->linking);
         drop(&s->unlinking);
-        list_foreach(&s->units, node) {
-                SystemdUnit *unit = container_of(node, SystemdUnit, link);
-
-                unit->looked_at = false;
-                unit->fetches = 0;
-        }
 }

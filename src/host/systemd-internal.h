@@ -20,10 +20,10 @@ typedef struct SystemdUnit {
         bool start_asked;
         bool start_known;  /* it is one of this run: what was asked before is not on disk */
         bool has_install;  /* its file has [Install] */
-        bool needs_reload; /* what systemd has of it is older than its files */
-        bool looked_at;    /* its properties were asked for by a batch of files */
+        bool was_known;    /* systemd had it in memory before its file was linked */
         unsigned fetches;  /* under way */
         ListNode changed_link; /* in owner->changed: its state is to be told */
+        ListNode unseen_link;  /* in owner->unseen: nobody has asked systemd for its state yet */
         SupervisorState state, told;
         bool was_told;
 } SystemdUnit;
@@ -63,10 +63,10 @@ typedef struct Call {
 
 typedef enum FileStep {
         FILES_IDLE,
+        FILES_FIND,   /* which of them systemd knows already */
         FILES_LINK,
         FILES_ENABLE,
-        FILES_LOOK,   /* whether systemd sees them as they are */
-        FILES_RELOAD, /* if it does not */
+        FILES_RELOAD, /* if it knows any, or any is installed for another one */
         FILES_END,
 } FileStep;
 
@@ -76,7 +76,7 @@ typedef struct FileBatch {
         bool unlinks;
         List waiting, calls; /* Call, by batch_link */
         FileStep step;
-        size_t looks; /* answers that are awaited */
+        size_t finds; /* answers that are awaited */
         Request *request;
 } FileBatch;
 
@@ -106,6 +106,8 @@ struct Systemd {
         Map by_job; /* Call, by the path of its job */
         List units;
         List changed; /* SystemdUnit */
+        List unseen;  /* SystemdUnit */
+        uv_timer_t look;
         List outbox, sent; /* Request */
         size_t n_sent;
         FileBatch linking, unlinking;
@@ -138,7 +140,6 @@ void systemd_requests_drop(Systemd *s);
 /* systemd-files.c: links of unit files */
 void systemd_files_init(Systemd *s);
 void systemd_files_add(Systemd *s, Call *call); /* a load, unload or reread */
-void systemd_files_fetched(Systemd *s, SystemdUnit *unit);
 void systemd_files_turn(Systemd *s);
 void systemd_files_drop(Systemd *s);
 
@@ -154,6 +155,8 @@ void systemd_handle_gone(Systemd *s);
 /* systemd-state.c: properties of units */
 int systemd_state_watch(Systemd *s, Error *error);
 int systemd_state_fetch(Systemd *s, SystemdUnit *unit);
+void systemd_state_fetch_later(Systemd *s, SystemdUnit *unit); /* unless it is started by then: that tells */
+void systemd_state_drop(Systemd *s); /* with the connection, on which the answers would come */
 void systemd_state_fetch_all(Systemd *s);
 void systemd_state_changed(Systemd *s, SystemdUnit *unit);
 void systemd_state_tell(Systemd *s);

@@ -5,6 +5,8 @@
 
 #include "host/systemd-internal.h"
 
+enum { LOOK_MSEC = 100 };
+
 static int read_word(sd_bus_message *m, char *field, size_t size) {
         const char *word;
         int r = sd_bus_message_read(m, "v", "s", &word);
@@ -36,7 +38,6 @@ typedef enum PropertyField {
         FIELD_EXIT_STATUS,
         FIELD_RESTARTS,
         FIELD_SINCE,
-        FIELD_NEEDS_RELOAD,
 } PropertyField;
 
 static const struct {
@@ -53,11 +54,9 @@ static const struct {
         {"ExecMainStatus", "i", FIELD_EXIT_STATUS},
         {"NRestarts", "u", FIELD_RESTARTS},
         {"StateChangeTimestamp", "t", FIELD_SINCE},
-        {"NeedDaemonReload", "b", FIELD_NEEDS_RELOAD},
 };
 
-static int read_field(SystemdUnit *unit, PropertyField field, const char *type, sd_bus_message *m) {
-        SupervisorState *state = &unit->state;
+static int read_field(SupervisorState *state, PropertyField field, const char *type, sd_bus_message *m) {
         int64_t number = 0;
         int r;
 
@@ -86,15 +85,13 @@ static int read_field(SystemdUnit *unit, PropertyField field, const char *type, 
                 state->exit_status = (int)number;
         else if (field == FIELD_RESTARTS)
                 state->restarts = (uint64_t)number;
-        else if (field == FIELD_NEEDS_RELOAD)
-                unit->needs_reload = number != 0;
         else
                 state->since = number;
         return 0;
 }
 
 /* An a{sv} of properties: takes those that we know. */
-static int read_properties(SystemdUnit *unit, sd_bus_message *m) {
+static int read_properties(SupervisorState *state, sd_bus_message *m) {
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -110,7 +107,7 @@ static int read_properties(SystemdUnit *unit, sd_bus_message *m) {
                 while (i < ARRAY_SIZE(properties) && !str_equals(properties[i].name, name))
                         i++;
                 if (i < ARRAY_SIZE(properties))
-                        r = read_field(unit, properties[i].field, properties[i].type, m);
+                        r = read_field(state, properties[i].field, properties[i].type, m);
                 else
                         r = sd_bus_message_skip(m, "v");
                 if (r >= 0)
@@ -159,7 +156,7 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         /* what a unit has passed through is told, too: each signal of the common part is a state of its own */
         if (str_equals(interface, SYSTEMD_DESTINATION ".Unit"))
                 tell_unit(s, unit);
-        if (read_properties(unit, m) >= 0)
+        if (read_properties(&unit->state, m) >= 0)
                 systemd_state_changed(s, unit);
         return 0;
 }
@@ -170,9 +167,8 @@ static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         (void)error;
         unit->fetches--;
-        if (!sd_bus_message_is_method_error(m, NULL) && read_properties(unit, m) >= 0)
+        if (!sd_bus_message_is_method_error(m, NULL) && read_properties(&unit->state, m) >= 0)
                 systemd_state_changed(s, unit);
-        systemd_files_fetched(s, unit);
         return 0;
 }
 
@@ -199,12 +195,79 @@ void systemd_state_fetch_all(Systemd *s) {
         }
 }
 
+/* ---- a look at many ---- */
+
+/* All properties are read only where the few that come with a list differ from what we have: among them are some that systemd reads
+ * all its folders and the control group for. */
+static int on_rows(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Systemd *s = userdata;
+        const char *name, *load, *active, *sub;
+        SystemdUnit *unit;
+
+        (void)error;
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_enter_container(m, 'a', "(ssssssouso)") < 0)
+                return 0;
+        while (sd_bus_message_read(m, "(ssssssouso)", &name, NULL, &load, &active, &sub, NULL, NULL, NULL, NULL, NULL) > 0) {
+                unit = map_get(&s->by_name, slice_from(name));
+                if (unit && !(str_equals(load, unit->state.load) && str_equals(active, unit->state.active) &&
+                              str_equals(sub, unit->state.sub)))
+                        (void)systemd_state_fetch(s, unit);
+        }
+        return 0;
+}
+
+static int append_units(Systemd *s, sd_bus_message *m, bool unseen) {
+        int r = sd_bus_message_open_container(m, 'a', "s");
+
+        list_foreach(&s->units, node) {
+                SystemdUnit *unit = container_of(node, SystemdUnit, link);
+
+                if (r >= 0 && unit->loaded && (!unseen || (list_is_linked(&unit->unseen_link) && !unit->start_asked)))
+                        r = sd_bus_message_append(m, "s", unit->name);
+                if (unseen)
+                        list_unlink(&unit->unseen_link);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static void look(Systemd *s, bool unseen) {
+        sd_bus_message *m = NULL;
+        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByNames");
+
+        if (r >= 0)
+                r = append_units(s, m, unseen);
+        if (r >= 0)
+                (void)systemd_request(s, m, on_rows, s, NULL);
+        sd_bus_message_unref(m);
+}
+
+static void on_look(uv_timer_t *timer) {
+        Systemd *s = timer->data;
+
+        if (!s->lost && s->bus && !list_is_empty(&s->unseen))
+                look(s, true);
+}
+
+void systemd_state_fetch_later(Systemd *s, SystemdUnit *unit) {
+        list_unlink(&unit->unseen_link);
+        list_append(&s->unseen, &unit->unseen_link);
+        if (!uv_is_active((uv_handle_t *)&s->look))
+                (void)uv_timer_start(&s->look, on_look, LOOK_MSEC, 0);
+}
+
+void systemd_state_drop(Systemd *s) {
+        list_foreach(&s->units, node)
+                container_of(node, SystemdUnit, link)->fetches = 0;
+}
+
+/* ---- signals ---- */
+
 static int on_reloading(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         int active = 1;
 
         (void)error;
         if (sd_bus_message_read(m, "b", &active) >= 0 && !active)
-                systemd_state_fetch_all(userdata);
+                look(userdata, false);
         return 0;
 }
 

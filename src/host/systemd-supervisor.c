@@ -34,6 +34,7 @@ void systemd_wake(Systemd *s) {
 static void unit_free(SystemdUnit *unit) {
         list_unlink(&unit->link);
         list_unlink(&unit->changed_link);
+        list_unlink(&unit->unseen_link);
         free(unit->name);
         free(unit->path);
         free(unit);
@@ -51,6 +52,7 @@ SystemdUnit *systemd_unit(Systemd *s, const char *name) {
         unit->owner = s;
         list_init(&unit->link);
         list_init(&unit->changed_link);
+        list_init(&unit->unseen_link);
         unit->name = strdup(name);
         if (!unit->name || sd_bus_path_encode(SYSTEMD_PATH "/unit", name, &unit->path) < 0 ||
             map_put(&s->by_name, slice_from(unit->name), unit, NULL) < 0) {
@@ -136,8 +138,11 @@ static bool is_absence(const Call *call, const sd_bus_error *error) {
 }
 
 static void call_end_by(Call *call, const sd_bus_error *error) {
+        SystemdUnit *unit = call->kind == CALL_START ? map_get(&call->owner->by_name, slice_from(call->unit)) : NULL;
         int r = -sd_bus_error_get_errno(error);
 
+        if (unit) /* a fault in its file shows only now */
+                (void)systemd_state_fetch(call->owner, unit);
         if (sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".JobTypeNotApplicable"))
                 r = -EOPNOTSUPP;
         call_end(call, error_set(&call->error, r < 0 ? r : -EIO, "%s: systemd says: %s", call->unit ? call->unit : "units",
@@ -327,9 +332,13 @@ void systemd_call_linked(Call *call) {
         if (unit) {
                 unit->loaded = true;
                 unit->has_install = call->has_install;
+                supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "loaded");
                 systemd_state_changed(call->owner, unit);
-                if (unit->needs_reload || !str_equals(unit->state.load, "loaded")) /* it was read anew since */
+                if (unit->was_known)
                         (void)systemd_state_fetch(call->owner, unit);
+                else
+                        systemd_state_fetch_later(call->owner, unit);
+                unit->was_known = false;
         }
         call_end(call, 0);
 }
@@ -553,6 +562,7 @@ static void tell_lost(Systemd *s) {
 static void close_handles(Systemd *s) {
         systemd_bus_close(s);
         uv_close((uv_handle_t *)&s->timer, systemd_handle_closed);
+        uv_close((uv_handle_t *)&s->look, systemd_handle_closed);
         uv_close((uv_handle_t *)&s->later, systemd_handle_closed);
         uv_close((uv_handle_t *)&s->hurry, systemd_handle_closed);
 }
@@ -660,6 +670,7 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         s->user = options->user;
         list_init(&s->units);
         list_init(&s->changed);
+        list_init(&s->unseen);
         list_init(&s->outbox);
         list_init(&s->sent);
         systemd_files_init(s);
@@ -667,11 +678,12 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         list_init(&s->finished);
         list_init(&s->logs);
         s->folder = strdup(options->units_directory ? options->units_directory : "/run/fleet/units");
-        (void)uv_timer_init(loop, &s->timer); /* cannot fail, as the next two */
+        (void)uv_timer_init(loop, &s->timer); /* cannot fail, as the next three */
+        (void)uv_timer_init(loop, &s->look);
         (void)uv_check_init(loop, &s->later);
         (void)uv_idle_init(loop, &s->hurry);
-        s->timer.data = s->later.data = s->hurry.data = s;
-        s->open = 3;
+        s->timer.data = s->look.data = s->later.data = s->hurry.data = s;
+        s->open = 4;
         r = s->folder ? file_make_folder(s->folder, 0755, error) : -ENOMEM;
         if (r >= 0)
                 r = systemd_connect(s, error);

@@ -123,20 +123,6 @@ static int take_all(const Gathering *g, const char *from, const char *prefix, co
         return r;
 }
 
-/* The folder of the running program. */
-static int own_folder(char folder[static PATH_MAX], Error *error) {
-        ssize_t n = readlink("/proc/self/exe", folder, PATH_MAX - 1);
-        char *slash;
-
-        if (n < 0)
-                return error_set_errno(error, -errno, "cannot find the running program (is /proc mounted?)");
-        folder[n] = '\0';
-        slash = strrchr(folder, '/');
-        if (slash)
-                *slash = '\0';
-        return 0;
-}
-
 /* One folder for each of our subjects, the running program in one of them. */
 static int gather_from_build(const Gathering *g, const char *own, Error *error) {
         static const char *const subjects[] = {"store", "fleet", "containers", "containers/shim", "host/shim", "boot", "machine"};
@@ -253,10 +239,9 @@ int programs_gather(const char *to, StringList *missing, Error *error) {
         static const char *const folders[] = {"usr/bin", "usr/sbin", "usr/local/bin", UNITS "/multi-user.target.wants"};
         _cleanup_free_ char *build_mark = NULL;
         Gathering gathering = {.to = to};
-        char own[PATH_MAX];
-        int r;
+        _cleanup_free_ char *own = file_program_folder();
+        int r = own ? 0 : error_set(error, -ENOENT, "cannot find the running program (is /proc mounted?)");
 
-        r = own_folder(own, error);
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(folders); i++) {
                 _cleanup_free_ char *folder = str_printf("%s/%s", to, folders[i]);
 

@@ -261,7 +261,8 @@ class Host:
             f"--machine={self.name}", f"--network-namespace-path=/run/netns/{self.name}", "--capability=all",
             "--system-call-filter=@keyring bpf perf_event_open @mount", "--resolv-conf=off", "--link-journal=no", "--timezone=off",
             "--kill-signal=SIGRTMIN+3", "--console=read-only", *binds, "/usr/lib/faering-test/first-process")
-        env = {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "SYSTEMD_NSPAWN_LOCK": "0"}
+        env = {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "SYSTEMD_NSPAWN_LOCK": "0",
+               **({"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"} if self.hosts.unified else {})}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True)
         self.leader = int(wait_until(f"{self.name} has a first process", self.find_leader, BOOT_SECONDS, 0.01))
@@ -391,12 +392,13 @@ class Host:
 # ---- all of them ----
 
 class Hosts:
-    """A context of `count` hosts below `folder`; `binds`: path in each host, and what of this machine is seen there."""
+    """A context of `count` hosts below `folder`; `binds`: path in each host, and what of this machine is seen there. `unified`: with
+    version 2 of control groups, also where this machine has version 1 (then without controllers, as those are taken)."""
 
-    def __init__(self, folder: Path, count: int = 0, *, binds: dict[str, Path] | None = None):
+    def __init__(self, folder: Path, count: int = 0, *, binds: dict[str, Path] | None = None, unified: bool = False):
         self.folder = folder / "hosts"
         self.base = self.folder / "base"
-        self.count, self.binds = count, binds or {}
+        self.count, self.binds, self.unified = count, binds or {}, unified
         self.hosts: list[Host] = []
         self.keeper: subprocess.Popen | None = None
         self.keeper_id = 0  # of the process in the namespaces, by this machine's number

@@ -128,6 +128,30 @@ def test_units_that_run_are_adopted_after_a_crash(nodes, here):
     assert nodes.events("own.service") == ["start", "stop"]
 
 
+def cpu_ticks(node: SystemdNode) -> int:
+    fields = node.host.read(f"/proc/{node.pid()}/stat").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_units_and_the_daemon_go_on_without_the_bus(nodes, here):
+    """D-Bus is stopped under a running daemon: units stay, what happens to them meanwhile is known later, and nobody spins."""
+    pids, daemon = {unit: main_pid(here, unit) for unit in ("own.service", "all.service")}, here.pid()
+    here.host.ok("systemctl", "stop", "dbus.socket", "dbus.service")
+    wait_for("it is told", here.log, lambda text: "the connection to systemd is lost" in text)
+    before = cpu_ticks(here)
+    here.host.ok("systemctl", "kill", "--signal=KILL", "own.service")
+    time.sleep(3)
+    assert cpu_ticks(here) - before < 15, "of 300: it asks all the time"
+    assert here.id in nodes[0].machines() and main_pid(here, "all.service") == pids["all.service"]
+    here.host.ok("systemctl", "start", "dbus.socket", "dbus.service")
+    wait_for("its states are right again", lambda: {row[0]: row[2] for row in nodes[0].rows() if row[1] == here.id},
+             lambda found: found == {"own.service": "failed", "all.service": "active"})
+    nodes[0].ok("stop", "own")
+    nodes[0].ok("start", "own")  # and it is in charge of them
+    wait_for("it runs again", lambda: nodes[0].active().get("own.service"), lambda found: found == here.id)
+    assert here.pid() == daemon and main_pid(here, "all.service") == pids["all.service"]
+
+
 def test_state_is_dumped_to_the_log(nodes, here):
     here.signal(signal.SIGUSR1)
     text = wait_for("it is there", lambda: [line for line in here.log().splitlines() if line.startswith("{")])[-1]

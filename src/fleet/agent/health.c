@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/heap.h"
 #include "base/map.h"
 
 typedef struct HealthUnit {
@@ -9,7 +10,7 @@ typedef struct HealthUnit {
         char *name;
         HealthCheck check;
         Usec interval, timeout;
-        Usec due; /* USEC_INFINITY: asked just now */
+        HeapNode due; /* in health->due; its key is USEC_INFINITY while it is being asked */
         HealthProbe *probe;
         HealthState state;
 } HealthUnit;
@@ -20,6 +21,7 @@ struct Health {
         HealthChanged changed;
         void *userdata;
         Map units; /* name → HealthUnit */
+        Heap due;  /* HealthUnit */
         Usec now;  /* of the last run */
 };
 
@@ -43,6 +45,7 @@ Health *health_new(const HealthProbeOps *ops, void *prober, HealthChanged change
 static void unit_free(HealthUnit *unit) {
         if (unit->probe)
                 unit->health->ops->cancel(unit->probe);
+        heap_remove(&unit->health->due, &unit->due);
         health_check_deinit(&unit->check);
         free(unit->name);
         free(unit);
@@ -54,8 +57,16 @@ Health *health_free(Health *health) {
         map_foreach (&health->units, entry)
                 unit_free(entry->value);
         map_deinit(&health->units);
+        heap_deinit(&health->due);
         free(health);
         return NULL;
+}
+
+/* Can fail only the first time: later there is the room that it had. */
+static int unit_put_off(HealthUnit *unit, Usec due) {
+        heap_remove(&unit->health->due, &unit->due);
+        unit->due.key = due;
+        return heap_insert(&unit->health->due, &unit->due);
 }
 
 int health_watch(Health *health, const char *name, HealthCheck *check, Usec interval, Usec timeout, Usec now) {
@@ -71,9 +82,9 @@ int health_watch(Health *health, const char *name, HealthCheck *check, Usec inte
                              .name = strdup(name),
                              .interval = interval,
                              .timeout = timeout,
-                             .due = now,
+                             .due = HEAP_NODE_INIT,
                              .state = HEALTH_PENDING};
-        if (!unit->name || map_put(&health->units, slice_from(unit->name), unit, NULL) < 0) {
+        if (!unit->name || unit_put_off(unit, now) < 0 || map_put(&health->units, slice_from(unit->name), unit, NULL) < 0) {
                 unit_free(unit);
                 return -ENOMEM;
         }
@@ -94,7 +105,7 @@ static void unit_settle(HealthUnit *unit, const char *why) {
         Health *health = unit->health;
         HealthState state = *why ? HEALTH_FAILING : HEALTH_PASSING;
 
-        unit->due = health->now + unit->interval;
+        (void)unit_put_off(unit, health->now + unit->interval);
         if (state == unit->state)
                 return;
         unit->state = state;
@@ -109,22 +120,20 @@ static void on_probed(void *userdata, const char *why) {
 }
 
 void health_run(Health *health, Usec now) {
-        health->now = now;
-        map_foreach (&health->units, entry) {
-                HealthUnit *unit = entry->value;
+        HeapNode *first;
 
-                if (unit->probe || unit->due > now)
-                        continue;
-                unit->due = USEC_INFINITY;
+        health->now = now;
+        while ((first = heap_first(&health->due)) && first->key <= now) {
+                HealthUnit *unit = container_of(first, HealthUnit, due);
+
+                (void)unit_put_off(unit, USEC_INFINITY);
                 if (health->ops->start(health->prober, &unit->check, unit->timeout, on_probed, unit, &unit->probe) < 0)
                         unit_settle(unit, "the check cannot be carried out");
         }
 }
 
 Usec health_next(const Health *health) {
-        Usec next = USEC_INFINITY;
+        const HeapNode *first = heap_first(&health->due);
 
-        map_foreach (&health->units, entry)
-                next = min_of(next, ((const HealthUnit *)entry->value)->due);
-        return next;
+        return first ? first->key : USEC_INFINITY;
 }
