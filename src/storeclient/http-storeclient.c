@@ -277,6 +277,11 @@ static HttpStoreCall *call_new(HttpStore *store, void *userdata) {
         return call;
 }
 
+/* Who writes anew whenever a write ends does not pass those that wait. */
+static bool call_must_wait(const HttpStore *store) {
+        return store->under_way >= WRITES_AT_ONCE || !list_is_empty(&store->queue);
+}
+
 /* Fills what the request says, and sends it; a call that fails is freed. */
 static int call_begin(HttpStoreCall *call, const StoreRequest *request, StoreCall **ret_call) {
         bool form = request->verb == STORE_SET || request->verb == STORE_CREATE_IN_ORDER;
@@ -290,7 +295,7 @@ static int call_begin(HttpStoreCall *call, const StoreRequest *request, StoreCal
         r = build_target(request, !call->replied, &call->target);
         if (r >= 0 && form)
                 r = build_form(request, &call->body, &call->body_length);
-        if (r >= 0 && call->limited && call->store->under_way >= WRITES_AT_ONCE)
+        if (r >= 0 && call->limited && call_must_wait(call->store))
                 list_append(&call->store->queue, &call->queued);
         else if (r >= 0)
                 r = call_try(call);

@@ -24,7 +24,7 @@ typedef struct Bench {
         HttpServer *server;
         HttpRequest *watch; /* the stream's, as the server has it */
         HttpRequest *held[WRITES]; /* writes that wait for their answer */
-        size_t n_held, answers;
+        size_t n_held, answers, again;
         char query[256];
         StoreClient *client;
         StoreCall *call;
@@ -264,6 +264,33 @@ static void test_writes_take_turns(void **state) {
         assert_int_equal(bench->answers, WRITES);
 }
 
+static void on_first_answered(void *userdata, const StoreReply *reply) {
+        Bench *bench = userdata;
+        const StoreRequest request = {.verb = STORE_SET, .key = "/again", .value = "1"};
+
+        assert_int_equal(reply->r, 0);
+        if (bench->again++ < WRITES_AT_ONCE)
+                assert_int_equal(storeclient_send(bench->client, &request, on_write_answered, bench, NULL), 0);
+}
+
+/* Those that have waited go before what is written when others end. */
+static void test_who_waits_is_not_passed(void **state) {
+        Bench *bench = *state;
+        const StoreRequest request = {.verb = STORE_SET, .key = "/b", .value = "1"};
+        size_t answered = 0;
+
+        for (size_t i = 0; i < WRITES_AT_ONCE; i++)
+                assert_int_equal(storeclient_send(bench->client, &request, on_first_answered, bench, NULL), 0);
+        assert_int_equal(storeclient_send(bench->client, &request, on_write_answered, bench, NULL), 0);
+        for (int i = 0; i < TURNS_MAX && bench->n_held < WRITES_AT_ONCE + 1; i++) {
+                (void)uv_run(&bench->loop, UV_RUN_NOWAIT);
+                if (bench->n_held == WRITES_AT_ONCE && answered == 0)
+                        http_respond(bench->held[answered++], 200, "", slice_from("{\"action\":\"set\"}"));
+        }
+        assert_int_equal(bench->n_held, WRITES_AT_ONCE + 1);
+        assert_true(slice_equals(http_request_path(bench->held[WRITES_AT_ONCE]), slice_from("/v2/keys/b")));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_together_and_cut, set_up, tear_down),
@@ -275,6 +302,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_cancelled_within, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_another_request_times_out, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_writes_take_turns, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_who_waits_is_not_passed, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

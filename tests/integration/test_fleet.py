@@ -22,6 +22,25 @@ def test_units_spread_over_the_least_loaded_machines(tmp_path):
         assert sorted(Counter(machine for machine, _ in units.values()).values()) == [2, 2, 2]
 
 
+def test_one_command_for_many_units(tmp_path):
+    """Of so many the client asks for all at once; what it says of each, and in what order, is as of a few."""
+    names = [f"m{number:02d}.service" for number in range(60)]
+    with Fleet(tmp_path, supervisor="fake") as fleet:
+        one = fleet.machines[0]
+        files = [write(tmp_path, name, SLEEP + f"[X-Fleet]\nMachineMetadata=number={1 + index % 3}\n") for index, name in enumerate(names)]
+        lines = one.ok("start", *files).splitlines()
+        assert [line.split()[1:3] for line in lines] == [[name, "inactive"] for name in names] + [[name, "launched"] for name in names]
+        assert all(f"{fleet.machines[index % 3].id[:8]}.../10.77.0.{1 + index % 3}" in line for index, line in enumerate(lines[60:]))
+        assert set(one.units().values()) == {(machine.id, "active") for machine in fleet.machines}
+
+        refused = one.fleet("stop", *names, "none.service")
+        assert refused.returncode == 1 and "Units not found in registry: none.service" in refused.stderr
+        assert {active for _, active in one.units().values()} == {"inactive"}
+        assert one.ok("start", *names).splitlines() == [line for line in lines[60:]]
+        assert one.ok("destroy", *names).splitlines() == [f"Destroyed {name}" for name in names]
+        assert one.units() == {}
+
+
 def test_conflicting_units_move_when_their_machine_dies_and_a_waiting_one_takes_its_place(tmp_path):
     web = write(tmp_path, "web@.service", "[Service]\nExecStart=/bin/sleep 1000\n[X-Fleet]\nConflicts=web@*.service\n")
     beside = write(tmp_path, "beside@.service", "[Service]\nExecStart=/bin/sleep 1000\n[X-Fleet]\nMachineOf=web@%i.service\n")
