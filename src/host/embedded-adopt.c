@@ -86,7 +86,7 @@ static void find_shims(Adoption *a) {
         for (size_t i = 0; i < a->record.n_shims; i++) {
                 uint64_t number = a->record.shims[i];
 
-                if (holder_connect(a->unit, number, &a->found[a->n_found]) >= 0)
+                if (holder_connect(a->unit->owner, a->unit, number, &a->found[a->n_found]) >= 0)
                         a->n_found++;
                 /* after its first words: of an end that is not in the file by then it tells */
                 a->n_ends += holder_read_ends(a->unit->owner, number, a->ends + a->n_ends);
@@ -374,6 +374,30 @@ static void go_on_together(Unit *unit) {
         unit_mark_dirty(service);
 }
 
+/* The adoptions under way. */
+typedef struct Adoptions {
+        Adoption **list;
+        size_t n;
+} Adoptions;
+
+/* Whose main or control process it was when the earlier supervisor ended, or whose run it is of. */
+static Unit *find_by_record(void *userdata, const KeptNotice *notice, UnitProcessRole *ret_role) {
+        const Adoptions *all = userdata;
+
+        for (size_t i = 0; i < all->n; i++) {
+                const UnitRecord *record = &all->list[i]->record;
+
+                if (notice->pid == record->main_pid)
+                        *ret_role = UNIT_PROCESS_MAIN;
+                else if (notice->pid == record->control_pid)
+                        *ret_role = UNIT_PROCESS_CONTROL;
+                else if (!*notice->run || !str_equals(notice->run, record->run))
+                        continue;
+                return all->list[i]->unit;
+        }
+        return NULL;
+}
+
 /* First all units are as they were, then they go on: what one does may concern another. */
 int embedded_adopt(Embedded *e, size_t *ret_leftovers, Error *error) {
         _cleanup_string_list_ StringList names = {0};
@@ -385,6 +409,7 @@ int embedded_adopt(Embedded *e, size_t *ret_leftovers, Error *error) {
                 return r;
         list = calloc(names.length + 1, sizeof(Adoption *));
         r = list ? adopt_all(e, &names, list, &n, ret_leftovers) : -ENOMEM;
+        notify_take_kept(e, find_by_record, &(Adoptions){list, n});
         for (size_t i = 0; i < n; i++)
                 go_on(list[i]);
         for (size_t i = 0; i < n; i++)

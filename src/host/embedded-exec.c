@@ -653,6 +653,8 @@ int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, con
                         (void)error_set_errno(error, r, "cannot start %s", command->path);
                 return r;
         }
+        if (notify_access(o) != SERVICE_NOTIFY_NONE)
+                notify_keep(unit);
         fill_options(unit, command, as_user, &setup);
         r = spawn_process(process, &setup.options, events, error);
         if (r < 0)

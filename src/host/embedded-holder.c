@@ -10,7 +10,7 @@
 #include "host/embedded-internal.h"
 #include "host/file.h"
 
-enum { HELLO_WAIT_SEC = 5, HELLO_PACKETS_MAX = 4, LISTEN_BACKLOG = 4 };
+enum { HELLO_WAIT_SEC = 5, HELLO_PACKETS_MAX = KEPT_NOTICES_MAX + 4, LISTEN_BACKLOG = 4 };
 
 /* ---- files ---- */
 
@@ -87,6 +87,8 @@ static void holder_lost(UnitHolder *holder) {
         Unit *unit = holder->unit;
 
         close_connection(holder);
+        if (holder == e->notify_holder)
+                e->notify_holder = NULL; /* the next unit that wants it makes another */
         process_reaper_teller_gone(&e->reaper);
         if (!unit)
                 return;
@@ -172,17 +174,20 @@ static int open_listener(const Embedded *e, uint64_t number, int *ret, Error *er
         return 0;
 }
 
-static UnitHolder *holder_new(Unit *unit, uint64_t number, int fd) {
+/* `unit` NULL: of none. */
+static UnitHolder *holder_new(Embedded *e, Unit *unit, uint64_t number, int fd) {
         UnitHolder *holder = calloc(1, sizeof(*holder));
 
         if (!holder)
                 return NULL;
-        holder->owner = unit->owner;
+        holder->owner = e;
         holder->unit = unit;
         holder->number = number;
         holder->fd = fd;
-        list_append(&unit->owner->holders, &holder->link);
-        list_append(&unit->holders, &holder->unit_link);
+        list_append(&e->holders, &holder->link);
+        list_init(&holder->unit_link);
+        if (unit)
+                list_append(&unit->holders, &holder->unit_link);
         return holder;
 }
 
@@ -203,59 +208,93 @@ static int holder_begin(UnitHolder *holder, const SpawnMade *made) {
         holder->child = made->child;
         holder->sockets = made->child == 0;
         holder->open = true;
-        (void)unit_group_add_parent(&holder->unit->group, made->shim); /* without memory: the environment tells, too */
+        if (holder->unit)
+                (void)unit_group_add_parent(&holder->unit->group, made->shim); /* without memory: the environment tells, too */
         uv_unref((uv_handle_t *)&holder->poll);
         return uv_poll_start(&holder->poll, UV_READABLE | UV_DISCONNECT, on_packet);
 }
 
-static int make(UnitHolder *holder, SpawnRequest *request, pid_t *ret_child, Error *error) {
-        SpawnMade made;
-        int r = spawner_make(holder->owner, request, holder->fd, &made, error);
+static int make(UnitHolder *holder, SpawnRequest *request, SpawnMade *ret, Error *error) {
+        int r = spawner_make(holder->owner, request, holder->fd, ret, error);
 
         if (r < 0)
                 return r;
-        r = holder_begin(holder, &made);
+        r = holder_begin(holder, ret);
         if (r < 0) {
-                if (made.child > 0)
-                        (void)kill(made.child, SIGKILL); /* its shim, when the connection ends, does not stay either */
+                if (ret->child > 0)
+                        (void)kill(ret->child, SIGKILL); /* its shim, when the connection ends, does not stay either */
                 return error_set_errno(error, r, "cannot listen to the shim of %s", request->unit);
         }
-        *ret_child = made.child;
         return 0;
 }
 
-int holder_make(Unit *unit, const ProcessOptions *options, const char *held, const int *fds, size_t n_fds, pid_t *ret_child,
-                Error *error) {
-        Embedded *e = unit->owner;
-        uint64_t number = ++e->n_holders;
+/* Takes what is in the request to ask for, and gives it the files of its own. */
+static int holder_ask(Embedded *e, Unit *unit, uint64_t number, SpawnRequest *request, SpawnMade *ret, UnitHolder **ret_holder,
+                      Error *error) {
         _cleanup_free_ char *ends = ends_path(e, number);
         _cleanup_close_ int listener = -1;
-        SpawnRequest request = {.ends_path = ends, .logs = e->logs_directory, .unit = unit->name, .log_size = e->log_size};
         UnitHolder *holder;
         int pair[2], r;
 
-        if (n_fds > UNIT_SHIM_FDS_MAX)
-                return error_set(error, -E2BIG, "%s has more than %d sockets", unit->name, UNIT_SHIM_FDS_MAX);
         r = open_listener(e, number, &listener, error);
         if (r < 0)
                 return r;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-                return error_set_errno(error, -errno, "cannot make a connection to the shim of %s", unit->name);
-        if (options)
-                request.process = *options;
-        (void)snprintf(request.held, sizeof(request.held), "%s", held);
-        memcpy(request.held_fds, fds, n_fds * sizeof(int));
-        request.listener = listener;
-        request.control = pair[1];
-        holder = ends ? holder_new(unit, number, pair[0]) : NULL;
-        r = holder ? make(holder, &request, ret_child, error) : error_set_errno(error, -ENOMEM, "cannot make the shim of %s", unit->name);
-        if (request.control >= 0)
-                (void)close(request.control);
+                return error_set_errno(error, -errno, "cannot make a connection to the shim of %s", request->unit);
+        request->ends_path = ends;
+        request->logs = e->logs_directory;
+        request->log_size = e->log_size;
+        request->listener = listener;
+        request->control = pair[1];
+        holder = ends ? holder_new(e, unit, number, pair[0]) : NULL;
+        r = holder ? make(holder, request, ret, error) : error_set_errno(error, -ENOMEM, "cannot make the shim of %s", request->unit);
+        if (request->control >= 0)
+                (void)close(request->control);
         if (r < 0 && holder)
                 holder_discard(holder);
         else if (!holder)
                 (void)close(pair[0]);
+        else
+                *ret_holder = holder;
         return r;
+}
+
+int holder_make(Unit *unit, const ProcessOptions *options, const char *held, const int *fds, size_t n_fds, pid_t *ret_child,
+                Error *error) {
+        SpawnRequest request = {.unit = unit->name};
+        UnitHolder *holder;
+        SpawnMade made;
+        int r;
+
+        if (n_fds > UNIT_SHIM_FDS_MAX)
+                return error_set(error, -E2BIG, "%s has more than %d sockets", unit->name, UNIT_SHIM_FDS_MAX);
+        if (options)
+                request.process = *options;
+        (void)snprintf(request.held, sizeof(request.held), "%s", held);
+        memcpy(request.held_fds, fds, n_fds * sizeof(int));
+        r = holder_ask(unit->owner, unit, ++unit->owner->n_holders, &request, &made, &holder, error);
+        if (r >= 0)
+                *ret_child = made.child;
+        return r;
+}
+
+/* ---- the notification socket ---- */
+
+int holder_keep_notify(Embedded *e, Error *error) {
+        SpawnRequest request = {.unit = "notify", .held = {UNIT_SHIM_NOTIFY}, .held_fds = {e->notify_fd}};
+        SpawnMade made;
+
+        return holder_ask(e, NULL, NOTIFY_HOLDER, &request, &made, &e->notify_holder, error);
+}
+
+void holder_end_notify(Embedded *e) {
+        UnitHolder *holder = take_ptr(e->notify_holder);
+
+        if (!holder)
+                return;
+        tell_end(holder);
+        remove_files(e, holder->number);
+        close_connection(holder);
 }
 
 /* ---- sockets ---- */
@@ -317,6 +356,13 @@ static int receive(int fd, HolderFound *ret, UnitShimMessage *message, char text
         return unit_shim_message_read((Slice){text, (size_t)n}, message);
 }
 
+static void keep_notice(KeptNotices *notes, const UnitShimMessage *message) {
+        char run[UNIT_NOTIFY_RUN_MAX];
+
+        (void)snprintf(run, sizeof(run), "%.*s", (int)message->run.length, message->run.length ? message->run.data : "");
+        (void)kept_notices_add(notes, message->end.pid, run, message->part);
+}
+
 /* Its words up to hello. */
 static int hear_hello(int fd, HolderFound *ret, pid_t *ret_shim) {
         char text[UNIT_SHIM_PACKET_MAX];
@@ -327,6 +373,8 @@ static int hear_hello(int fd, HolderFound *ret, pid_t *ret_shim) {
 
                 if (r < 0)
                         return r;
+                if (message.kind == UNIT_SHIM_NOTE && ret->notes)
+                        keep_notice(ret->notes, &message);
                 if (message.kind == UNIT_SHIM_PART)
                         (void)buffer_append(&ret->parts[message.stream == UNIT_SHIM_ERRORS], message.part.data,
                                             message.part.length);
@@ -350,18 +398,16 @@ static void drop_found(HolderFound *found) {
                 buffer_deinit(&found->parts[i]);
 }
 
-int holder_connect(Unit *unit, uint64_t number, HolderFound *ret) {
-        Embedded *e = unit->owner;
+int holder_connect(Embedded *e, Unit *unit, uint64_t number, HolderFound *ret) {
         pid_t shim = 0;
         int fd = -1, r;
 
-        *ret = (HolderFound){0};
         e->n_holders = max_of(e->n_holders, number);
         r = connect_to(e, number, &fd);
         if (r >= 0)
                 r = hear_hello(fd, ret, &shim);
         if (r >= 0) {
-                ret->holder = holder_new(unit, number, fd);
+                ret->holder = holder_new(e, unit, number, fd);
                 r = ret->holder ? 0 : -ENOMEM;
         }
         if (r < 0) {
@@ -469,6 +515,7 @@ void holders_unit_gone(Unit *unit) {
 }
 
 void holders_leave(Embedded *e) {
+        e->notify_holder = NULL;
         list_foreach (&e->holders, node) {
                 UnitHolder *holder = container_of(node, UnitHolder, link);
 

@@ -14,6 +14,7 @@
 #include "host/unit-record.h"
 #include "host/unit-shim.h"
 #include "host/unit-log.h"
+#include "host/unit-notify.h"
 
 typedef struct Embedded Embedded;
 typedef struct Unit Unit;
@@ -224,6 +225,8 @@ struct Embedded {
         uv_idle_t hurry;  /* keeps polling from waiting meanwhile */
         uv_poll_t notify;
         int notify_fd;
+        UnitHolder *notify_holder; /* NULL: none */
+        KeptNotices *notes;          /* said before we came, until units are there; NULL: nothing */
         List finished; /* Job: to be told */
         List listings; /* Listing */
         List dirty;    /* Unit: to be settled */
@@ -319,6 +322,12 @@ void spawner_close(Embedded *e);
 int holder_make(Unit *unit, const ProcessOptions *options, const char *held, const int *fds, size_t n_fds, pid_t *ret_child,
                 Error *error);
 
+/* The one that has NOTIFY_SOCKET, when there is a unit that may speak to it. */
+#define NOTIFY_HOLDER 0 /* its number */
+
+int holder_keep_notify(Embedded *e, Error *error);
+void holder_end_notify(Embedded *e);
+
 /* To one that is there. The lists are the caller's, and *n_fds files in them. */
 typedef struct HolderFound {
         UnitHolder *holder;
@@ -326,10 +335,11 @@ typedef struct HolderFound {
         char held[UNIT_SHIM_FDS_MAX + 1];
         int fds[UNIT_SHIM_FDS_MAX];
         size_t n_fds;
-        Buffer parts[2]; /* of output and errors */
+        Buffer parts[2];  /* of output and errors */
+        KeptNotices *notes; /* where those go; NULL: nowhere */
 } HolderFound;
 
-int holder_connect(Unit *unit, uint64_t number, HolderFound *ret);
+int holder_connect(Embedded *e, Unit *unit, uint64_t number, HolderFound *ret); /* *ret is zeroed, but for `notes` */
 size_t holder_read_ends(const Embedded *e, uint64_t number, UnitShimEnd ends[UNIT_SHIM_ENDS_MAX]);
 void holders_remove_strays(Embedded *e); /* shims that no record names: of a process that was being made when we were killed */
 void holders_watch(const Unit *unit, pid_t pid);
@@ -421,6 +431,11 @@ void unit_remove_directories(Unit *unit);
 /* embedded-notify.c */
 int notify_open(Embedded *e, Error *error);
 void notify_close(Embedded *e);
+
+/* What was said before we came, to the units that there are by now. `find`: whose a process was that may have ended; NULL: as any. */
+void notify_take_kept(Embedded *e, Unit *(*find)(void *userdata, const KeptNotice *notice, UnitProcessRole *ret_role), void *userdata);
+void notify_drop_kept(Embedded *e);
+void notify_keep(Unit *unit); /* from here on what it says is heard or kept */
 ServiceNotifyAccess notify_access(const ServiceOptions *options); /* what NotifyAccess= comes to; never the default */
 
 /* embedded-leftovers.c */

@@ -9,7 +9,7 @@
 #include "host/embedded-internal.h"
 #include "host/file.h"
 
-enum { NOTIFY_MESSAGE_MAX = 4096, NOTIFY_BATCH_MAX = 64 };
+enum { NOTIFY_BATCH_MAX = 64 };
 
 /* The unit a process belongs to, or NULL. */
 static Unit *unit_of(Embedded *e, pid_t pid) {
@@ -35,19 +35,22 @@ ServiceNotifyAccess notify_access(const ServiceOptions *options) {
         return options->type == SERVICE_NOTIFY || options->watchdog > 0 ? SERVICE_NOTIFY_MAIN : SERVICE_NOTIFY_NONE;
 }
 
-/* NotifyAccess=: whom the unit lets speak. */
-static bool may_notify(const Unit *unit, pid_t pid) {
-        const ServiceOptions *o = &unit->definition.options;
-        bool main = unit->main && unit->main->pid == pid, control = unit->control && unit->control->pid == pid;
+static UnitProcessRole role_of(const Unit *unit, pid_t pid) {
+        if (unit->main && unit->main->pid == pid)
+                return UNIT_PROCESS_MAIN;
+        return unit->control && unit->control->pid == pid ? UNIT_PROCESS_CONTROL : UNIT_PROCESS_ABANDONED;
+}
 
-        switch (notify_access(o)) {
+/* NotifyAccess=: whom the unit lets speak. */
+static bool may_notify(const Unit *unit, UnitProcessRole role) {
+        switch (notify_access(&unit->definition.options)) {
         case SERVICE_NOTIFY_DEFAULT:
         case SERVICE_NOTIFY_NONE:
                 return false;
         case SERVICE_NOTIFY_MAIN:
-                return main;
+                return role == UNIT_PROCESS_MAIN;
         case SERVICE_NOTIFY_EXEC:
-                return main || control;
+                return role != UNIT_PROCESS_ABANDONED;
         case SERVICE_NOTIFY_ALL:
                 return true;
         }
@@ -114,71 +117,61 @@ static void take_message(Unit *unit, Slice message) {
         unit_drive(unit);
 }
 
-/* Files that come along are closed at once; nobody asked for them. */
-static pid_t sender(struct msghdr *message) {
-        pid_t pid = 0;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-                        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                        for (size_t i = 0; i < n; i++) {
-                                int fd;
-
-                                memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-                                (void)close(fd);
-                        }
-                } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
-                        struct ucred credentials;
-
-                        memcpy(&credentials, CMSG_DATA(c), sizeof(credentials));
-                        pid = credentials.pid;
-                }
-        }
-        return pid;
+static void hear(Unit *unit, UnitProcessRole role, pid_t pid, Slice text) {
+        if (may_notify(unit, role))
+                take_message(unit, text);
+        else
+                unit_note(unit, "a notification of process %d is ignored: NotifyAccess= does not allow it", pid);
 }
 
 static void on_notify(uv_poll_t *poll, int status, int events) {
         Embedded *e = container_of(poll, Embedded, notify);
+        char text[UNIT_NOTIFY_MESSAGE_MAX];
 
         (void)events;
         for (int i = 0; status >= 0 && i < NOTIFY_BATCH_MAX; i++) {
-                char text[NOTIFY_MESSAGE_MAX];
-                union {
-                        struct cmsghdr align;
-                        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(253 * sizeof(int))];
-                } control;
-                struct iovec vector = {text, sizeof(text)};
-                struct msghdr message = {.msg_iov = &vector,
-                                         .msg_iovlen = 1,
-                                         .msg_control = &control,
-                                         .msg_controllen = sizeof(control)};
-                ssize_t n = recvmsg(e->notify_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+                pid_t pid = 0;
+                ssize_t n = unit_notify_receive(e->notify_fd, text, &pid);
                 Unit *unit;
-                pid_t pid;
 
                 if (n < 0)
                         return;
-                pid = sender(&message);
-                if (pid <= 0 || message.msg_flags & MSG_TRUNC)
-                        continue;
-                unit = unit_of(e, pid);
-                if (unit && may_notify(unit, pid))
-                        take_message(unit, (Slice){text, (size_t)n});
-                else if (unit)
-                        unit_note(unit, "a notification of process %d is ignored: NotifyAccess= does not allow it",
-                                  pid);
+                unit = pid > 0 ? unit_of(e, pid) : NULL;
+                if (unit)
+                        hear(unit, role_of(unit, pid), pid, (Slice){text, (size_t)n});
         }
+}
+
+void notify_take_kept(Embedded *e, Unit *(*find)(void *userdata, const KeptNotice *notice, UnitProcessRole *ret_role), void *userdata) {
+        for (size_t i = 0; e->notes && i < e->notes->length; i++) {
+                const KeptNotice *note = &e->notes->items[i];
+                UnitProcessRole role = UNIT_PROCESS_ABANDONED;
+                Unit *unit = find(userdata, note, &role);
+
+                if (!unit) {
+                        unit = unit_of(e, note->pid);
+                        role = unit ? role_of(unit, note->pid) : role;
+                }
+                if (unit)
+                        hear(unit, role, note->pid, (Slice){note->text, note->length});
+        }
+        notify_drop_kept(e);
+}
+
+void notify_drop_kept(Embedded *e) {
+        if (e->notes)
+                kept_notices_deinit(e->notes);
+        free(take_ptr(e->notes));
 }
 
 static void on_notify_closed(uv_handle_t *handle) {
         embedded_handle_closed(container_of((uv_poll_t *)handle, Embedded, notify));
 }
 
-int notify_open(Embedded *e, Error *error) {
+static int bind_socket(const Embedded *e, int *ret, Error *error) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        int on = 1, r;
+        int on = 1;
 
         if (fd < 0)
                 return error_set_errno(error, -errno, "cannot make the notification socket");
@@ -189,6 +182,42 @@ int notify_open(Embedded *e, Error *error) {
         if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(e->notify_path, 0777) < 0 ||
             setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
                 return error_set_errno(error, -errno, "cannot bind the notification socket %s", e->notify_path);
+        *ret = take_fd(fd);
+        return 0;
+}
+
+/* Of an earlier supervisor, with what was said since. */
+static int take_over_socket(Embedded *e, int *ret) {
+        HolderFound found = {.notes = calloc(1, sizeof(KeptNotices))};
+        int r = found.notes ? holder_connect(e, NULL, NOTIFY_HOLDER, &found) : -ENOMEM;
+
+        if (r < 0) {
+                if (found.notes)
+                        kept_notices_deinit(found.notes);
+                free(found.notes);
+                return r;
+        }
+        e->notes = found.notes;
+        e->notify_holder = found.holder;
+        for (size_t i = 0; i < found.n_fds; i++)
+                if (i == 0 && found.held[i] == UNIT_SHIM_NOTIFY)
+                        *ret = found.fds[i];
+                else
+                        (void)close(found.fds[i]);
+        if (*ret >= 0)
+                return 0;
+        holder_end_notify(e); /* it has nothing that is of use */
+        return -ENOENT;
+}
+
+int notify_open(Embedded *e, Error *error) {
+        _cleanup_close_ int fd = -1;
+        int r = e->shim ? take_over_socket(e, &fd) : -ENOENT;
+
+        if (r < 0)
+                r = bind_socket(e, &fd, error);
+        if (r < 0)
+                return r;
         r = uv_poll_init(e->loop, &e->notify, fd);
         if (r < 0)
                 return error_set_errno(error, r, "cannot watch the notification socket");
@@ -199,8 +228,17 @@ int notify_open(Embedded *e, Error *error) {
         return 0;
 }
 
+void notify_keep(Unit *unit) {
+        Error error = ERROR_NONE;
+
+        if (unit->owner->shim && !unit->owner->notify_holder && holder_keep_notify(unit->owner, &error) < 0)
+                unit_note(unit, "what it says to NOTIFY_SOCKET would be lost over a restart of this program: %s", error.text);
+}
+
+/* With a holder the socket outlives us, and its path with it. */
 void notify_close(Embedded *e) {
         uv_close((uv_handle_t *)&e->notify, on_notify_closed);
         (void)close(take_fd(e->notify_fd));
-        (void)unlink(e->notify_path);
+        if (!e->leaving)
+                (void)unlink(e->notify_path);
 }

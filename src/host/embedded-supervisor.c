@@ -343,6 +343,7 @@ static int embedded_state(Supervisor *supervisor, const char *name, SupervisorSt
 /* ---- birth and end ---- */
 
 static void embedded_free(Embedded *e) {
+        notify_drop_kept(e);
         cgroup_root_close(&e->cgroups);
         map_deinit(&e->by_name);
         map_deinit(&e->mentioned);
@@ -449,7 +450,10 @@ static void close_step(Embedded *e) {
                 record_remove(e, unit->name);
                 unit_free(unit);
         }
-        if (!list_is_empty(&e->units) || !list_is_empty(&e->holders))
+        if (!list_is_empty(&e->units))
+                return;
+        holder_end_notify(e);
+        if (!list_is_empty(&e->holders))
                 return;
         spawner_close(e);
         if (e->n_spawners == 0)

@@ -370,7 +370,7 @@ static void get_held(Reading *reading, char held[static UNIT_SHIM_FDS_MAX + 1]) 
         const char *letters = get_string(reading);
         size_t n = strlen(letters);
 
-        if (n > UNIT_SHIM_FDS_MAX || strspn(letters, (char[]){UNIT_SHIM_OUTPUT, UNIT_SHIM_ERRORS, UNIT_SHIM_SOCKET, '\0'}) < n)
+        if (n > UNIT_SHIM_FDS_MAX || strspn(letters, UNIT_SHIM_LETTERS) < n)
                 (void)fail(reading);
         else
                 memcpy(held, letters, n + 1);

@@ -1,4 +1,5 @@
 /* A second supervisor takes over what a first one has left running, or what ran when it was killed. */
+#include <dirent.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -409,6 +410,110 @@ static void test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_
         assert_string_equal(read_file(m, "runs", text, sizeof(text)), "x\n");
 }
 
+/* The shim of this machine that has "0 NAME" in its title. */
+static pid_t find_shim(Machine *m, const char *name) {
+        DIR *proc = opendir("/proc");
+        const struct dirent *entry;
+        pid_t found = 0;
+
+        assert_non_null(proc);
+        while (found == 0 && (entry = readdir(proc))) {
+                _cleanup_free_ char *path = str_printf("/proc/%s/cmdline", entry->d_name);
+                _cleanup_buffer_ Buffer text = BUFFER_INIT;
+                size_t length;
+
+                if (atoi(entry->d_name) == 0 || file_read(path, FILE_SMALL_MAX, &text, NULL) < 0 || !buffer_string(&text))
+                        continue;
+                length = buffer_length(&text);
+                if (str_equals(buffer_string(&text), "faering-unit-shim") && memmem(buffer_data(&text), length, m->folder, strlen(m->folder)) &&
+                    memmem(buffer_data(&text), length, name, strlen(name) + 1))
+                        found = atoi(entry->d_name);
+        }
+        (void)closedir(proc);
+        assert_true(found > 0);
+        return found;
+}
+
+/* A service that says it is ready when it may: with `exec` its main process does. perl is there in any Debian. */
+static void load_notifying(Machine *m, const char *access, const char *exec) {
+        _cleanup_free_ char *text =
+                str_printf("[Service]\nType=notify\nNotifyAccess=%s\nTimeoutStartSec=60\nExecStart=/bin/sh @/tells\n", access);
+        _cleanup_free_ char *path = str_printf("%s/tells", m->folder);
+        _cleanup_free_ char *script = str_printf(
+                "echo begun\n"
+                "while ! [ -e %s/go ]; do sleep 0.01; done\n"
+                "%s perl -MSocket -e 'sub say_ { send(S, $_[0], 0, sockaddr_un($ENV{NOTIFY_SOCKET})) } socket(S, AF_UNIX, SOCK_DGRAM, 0); "
+                "say_(\"READY=1\\nSTATUS=well\"); say_(\"WATCHDOG=1\") for 1..1000; $| = 1; print \"said\\n\"; sleep 60'\n"
+                "true\n",
+                m->folder, exec);
+
+        assert_int_equal(file_replace(path, 0755, slice_from(script), false, NULL), 0);
+        load_in(m, "tells.service", text);
+}
+
+static void begin_notifying(Machine *m, const char *access, const char *exec) {
+        Ended ended = {0};
+
+        load_notifying(m, access, exec);
+        supervisor_start(m->supervisor, "tells.service", on_done, &ended);
+        wait_file(m, "state/logs/tells.service.log", "begun");
+        assert_string_equal(wait_unit(m, "tells.service", "start").active, "activating");
+}
+
+static void begin_with_main(Machine *m) {
+        begin_notifying(m, "main", "exec");
+}
+
+static void begin_with_another(Machine *m) {
+        begin_notifying(m, "all", "");
+}
+
+static void see_what_was_kept(Machine *m) {
+        pid_t pid;
+
+        touch(m, "go");
+        wait_file(m, "state/logs/tells.service.log", "said"); /* its shim writes, and the socket's has read all before */
+        (void)machine_open(m, &own_events, m);
+        pid = wait_unit(m, "tells.service", "running").main_pid;
+        assert_int_equal(kill(pid, 0), 0);
+        assert_string_equal(state_of(m, "tells.service").text, "well");
+        leave_supervisor(m);
+        (void)machine_open(m, &own_events, m);
+        assert_int_equal(wait_unit(m, "tells.service", "running").main_pid, pid);
+}
+
+static void test_what_a_unit_says_while_nobody_is_there_is_kept(void **state) {
+        crash(*state, begin_with_main);
+        see_what_was_kept(*state);
+}
+
+static void test_so_is_what_another_of_its_processes_says(void **state) {
+        crash(*state, begin_with_another);
+        see_what_was_kept(*state);
+}
+
+static void test_a_unit_speaks_to_the_next_supervisor_by_the_same_socket(void **state) {
+        Machine *m = *state;
+
+        crash(m, begin_with_main);
+        (void)machine_open(m, &own_events, m);
+        assert_string_equal(state_of(m, "tells.service").sub, "start");
+        touch(m, "go");
+        (void)wait_unit(m, "tells.service", "running");
+}
+
+static void test_the_end_of_who_keeps_the_notification_socket_hinders_none(void **state) {
+        Machine *m = *state;
+        Ended ended = {0};
+
+        load_notifying(m, "main", "exec");
+        supervisor_start(m->supervisor, "tells.service", on_done, &ended);
+        wait_file(m, "state/logs/tells.service.log", "begun");
+        assert_int_equal(kill(find_shim(m, "notify"), SIGKILL), 0);
+        touch(m, "go");
+        assert_int_equal(wait_end(m, &ended), 0);
+}
+
 static void test_without_its_shim_a_unit_is_ended_by_the_next_supervisor(void **state) {
         Machine *m = *state;
         SupervisorState before;
@@ -461,6 +566,10 @@ int main(void) {
                 TEST(test_the_end_of_a_shim_is_not_the_end_of_its_unit),
                 TEST(test_the_end_of_the_spawner_touches_no_unit_and_hinders_none),
                 TEST(test_a_start_that_the_spawner_takes_along_fails_and_the_next_one_is_the_first),
+                TEST(test_what_a_unit_says_while_nobody_is_there_is_kept),
+                TEST(test_so_is_what_another_of_its_processes_says),
+                TEST(test_a_unit_speaks_to_the_next_supervisor_by_the_same_socket),
+                TEST(test_the_end_of_who_keeps_the_notification_socket_hinders_none),
                 TEST(test_without_its_shim_a_unit_is_ended_by_the_next_supervisor),
                 TEST(test_a_torn_record_is_said_and_its_unit_does_not_run_on_unseen),
         };

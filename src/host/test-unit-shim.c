@@ -19,7 +19,8 @@ static UnitShimMessage again(const UnitShimMessage *message, Buffer *text) {
 
 static void test_messages_are_read_as_written(void **state) {
         _cleanup_buffer_ Buffer hello = BUFFER_INIT, bare = BUFFER_INIT, part = BUFFER_INIT, ended = BUFFER_INIT,
-                                reap = BUFFER_INIT, end = BUFFER_INIT;
+                                reap = BUFFER_INIT, end = BUFFER_INIT, note = BUFFER_INIT, unknown = BUFFER_INIT, born = BUFFER_INIT,
+                                failed = BUFFER_INIT;
         UnitShimMessage read;
 
         (void)state;
@@ -35,6 +36,14 @@ static void test_messages_are_read_as_written(void **state) {
         read = again(&(UnitShimMessage){.kind = UNIT_SHIM_REAP, .end.pid = 9}, &reap);
         assert_int_equal(read.end.pid, 9);
         (void)again(&(UnitShimMessage){.kind = UNIT_SHIM_END}, &end);
+        read = again(&(UnitShimMessage){.kind = UNIT_SHIM_NOTE, .end.pid = 9, .run = slice_from("ab"), .part = slice_from("A=1\nB=2 3")}, &note);
+        assert_true(slice_equals(read.run, slice_from("ab")) && slice_equals(read.part, slice_from("A=1\nB=2 3")));
+        read = again(&(UnitShimMessage){.kind = UNIT_SHIM_NOTE, .end.pid = 9, .run = slice_from(""), .part = slice_from("x")}, &unknown);
+        assert_int_equal(read.run.length, 0);
+        read = again(&(UnitShimMessage){.kind = UNIT_SHIM_BORN, .shim = 7, .child = 8}, &born);
+        assert_int_equal(read.child, 8);
+        read = again(&(UnitShimMessage){.kind = UNIT_SHIM_FAILED, .failure = ENOENT, .step = 12}, &failed);
+        assert_true(read.failure == ENOENT && read.step == 12);
 }
 
 static void test_other_packets_are_refused(void **state) {

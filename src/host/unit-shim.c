@@ -5,12 +5,13 @@
 
 #include "host/process-options.h"
 
-enum { ERRNO_MAX = 4095 };
+enum { ERRNO_MAX = 4095, RUN_ROOM = 33 /* an INVOCATION_ID and a NUL */ };
 
 static const char *const words[UNIT_SHIM_KINDS] = {
         [UNIT_SHIM_HELLO] = "hello", [UNIT_SHIM_PART] = "part", [UNIT_SHIM_ENDED] = "ended",
         [UNIT_SHIM_EMPTY] = "empty", [UNIT_SHIM_REAP] = "reap", [UNIT_SHIM_WATCH] = "watch",
         [UNIT_SHIM_END] = "end",     [UNIT_SHIM_BORN] = "born", [UNIT_SHIM_REFUSED] = "refused",
+        [UNIT_SHIM_NOTE] = "note",
         [UNIT_SHIM_EXECUTED] = "executed", [UNIT_SHIM_FAILED] = "failed",
 };
 
@@ -29,6 +30,10 @@ int unit_shim_message_write(const UnitShimMessage *m, Buffer *to) {
                 return buffer_printf(to, "failed %d %d", m->step, m->failure);
         case UNIT_SHIM_PART:
                 r = buffer_printf(to, "part %c ", m->stream);
+                return r < 0 ? r : buffer_append(to, m->part.data, m->part.length);
+        case UNIT_SHIM_NOTE:
+                r = m->run.length > 0 ? buffer_printf(to, "note %d %.*s ", m->end.pid, (int)m->run.length, m->run.data)
+                                      : buffer_printf(to, "note %d - ", m->end.pid);
                 return r < 0 ? r : buffer_append(to, m->part.data, m->part.length);
         case UNIT_SHIM_ENDED:
                 return buffer_printf(to, "ended %d %d %d", m->end.pid, m->end.code, m->end.status);
@@ -72,8 +77,7 @@ static bool read_held(Slice word, char held[static UNIT_SHIM_FDS_MAX + 1]) {
         if (word.length > UNIT_SHIM_FDS_MAX)
                 return false;
         for (size_t i = 0; i < word.length; i++)
-                if (word.data[i] != UNIT_SHIM_OUTPUT && word.data[i] != UNIT_SHIM_ERRORS &&
-                    word.data[i] != UNIT_SHIM_SOCKET)
+                if (!memchr(UNIT_SHIM_LETTERS, word.data[i], strlen(UNIT_SHIM_LETTERS)))
                         return false;
         memcpy(held, word.data, word.length);
         held[word.length] = '\0';
@@ -107,6 +111,16 @@ static bool read_part(Slice rest, UnitShimMessage *ret) {
         return true;
 }
 
+static bool read_note(Slice rest, UnitShimMessage *ret) {
+        if (!next_pid(&rest, &ret->end.pid) || ret->end.pid <= 0 || !rest.data || !slice_split(&rest, ' ', &ret->run) || !rest.data ||
+            ret->run.length == 0 || ret->run.length >= RUN_ROOM)
+                return false;
+        if (slice_equals(ret->run, slice_from("-")))
+                ret->run.length = 0;
+        ret->part = rest;
+        return true;
+}
+
 static bool read_rest(Slice rest, UnitShimMessage *ret) {
         switch (ret->kind) {
         case UNIT_SHIM_HELLO:
@@ -118,6 +132,8 @@ static bool read_rest(Slice rest, UnitShimMessage *ret) {
                 return read_failed(rest, ret);
         case UNIT_SHIM_PART:
                 return rest.data && read_part(rest, ret);
+        case UNIT_SHIM_NOTE:
+                return rest.data && read_note(rest, ret);
         case UNIT_SHIM_ENDED:
                 return rest.data && read_end(rest, &ret->end);
         case UNIT_SHIM_REAP:

@@ -23,6 +23,9 @@
 #define UNIT_SHIM_OUTPUT 'o'
 #define UNIT_SHIM_ERRORS 'e'
 #define UNIT_SHIM_SOCKET 's'
+#define UNIT_SHIM_NOTIFY 'n' /* the socket of NOTIFY_SOCKET */
+
+#define UNIT_SHIM_LETTERS "oesn" /* all of them */
 
 typedef enum UnitShimKind {
         UNIT_SHIM_BORN,     /* to who asked for it, first: it is there, and its child, which has not begun */
@@ -30,6 +33,7 @@ typedef enum UnitShimKind {
         UNIT_SHIM_EXECUTED, /* shim: the child runs its program */
         UNIT_SHIM_FAILED,   /* shim: a step before that has failed; the child's end follows */
         UNIT_SHIM_PART,  /* shim: first on a new connection: what it has read of a line that has not ended */
+        UNIT_SHIM_NOTE,  /* shim: before hello, too: what a process has said to NOTIFY_SOCKET */
         UNIT_SHIM_HELLO, /* shim: then this, with the files it holds */
         UNIT_SHIM_ENDED, /* shim: a child has ended, and is kept until it may be reaped */
         UNIT_SHIM_EMPTY, /* shim: it has no child left */
@@ -50,8 +54,9 @@ typedef struct UnitShimMessage {
         pid_t shim, child;                /* HELLO, BORN: child 0: none */
         char held[UNIT_SHIM_FDS_MAX + 1]; /* HELLO: what each of the files is */
         char stream;                      /* PART */
-        Slice part;                       /* PART: borrowed */
-        UnitShimEnd end;                  /* ENDED; REAP, WATCH: its pid */
+        Slice part;                       /* PART, NOTE: borrowed */
+        UnitShimEnd end;                  /* ENDED; REAP, WATCH, NOTE: its pid */
+        Slice run;                        /* NOTE: the sender's INVOCATION_ID; borrowed; "": not known */
         int failure, step;                /* FAILED, REFUSED: an errno; FAILED: a ProcessStep */
 } UnitShimMessage;
 

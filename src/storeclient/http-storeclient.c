@@ -334,8 +334,10 @@ static void store_cancel(StoreCall *call) {
         HttpStore *store = one->store;
 
         call_drop(one);
-        if (!store->busy)
-                store_pump(store);
+        if (store->busy)
+                return;
+        store->busy = true;
+        store_end_busy(store);
 }
 
 static const StoreClientOps store_ops = {.send = store_send, .stream = store_stream, .cancel = store_cancel};

@@ -1,7 +1,7 @@
 /* rolls: updates of units step by step, each of which can be taken back (docs/decisions/fleet-update.md). */
 #include <errno.h>
 
-#include "fleet/api/handlers.h"
+#include "fleet/api/write.h"
 #include "fleet/registry/roll.h"
 #include "net/url.h"
 
@@ -74,42 +74,33 @@ typedef enum RollStep {
 } RollStep;
 
 typedef struct RollWrite {
-        FleetApi *api;
-        HttpRequest *request; /* NULL: the client is gone */
-        char *name;
+        FleetWrite base;
         char *text;        /* for STEP_TEXT */
         char *hash;        /* for STEP_OBJECT; NULL: it stays */
         RollRecord record; /* for STEP_RECORD */
         RollStep steps[STEP_END];
         size_t next, length;
-        uint64_t index; /* of the newest write */
 } RollWrite;
 
-static void write_free(RollWrite *write) {
-        if (write->request)
-                http_request_set_gone(write->request, NULL, false);
-        free(write->name);
+static void write_release(FleetWrite *base) {
+        RollWrite *write = container_of(base, RollWrite, base);
+
         free(write->text);
         free(write->hash);
         roll_record_deinit(&write->record);
         free(write);
 }
 
-static void write_gone(HttpRequest *request) {
-        ((RollWrite *)http_request_data(request))->request = NULL;
-}
-
+/* NULL after it was answered that there is no memory. */
 static RollWrite *write_new(FleetApi *api, HttpRequest *request, const char *name) {
         RollWrite *write = calloc(1, sizeof(*write));
 
-        if (!write)
-                return NULL;
-        *write = (RollWrite){.api = api, .request = request, .name = strdup(name)};
-        http_request_set_data(request, write);
-        http_request_set_gone(request, write_gone, false);
-        if (write->name)
+        if (write)
+                write->base.release = write_release;
+        if (write && fleet_write_begin(&write->base, api, request, name, 204) >= 0)
                 return write;
-        write_free(write);
+        free(write);
+        fleet_fail(request, 500, "out of memory");
         return NULL;
 }
 
@@ -117,22 +108,11 @@ static void write_step(RollWrite *write, RollStep step) {
         write->steps[write->length++] = step;
 }
 
-static void write_fail(RollWrite *write, unsigned status, const char *message) {
-        HttpRequest *request = write->request;
-
-        write_free(write);
-        if (request)
-                fleet_fail(request, status, message);
-}
-
 static void on_mirrored(void *userdata, int r) {
         RollWrite *write = userdata;
-        HttpRequest *request = write->request;
 
         (void)r; /* at the registry's end the request is gone long since */
-        write_free(write);
-        if (request)
-                fleet_respond_empty(request, 204);
+        fleet_write_end(&write->base, NULL);
 }
 
 static void write_go_on(RollWrite *write);
@@ -140,31 +120,28 @@ static void write_go_on(RollWrite *write);
 static void on_written(void *userdata, const StoreReply *reply) {
         RollWrite *write = userdata;
         bool gone = reply->r < 0 && reply->code == STORE_KEY_NOT_FOUND && write->steps[write->next - 1] == STEP_DROP;
-        HttpRequest *request = write->request;
 
         if (reply->r < 0 && !gone) {
-                write_free(write);
-                if (request)
-                        (void)fleet_check_reply(request, reply);
+                fleet_write_end(&write->base, reply);
                 return;
         }
-        if (reply->r >= 0 && reply->node)
-                write->index = max_of(write->index, reply->node->modified);
+        fleet_write_note(&write->base, reply);
         write_go_on(write);
 }
 
 static int write_do(RollWrite *write, RollStep step) {
-        Registry *registry = write->api->registry;
+        Registry *registry = write->base.api->registry;
+        const char *name = write->base.name;
 
         switch (step) {
         case STEP_TEXT:
                 return registry_put_text(registry, write->hash, write->text, on_written, write);
         case STEP_RECORD:
-                return registry_put_roll(registry, write->name, &write->record, on_written, write);
+                return registry_put_roll(registry, name, &write->record, on_written, write);
         case STEP_OBJECT:
-                return registry_replace_unit(registry, write->name, write->hash, on_written, write);
+                return registry_replace_unit(registry, name, write->hash, on_written, write);
         default:
-                return registry_drop_roll(registry, write->name, on_written, write);
+                return registry_drop_roll(registry, name, on_written, write);
         }
 }
 
@@ -176,10 +153,10 @@ static void write_go_on(RollWrite *write) {
 
                 r = write_do(write, step);
         } else {
-                r = registry_reach(write->api->registry, write->index, on_mirrored, write);
+                r = registry_reach(write->base.api->registry, write->base.index, on_mirrored, write);
         }
         if (r < 0)
-                write_fail(write, 500, "out of memory");
+                fleet_write_refuse(&write->base, 500, "out of memory");
 }
 
 /* ---- PUT: {"options": [{section, name, value}…], "machines": ["ID"…]} ---- */
@@ -225,7 +202,7 @@ static int read_text(RollWrite *write, json_t *options, Error *error) {
 
 /* What the unit had before the first of several updates stays what it goes back to. */
 static int prepare_record(RollWrite *write, const RegistryUnit *unit) {
-        const RegistryRoll *before = registry_roll(write->api->registry, write->name);
+        const RegistryRoll *before = registry_roll(write->base.api->registry, write->base.name);
         const char *from = before && registry_roll_holds(before, unit) ? before->record.from : unit->hash;
 
         write->record.from = strdup(from);
@@ -240,9 +217,9 @@ static int prepare_put(RollWrite *write, const RegistryUnit *unit, json_t *body,
         if (r >= 0)
                 r = read_machines(json_object_get(body, "machines"), &write->record.machines, error);
         if (r >= 0)
-                r = text_is_global(unit->text, write->name, &was_global);
+                r = text_is_global(unit->text, write->base.name, &was_global);
         if (r >= 0)
-                r = text_is_global(write->text, write->name, &is_global);
+                r = text_is_global(write->text, write->base.name, &is_global);
         if (r < 0)
                 return r;
         if (was_global != is_global)
@@ -281,9 +258,7 @@ static void put_roll(FleetApi *api, HttpRequest *request, const char *name) {
         if (r >= 0)
                 write_go_on(write);
         else if (write)
-                write_fail(write, r == -ENOMEM ? 500 : 400, error.text[0] ? error.text : "out of memory");
-        else
-                fleet_fail(request, 500, "out of memory");
+                fleet_write_refuse(&write->base, r == -ENOMEM ? 500 : 400, error.text[0] ? error.text : "out of memory");
 }
 
 /* ---- DELETE: the new text is everybody's; with ?back=true the old one is again ---- */
@@ -313,15 +288,13 @@ static void delete_roll(FleetApi *api, HttpRequest *request, const char *name) {
                 return;
         }
         write = write_new(api, request, name);
-        if (!write) {
-                fleet_fail(request, 500, "out of memory");
+        if (!write)
                 return;
-        }
         hash = back ? roll->record.from : roll->record.to;
         if (unit && registry_roll_holds(roll, unit) && !str_equals(unit->hash, hash)) {
                 write->hash = strdup(hash);
                 if (!write->hash) {
-                        write_fail(write, 500, "out of memory");
+                        fleet_write_refuse(&write->base, 500, "out of memory");
                         return;
                 }
                 write_step(write, STEP_OBJECT);
@@ -331,18 +304,7 @@ static void delete_roll(FleetApi *api, HttpRequest *request, const char *name) {
 }
 
 void fleet_rolls_handle(FleetApi *api, HttpRequest *request, const char *path) {
-        HttpMethod method = http_request_method(request);
+        static const FleetMethods methods = {list_rolls, get_roll, put_roll, delete_roll};
 
-        if (!*path && method == HTTP_METHOD_GET)
-                list_rolls(api, request);
-        else if (!*path)
-                fleet_fail(request, 405, "only GET supported against this resource");
-        else if (method == HTTP_METHOD_GET)
-                get_roll(api, request, path);
-        else if (method == HTTP_METHOD_PUT)
-                put_roll(api, request, path);
-        else if (method == HTTP_METHOD_DELETE)
-                delete_roll(api, request, path);
-        else
-                fleet_fail(request, 405, "only GET, PUT and DELETE supported against this resource");
+        fleet_by_method(&methods, api, request, path);
 }

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <jansson.h>
 
-#include "fleet/api/handlers.h"
+#include "fleet/api/write.h"
 #include "fleet/unit/validate.h"
 
 /* ---- reading ---- */
@@ -96,56 +96,40 @@ static void get_unit(FleetApi *api, HttpRequest *request, const char *name) {
 /* ---- writing: several writes to the store for one request ---- */
 
 typedef struct UnitWrite {
-        FleetApi *api;
-        HttpRequest *request; /* NULL: the client is gone */
-        char *name;
+        FleetWrite base;
         char *text, *hash; /* of a unit that is made */
         UnitState desired;
-        unsigned status;     /* of the answer, when the mirror has what was written */
         size_t pending;      /* writes that the store has not answered */
-        uint64_t index;      /* of the newest write */
         StoreReply failure;  /* of the first that failed: r and error only */
         bool replace;        /* the unit is there, with another text, which is still to be written */
         bool text_is_known;  /* by other units: it was not written */
 } UnitWrite;
 
-static void write_free(UnitWrite *write) {
-        if (write->request)
-                http_request_set_gone(write->request, NULL, false);
-        free(write->name);
+static void write_release(FleetWrite *base) {
+        UnitWrite *write = container_of(base, UnitWrite, base);
+
         free(write->text);
         free(write->hash);
         free(write);
 }
 
-static void write_gone(HttpRequest *request) {
-        ((UnitWrite *)http_request_data(request))->request = NULL;
-}
-
+/* NULL after it was answered that there is no memory. */
 static UnitWrite *write_new(FleetApi *api, HttpRequest *request, const char *name, unsigned status) {
         UnitWrite *write = calloc(1, sizeof(*write));
 
-        if (!write)
-                return NULL;
-        *write = (UnitWrite){.api = api, .request = request, .name = strdup(name), .status = status};
-        if (!write->name) {
-                free(write);
-                return NULL;
-        }
-        http_request_set_data(request, write);
-        http_request_set_gone(request, write_gone, false);
-        return write;
+        if (write)
+                write->base.release = write_release;
+        if (write && fleet_write_begin(&write->base, api, request, name, status) >= 0)
+                return write;
+        free(write);
+        fleet_fail(request, 500, "out of memory");
+        return NULL;
 }
 
-/* Answers, if somebody is there to hear it. */
 static void write_end(UnitWrite *write) {
-        HttpRequest *request = write->request;
         StoreReply failure = write->failure;
-        unsigned status = write->status;
 
-        write_free(write);
-        if (request && fleet_check_reply(request, &failure))
-                fleet_respond_empty(request, status);
+        fleet_write_end(&write->base, &failure);
 }
 
 static void write_note_failure(UnitWrite *write, int r, const Error *error) {
@@ -161,8 +145,7 @@ static void on_written(void *userdata, const StoreReply *reply) {
         write->pending--;
         if (reply->r < 0)
                 write_note_failure(write, reply->r, &reply->error);
-        else if (reply->node)
-                write->index = max_of(write->index, reply->node->modified);
+        fleet_write_note(&write->base, reply);
         write_settle(write);
 }
 
@@ -186,13 +169,13 @@ static void write_try(UnitWrite *write, int r) {
 }
 
 static void write_text(UnitWrite *write) {
-        write_try(write, registry_put_text(write->api->registry, write->hash, write->text, on_written, write));
+        write_try(write, registry_put_text(write->base.api->registry, write->hash, write->text, on_written, write));
 }
 
 /* The mirror has what was written. A text that was left out may have gone in the meantime. */
 static void on_mirrored(void *userdata, int r) {
         UnitWrite *write = userdata;
-        const RegistryUnit *unit = r < 0 ? NULL : registry_unit(write->api->registry, write->name);
+        const RegistryUnit *unit = r < 0 ? NULL : registry_unit(write->base.api->registry, write->base.name);
 
         if (write->text_is_known && unit && !registry_unit_is_complete(unit)) {
                 write->text_is_known = false;
@@ -209,12 +192,12 @@ static void write_settle(UnitWrite *write) {
                 return;
         if (write->replace && write->failure.r >= 0) {
                 write->replace = false;
-                write_try(write, registry_replace_unit(write->api->registry, write->name, write->hash, on_written, write));
+                write_try(write, registry_replace_unit(write->base.api->registry, write->base.name, write->hash, on_written, write));
                 if (write->pending > 0)
                         return;
         }
         if (write->failure.r >= 0) {
-                int r = registry_reach(write->api->registry, write->index, on_mirrored, write);
+                int r = registry_reach(write->base.api->registry, write->base.index, on_mirrored, write);
                 Error error = ERROR_NONE;
 
                 if (r >= 0)
@@ -226,17 +209,17 @@ static void write_settle(UnitWrite *write) {
 }
 
 static void write_desired(UnitWrite *write) {
-        write_try(write, registry_set_desired(write->api->registry, write->name, write->desired, on_written, write));
+        write_try(write, registry_set_desired(write->base.api->registry, write->base.name, write->desired, on_written, write));
 }
 
 /* Nothing of it waits for the rest: who reads it in between takes a unit without text or without name for none. But the new text
  * of a unit that is there comes after what is wanted of it: otherwise it would be started, and stopped at once. */
 static void write_unit_parts(UnitWrite *write) {
-        write->text_is_known = registry_text_is_used(write->api->registry, write->hash);
+        write->text_is_known = registry_text_is_used(write->base.api->registry, write->hash);
         if (!write->text_is_known)
                 write_text(write);
         if (!write->replace)
-                write_try(write, registry_create_unit(write->api->registry, write->name, write->hash, on_created, write));
+                write_try(write, registry_create_unit(write->base.api->registry, write->base.name, write->hash, on_created, write));
         write_desired(write);
         write_settle(write);
 }
@@ -283,13 +266,13 @@ static int prepare_unit(UnitWrite *write, json_t *options, Error *error) {
         _cleanup_unitfile_ UnitFile file = {0};
         int r;
 
-        r = unit_validate_name(write->name, error);
+        r = unit_validate_name(write->base.name, error);
         if (r >= 0)
                 r = fleet_parse_options(options, &file, error);
         if (r >= 0)
                 r = unit_validate_options(&file, error);
         if (r >= 0)
-                r = unit_validate_state(write->name, write->desired, error);
+                r = unit_validate_state(write->base.name, write->desired, error);
         return r < 0 ? r : fleet_write_text(&file, &write->text, &write->hash, error);
 }
 
@@ -297,20 +280,17 @@ static void create_unit(FleetApi *api, HttpRequest *request, const char *name, j
                         bool replace) {
         UnitWrite *write = write_new(api, request, name, 201);
         Error error = ERROR_NONE;
-        int r = write ? 0 : -ENOMEM;
+        int r;
 
-        if (write) {
-                write->desired = desired;
-                write->replace = replace;
-                r = prepare_unit(write, options, &error);
-        }
-        if (r >= 0) {
-                write_unit_parts(write);
+        if (!write)
                 return;
-        }
-        if (write)
-                write_free(write);
-        fleet_fail(request, r == -ENOMEM ? 500 : 400, error.text);
+        write->desired = desired;
+        write->replace = replace;
+        r = prepare_unit(write, options, &error);
+        if (r >= 0)
+                write_unit_parts(write);
+        else
+                fleet_write_refuse(&write->base, r == -ENOMEM ? 500 : 400, r == -ENOMEM ? "out of memory" : error.text);
 }
 
 static void change_unit(FleetApi *api, HttpRequest *request, const char *name, UnitState desired) {
@@ -322,10 +302,8 @@ static void change_unit(FleetApi *api, HttpRequest *request, const char *name, U
                 return;
         }
         write = write_new(api, request, name, 204);
-        if (!write) {
-                fleet_fail(request, 500, "out of memory");
+        if (!write)
                 return;
-        }
         write->desired = desired;
         write_desired(write);
         write_settle(write);
@@ -397,15 +375,11 @@ static void put_unit(FleetApi *api, HttpRequest *request, const char *name) {
 
 static void on_destroyed(void *userdata, const StoreReply *reply) {
         UnitWrite *write = userdata;
-        HttpRequest *request = write->request;
 
-        if (reply->code != STORE_KEY_NOT_FOUND) {
+        if (reply->code != STORE_KEY_NOT_FOUND)
                 on_written(write, reply);
-        } else { /* somebody else was faster */
-                write_free(write);
-                if (request)
-                        fleet_fail(request, 404, "unit does not exist");
-        }
+        else /* somebody else was faster */
+                fleet_write_refuse(&write->base, 404, "unit does not exist");
 }
 
 static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {
@@ -416,27 +390,14 @@ static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {
                 return;
         }
         write = write_new(api, request, name, 204);
-        if (!write) {
-                fleet_fail(request, 500, "out of memory");
+        if (!write)
                 return;
-        }
         write_try(write, registry_destroy_unit(api->registry, name, on_destroyed, write));
         write_settle(write);
 }
 
 void fleet_units_handle(FleetApi *api, HttpRequest *request, const char *path) {
-        HttpMethod method = http_request_method(request);
+        static const FleetMethods methods = {list_units, get_unit, put_unit, delete_unit};
 
-        if (!*path && method == HTTP_METHOD_GET)
-                list_units(api, request);
-        else if (!*path)
-                fleet_fail(request, 405, "only GET supported against this resource");
-        else if (method == HTTP_METHOD_GET)
-                get_unit(api, request, path);
-        else if (method == HTTP_METHOD_PUT)
-                put_unit(api, request, path);
-        else if (method == HTTP_METHOD_DELETE)
-                delete_unit(api, request, path);
-        else
-                fleet_fail(request, 405, "only GET, PUT and DELETE supported against this resource");
+        fleet_by_method(&methods, api, request, path);
 }

@@ -23,7 +23,7 @@ static Buffer *part_of(UnitShim *shim, size_t i) {
 }
 
 static bool is_stream(const UnitShim *shim, size_t i) {
-        return shim->options->held[i] != UNIT_SHIM_SOCKET;
+        return shim->options->held[i] == UNIT_SHIM_OUTPUT || shim->options->held[i] == UNIT_SHIM_ERRORS;
 }
 
 static void split(UnitShim *shim, size_t i, bool all) {

@@ -62,6 +62,7 @@ static void greet(UnitShim *shim) {
                         fds[n++] = shim->held[i];
                 }
         unit_shim_log_end(shim);
+        unit_shim_notes_hand_over(shim);
         unit_shim_tell(shim, &hello, fds, n);
         unit_shim_reap(shim);
 }
@@ -114,7 +115,9 @@ static void serve(UnitShim *shim, const struct pollfd *polls) {
         struct signalfd_siginfo info;
 
         for (size_t i = 0; i < shim->n_held; i++)
-                if (polls[POLL_HELD + i].revents)
+                if (polls[POLL_HELD + i].revents && shim->options->held[i] == UNIT_SHIM_NOTIFY)
+                        unit_shim_notes_read(shim, shim->held[i]);
+                else if (polls[POLL_HELD + i].revents)
                         unit_shim_log_read(shim, i);
         if (polls[POLL_SIGNALS].revents) {
                 while (read(shim->signals, &info, sizeof(info)) == sizeof(info))

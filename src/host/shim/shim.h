@@ -4,6 +4,7 @@
  * unit's log while no supervisor is there. Small on purpose: one thread, poll(2), and no memory while it has nothing to say.
  */
 #include "host/unit-log.h"
+#include "host/unit-notify.h"
 #include "host/unit-shim.h"
 
 enum { UNIT_SHIM_ORPHANS_MAX = 8 }; /* latest ends of children that nobody had asked for */
@@ -35,6 +36,7 @@ typedef struct UnitShim {
         bool empty, empty_told, ended;
         UnitLog log;
         Buffer output, errors; /* lines that have not ended */
+        KeptNotices notes;       /* what was said to NOTIFY_SOCKET */
 } UnitShim;
 
 /* To the end. */
@@ -53,3 +55,8 @@ void unit_shim_log_begin(UnitShim *shim);
 void unit_shim_log_end(UnitShim *shim); /* hands over what is left of lines */
 void unit_shim_log_read(UnitShim *shim, size_t i);
 void unit_shim_log_finish(UnitShim *shim); /* writes what is in the pipes */
+
+/* ---- shim-notes.c: the same ---- */
+
+void unit_shim_notes_read(UnitShim *shim, int fd);
+void unit_shim_notes_hand_over(UnitShim *shim);
