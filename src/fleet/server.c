@@ -20,6 +20,7 @@ enum {
         TEXT_AGE_TTLS = 4,
         TEXT_AGE_SEC_MIN = 10,
         LEAVE_MSEC = 60000,   /* longest wait for units to end, as fleet's */
+        TELL_MSEC = 5000,     /* longest wait for the store when they have ended: what it keeps of this machine runs out by itself */
         YIELD_MSEC = 1000,    /* longest wait for requests under way */
         YIELD_STEP_MSEC = 20,
 };
@@ -52,10 +53,12 @@ struct FleetServer {
         bool partitioned;     /* see presence_is_partitioned() */
         bool awake;           /* something has changed in this turn */
         bool handles_open, stopping, closing;
+        bool telling;         /* stopping: all units have ended, the store is told */
 };
 
 static void server_run(FleetServer *server);
 static void server_close(FleetServer *server);
+static void server_note_leave(FleetServer *server);
 
 /* ---- the registry ---- */
 
@@ -204,6 +207,7 @@ static void server_run(FleetServer *server) {
                 if (cluster_globals_have_changed(&server->cluster, server->settings->machine.id))
                         agent_touch_all(server->agent);
                 agent_run(server->agent, now);
+                server_note_leave(server);
         }
         if (!server->closing)
                 server_arm(server, now);
@@ -393,8 +397,18 @@ static void on_left(void *userdata) {
 }
 
 static void on_leave_timeout(uv_timer_t *timer) {
-        log_warning("some units have not ended in time, or the store does not answer");
-        server_close(timer->data);
+        FleetServer *server = timer->data;
+
+        log_warning("%s", server->telling ? "the store does not answer: what it has of this machine will run out by itself"
+                                          : "some units have not ended in time: they are left as they are");
+        server_close(server);
+}
+
+static void server_note_leave(FleetServer *server) {
+        if (!server->stopping || server->yielded || server->telling || !agent_is_idle(server->agent))
+                return;
+        server->telling = true;
+        (void)uv_timer_start(&server->leave, on_leave_timeout, TELL_MSEC, 0);
 }
 
 void fleet_server_stop(FleetServer *server) {

@@ -216,14 +216,16 @@ static int on_rows(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-static int append_units(Systemd *s, sd_bus_message *m, bool unseen) {
+static int append_units(Systemd *s, sd_bus_message *m, bool unseen, size_t *n) {
         int r = sd_bus_message_open_container(m, 'a', "s");
 
         list_foreach(&s->units, node) {
                 SystemdUnit *unit = container_of(node, SystemdUnit, link);
 
-                if (r >= 0 && unit->loaded && (!unseen || (list_is_linked(&unit->unseen_link) && !unit->start_asked)))
+                if (r >= 0 && unit->loaded && (!unseen || (list_is_linked(&unit->unseen_link) && !unit->start_asked))) {
                         r = sd_bus_message_append(m, "s", unit->name);
+                        ++*n;
+                }
                 if (unseen)
                         list_unlink(&unit->unseen_link);
         }
@@ -232,11 +234,12 @@ static int append_units(Systemd *s, sd_bus_message *m, bool unseen) {
 
 static void look(Systemd *s, bool unseen) {
         sd_bus_message *m = NULL;
+        size_t n = 0;
         int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByNames");
 
         if (r >= 0)
-                r = append_units(s, m, unseen);
-        if (r >= 0)
+                r = append_units(s, m, unseen, &n);
+        if (r >= 0 && n > 0)
                 (void)systemd_request(s, m, on_rows, s, NULL);
         sd_bus_message_unref(m);
 }

@@ -201,12 +201,11 @@ static void agent_settle_leave(Agent *agent) {
 
         if (!agent->leaving || !left)
                 return;
-        map_foreach(&agent->units, entry) {
-                const AgentUnit *unit = entry->value;
-
-                if (unit->loaded || unit->in_flight != TASK_NONE || unit->state_writing)
+        if (!agent_is_idle(agent))
+                return;
+        map_foreach(&agent->units, entry)
+                if (((const AgentUnit *)entry->value)->state_writing)
                         return;
-        }
         agent->left = NULL;
         left(agent->userdata);
 }
@@ -391,6 +390,16 @@ Agent *agent_free(Agent *agent) {
         touched_deinit(&agent->touched);
         free(agent);
         return NULL;
+}
+
+bool agent_is_idle(const Agent *agent) {
+        map_foreach(&agent->units, entry) {
+                const AgentUnit *unit = entry->value;
+
+                if (unit->loaded || unit->in_flight != TASK_NONE)
+                        return false;
+        }
+        return true;
 }
 
 size_t agent_units(const Agent *agent) {

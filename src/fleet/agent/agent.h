@@ -62,3 +62,6 @@ void agent_leave(Agent *agent, void (*left)(void *userdata));
 
 /* Units that the supervisor has now. */
 size_t agent_units(const Agent *agent);
+
+/* No unit is loaded, and nothing is under way with the supervisor. */
+bool agent_is_idle(const Agent *agent);
