@@ -185,10 +185,44 @@ static void test_a_lost_bus_is_found_again_without_haste(void **state) {
         end_watch();
 }
 
+/* The bus refuses more than 128 calls of one connection that have no answer yet. */
+static void test_many_units_at_once_all_start(void **state) {
+        enum { MANY = 200 };
+        static const SupervisorEvents none = {0};
+        Sweep sweep = {0};
+        void *backend;
+        char name[32];
+
+        (void)state;
+        (void)list_open(&none, NULL, &backend);
+        for (int i = 0; i < MANY; i++) {
+                (void)snprintf(name, sizeof(name), "many-%d.service", i);
+                supervisor_load(opened, name, slice_from(supervisor_test_unit(TEST_RUNS)), "tag-1", on_done, &sweep);
+        }
+        supervisor_reread(opened, on_done, &sweep);
+        while (sweep.done < MANY + 1)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+        for (int i = 0; i < MANY; i++) {
+                (void)snprintf(name, sizeof(name), "many-%d.service", i);
+                supervisor_start(opened, name, on_done, &sweep);
+        }
+        while (sweep.done < 2 * MANY + 1)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+        for (int i = 0; i < MANY; i++) {
+                SupervisorState now;
+
+                (void)snprintf(name, sizeof(name), "many-%d.service", i);
+                assert_int_equal(supervisor_state(opened, name, &now), 0);
+                assert_string_equal(now.active, "active");
+        }
+        end_watch();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_new_systemd_is_followed),
                 cmocka_unit_test(test_a_lost_bus_is_found_again_without_haste),
+                cmocka_unit_test(test_many_units_at_once_all_start),
         };
         int failed;
 
