@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "fleet/api/api.h"
+#include "host/libsystemd.h"
 #include "net/address.h"
 
 #define NAME_API "faering-api"
@@ -39,11 +39,19 @@ static bool socket_is_at(const struct sockaddr_storage *address, const Url *url)
         return str_equals(at, there);
 }
 
+static bool is_listening_stream(int fd) {
+        int type = 0, listens = 0;
+        socklen_t length = sizeof(int);
+
+        return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM &&
+               getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
+}
+
 static int socket_address(int fd, struct sockaddr_storage *ret, Error *error) {
         socklen_t length = sizeof(*ret);
 
         memset(ret, 0, sizeof(*ret)); /* so that a path ends */
-        if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0 || getsockname(fd, (struct sockaddr *)ret, &length) < 0)
+        if (!is_listening_stream(fd) || getsockname(fd, (struct sockaddr *)ret, &length) < 0)
                 return error_set(error, -ENOTSOCK,
                                  "the service manager hands over file %d, which is no listening stream socket: its "
                                  ".socket unit needs ListenStream= and Accept=no",
@@ -87,8 +95,14 @@ static int take(HttpServer *http, const FleetSettings *settings, int fd, const c
 
 static int take_inherited(HttpServer *http, const FleetSettings *settings, Opened *opened, Error *error) {
         char **names = NULL;
-        int n = sd_listen_fds_with_names(true, &names), r = 0;
+        int n, r;
 
+        if (!getenv("LISTEN_FDS"))
+                return 0;
+        r = libsystemd_load(error);
+        if (r < 0)
+                return r;
+        n = libsystemd.sd_listen_fds_with_names(true, &names);
         if (n < 0)
                 return error_set_errno(error, n,
                                        "what the service manager says of its sockets (LISTEN_FDS) makes no sense");

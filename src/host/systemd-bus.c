@@ -52,7 +52,7 @@ void systemd_bus_retry(Systemd *s) {
 }
 
 static int arm(Systemd *s) {
-        int events = sd_bus_get_events(s->bus), r;
+        int events = libsystemd.sd_bus_get_events(s->bus), r;
         uint64_t due;
         Usec now;
 
@@ -63,7 +63,7 @@ static int arm(Systemd *s) {
                           on_readable);
         if (r < 0)
                 return r;
-        r = sd_bus_get_timeout(s->bus, &due);
+        r = libsystemd.sd_bus_get_timeout(s->bus, &due);
         if (r < 0)
                 return r;
         if (due == UINT64_MAX)
@@ -79,7 +79,7 @@ void systemd_bus_pump(Systemd *s) {
 
         if (s->lost || s->closing)
                 return;
-        while ((r = sd_bus_process(s->bus, NULL)) > 0)
+        while ((r = libsystemd.sd_bus_process(s->bus, NULL)) > 0)
                 any = true;
         if (r >= 0)
                 r = arm(s);
@@ -116,16 +116,16 @@ int systemd_bus_open(Systemd *s, Error *error) {
         bool user = s->user;
         int fd, r;
 
-        r = user ? sd_bus_open_user(&s->bus) : sd_bus_open_system(&s->bus);
+        r = user ? libsystemd.sd_bus_open_user(&s->bus) : libsystemd.sd_bus_open_system(&s->bus);
         if (r < 0)
                 return error_set_errno(error, r, "cannot connect to the %s D-Bus; is dbus running?",
                                        user ? "user's" : "system");
-        (void)sd_bus_set_exit_on_disconnect(s->bus, 0);
-        r = sd_bus_match_signal(s->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+        (void)libsystemd.sd_bus_set_exit_on_disconnect(s->bus, 0);
+        r = libsystemd.sd_bus_match_signal(s->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
                                 "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, s);
         if (r < 0)
                 return error_set_errno(error, r, "cannot watch the D-Bus connection");
-        fd = sd_bus_get_fd(s->bus);
+        fd = libsystemd.sd_bus_get_fd(s->bus);
         if (fd < 0)
                 return error_set_errno(error, fd, "the D-Bus connection has no file descriptor");
         r = open_poll(s, fd);
@@ -149,8 +149,8 @@ void systemd_bus_close(Systemd *s) {
         systemd_state_drop(s);
         systemd_requests_drop(s);
         if (s->bus && !s->lost)
-                (void)sd_bus_flush(s->bus);
+                (void)libsystemd.sd_bus_flush(s->bus);
         if (s->poll)
                 uv_close((uv_handle_t *)take_ptr(s->poll), on_poll_closed);
-        s->bus = sd_bus_close_unref(s->bus);
+        s->bus = libsystemd.sd_bus_close_unref(s->bus);
 }

@@ -78,12 +78,12 @@ static void fail(FileBatch *batch, int r, const sd_bus_error *error) {
 
 static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         FileBatch *batch = userdata;
-        const sd_bus_error *error = sd_bus_message_get_error(m);
+        const sd_bus_error *error = libsystemd.sd_bus_message_get_error(m);
 
         (void)ret_error;
         batch->request = NULL;
         if (error)
-                fail(batch, -sd_bus_error_get_errno(error), error);
+                fail(batch, -libsystemd.sd_bus_error_get_errno(error), error);
         else
                 next_step(batch);
         return 0;
@@ -91,7 +91,7 @@ static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
 
 /* Names, or paths of our files, of those that are concerned. */
 static int append_files(const FileBatch *batch, sd_bus_message *m, bool paths, bool installed) {
-        int r = sd_bus_message_open_container(m, 'a', "s");
+        int r = libsystemd.sd_bus_message_open_container(m, 'a', "s");
 
         list_foreach(&batch->calls, node) {
                 const Call *call = container_of(node, Call, batch_link);
@@ -99,34 +99,34 @@ static int append_files(const FileBatch *batch, sd_bus_message *m, bool paths, b
 
                 if (r < 0 || !call->unit || (installed && !call->has_install))
                         continue;
-                r = !paths || path ? sd_bus_message_append(m, "s", paths ? path : call->unit) : -ENOMEM;
+                r = !paths || path ? libsystemd.sd_bus_message_append(m, "s", paths ? path : call->unit) : -ENOMEM;
         }
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        return r < 0 ? r : libsystemd.sd_bus_message_close_container(m);
 }
 
 static int send_files(FileBatch *batch, const char *method, bool paths, bool installed) {
         Systemd *s = batch->owner;
         sd_bus_message *m = NULL;
-        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, method);
+        int r = libsystemd.sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, method);
 
         if (r >= 0)
                 r = append_files(batch, m, paths, installed);
         if (r >= 0) /* in /run; and, if they are added, whatever is there already */
-                r = batch->unlinks ? sd_bus_message_append(m, "b", 1) : sd_bus_message_append(m, "bb", 1, 1);
+                r = batch->unlinks ? libsystemd.sd_bus_message_append(m, "b", 1) : libsystemd.sd_bus_message_append(m, "bb", 1, 1);
         if (r >= 0)
                 r = systemd_request(s, m, on_done, batch, &batch->request);
-        sd_bus_message_unref(m);
+        libsystemd.sd_bus_message_unref(m);
         return r;
 }
 
 static int send_reload(FileBatch *batch) {
         Systemd *s = batch->owner;
         sd_bus_message *m = NULL;
-        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "Reload");
+        int r = libsystemd.sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "Reload");
 
         if (r >= 0)
                 r = systemd_request(s, m, on_done, batch, &batch->request);
-        sd_bus_message_unref(m);
+        libsystemd.sd_bus_message_unref(m);
         if (r >= 0)
                 s->stale = false;
         return r;
@@ -150,7 +150,7 @@ static int on_found(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         FileBatch *batch = &unit->owner->linking;
 
         (void)ret_error;
-        if (!sd_bus_message_is_method_error(m, NULL))
+        if (!libsystemd.sd_bus_message_is_method_error(m, NULL))
                 unit->was_known = unit->owner->stale = true;
         if (batch->finds > 0 && --batch->finds == 0)
                 next_step(batch);
@@ -160,13 +160,13 @@ static int on_found(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
 static int find(FileBatch *batch, SystemdUnit *unit) {
         Systemd *s = batch->owner;
         sd_bus_message *m = NULL;
-        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "GetUnit");
+        int r = libsystemd.sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "GetUnit");
 
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", unit->name);
+                r = libsystemd.sd_bus_message_append(m, "s", unit->name);
         if (r >= 0)
                 r = systemd_request(s, m, on_found, unit, NULL);
-        sd_bus_message_unref(m);
+        libsystemd.sd_bus_message_unref(m);
         batch->finds += r >= 0;
         return r;
 }

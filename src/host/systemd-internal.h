@@ -1,11 +1,10 @@
 #pragma once
 /* Shared by the files of the systemd supervisor; nobody else includes this. */
-#include <systemd/sd-bus.h>
-#include <systemd/sd-journal.h>
 #include <uv.h>
 
 #include "base/list.h"
 #include "base/map.h"
+#include "host/libsystemd.h"
 #include "host/systemd-supervisor.h"
 
 typedef struct Systemd Systemd;

@@ -1,9 +1,6 @@
 #include "host/systemd-job.h"
 
 #include <stdlib.h>
-#include <systemd/sd-bus.h>
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-login.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -20,13 +17,13 @@ static char *job_of(sd_bus *bus, const char *unit) {
         uint32_t id = 0;
         char *found = NULL;
 
-        if (sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path) < 0 ||
-            sd_bus_get_property(bus, SYSTEMD_DESTINATION, path, SYSTEMD_DESTINATION ".Unit", "Job", NULL, &reply,
+        if (libsystemd.sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path) < 0 ||
+            libsystemd.sd_bus_get_property(bus, SYSTEMD_DESTINATION, path, SYSTEMD_DESTINATION ".Unit", "Job", NULL, &reply,
                                 "(uo)") < 0)
                 return NULL;
-        if (sd_bus_message_read(reply, "(uo)", &id, &job) > 0 && id > 0)
+        if (libsystemd.sd_bus_message_read(reply, "(uo)", &id, &job) > 0 && id > 0)
                 found = strdup(job);
-        sd_bus_message_unref(reply);
+        libsystemd.sd_bus_message_unref(reply);
         return found;
 }
 
@@ -34,13 +31,13 @@ bool systemd_job_is_restart(void) {
         _cleanup_free_ char *unit = NULL, *job = NULL, *type = NULL;
         sd_bus *bus = NULL;
 
-        if (sd_booted() <= 0 || sd_pid_get_unit(0, &unit) < 0 || sd_bus_open_system(&bus) < 0)
+        if (!systemd_is_running() || libsystemd_load(NULL) < 0 || libsystemd.sd_pid_get_unit(0, &unit) < 0 || libsystemd.sd_bus_open_system(&bus) < 0)
                 return false;
-        (void)sd_bus_set_method_call_timeout(bus, ANSWER_TIMEOUT);
+        (void)libsystemd.sd_bus_set_method_call_timeout(bus, ANSWER_TIMEOUT);
         job = job_of(bus, unit);
         if (job)
-                (void)sd_bus_get_property_string(bus, SYSTEMD_DESTINATION, job, SYSTEMD_DESTINATION ".Job", "JobType",
+                (void)libsystemd.sd_bus_get_property_string(bus, SYSTEMD_DESTINATION, job, SYSTEMD_DESTINATION ".Job", "JobType",
                                                  NULL, &type);
-        sd_bus_flush_close_unref(bus);
+        libsystemd.sd_bus_flush_close_unref(bus);
         return type && str_equals(type, "restart");
 }

@@ -9,7 +9,7 @@ enum { LINES_PER_TURN = 500 };
 static int add_match(sd_journal *journal, const char *field, const char *value) {
         _cleanup_free_ char *match = str_printf("%s=%s", field, value);
 
-        return match ? sd_journal_add_match(journal, match, 0) : -ENOMEM;
+        return match ? libsystemd.sd_journal_add_match(journal, match, 0) : -ENOMEM;
 }
 
 /* (_SYSTEMD_UNIT=name) or (_PID=1 and UNIT=name) */
@@ -18,7 +18,7 @@ static int add_matches(sd_journal *journal, const char *unit) {
 
         r = add_match(journal, "_SYSTEMD_UNIT", unit);
         if (r >= 0)
-                r = sd_journal_add_disjunction(journal);
+                r = libsystemd.sd_journal_add_disjunction(journal);
         if (r >= 0)
                 r = add_match(journal, "_PID", "1");
         if (r >= 0)
@@ -30,7 +30,7 @@ static Slice field_of(sd_journal *journal, const char *name) {
         const void *data;
         size_t length, skip = strlen(name) + 1;
 
-        if (sd_journal_get_data(journal, name, &data, &length) < 0 || length < skip)
+        if (libsystemd.sd_journal_get_data(journal, name, &data, &length) < 0 || length < skip)
                 return slice_from("");
         return (Slice){(const char *)data + skip, length - skip};
 }
@@ -40,7 +40,7 @@ static void tell_entry(SupervisorLog *log) {
         uint64_t at = 0, number;
         Slice field;
 
-        (void)sd_journal_get_realtime_usec(log->journal, &at);
+        (void)libsystemd.sd_journal_get_realtime_usec(log->journal, &at);
         line.at = (WallUsec)at;
         if (str_parse_u64(field_of(log->journal, "_PID"), INT32_MAX, &number) >= 0)
                 line.pid = (pid_t)number;
@@ -65,14 +65,14 @@ static void log_end(SupervisorLog *log, int r) {
 }
 
 static int seek_first(SupervisorLog *log) {
-        int r = sd_journal_seek_tail(log->journal);
+        int r = libsystemd.sd_journal_seek_tail(log->journal);
 
         log->started = true;
         /* one more back, and none forward: next() then gives the first that is wanted */
         if (r >= 0)
-                r = sd_journal_previous_skip(log->journal, log->lines + 1);
+                r = libsystemd.sd_journal_previous_skip(log->journal, log->lines + 1);
         if (r >= 0 && (uint64_t)r <= log->lines)
-                r = sd_journal_seek_head(log->journal);
+                r = libsystemd.sd_journal_seek_head(log->journal);
         return r;
 }
 
@@ -81,7 +81,7 @@ static bool read_batch(SupervisorLog *log) {
         int r = log->started ? 0 : seek_first(log);
 
         for (int i = 0; r >= 0 && i < LINES_PER_TURN; i++) {
-                r = sd_journal_next(log->journal);
+                r = libsystemd.sd_journal_next(log->journal);
                 if (r <= 0)
                         break;
                 tell_entry(log);
@@ -100,7 +100,7 @@ static void on_journal(uv_poll_t *poll, int status, int events) {
 
         (void)status;
         (void)events;
-        if (log && !log->closed && !log->ended && sd_journal_process(log->journal) != SD_JOURNAL_NOP && read_batch(log))
+        if (log && !log->closed && !log->ended && libsystemd.sd_journal_process(log->journal) != SD_JOURNAL_NOP && read_batch(log))
                 systemd_wake(log->owner);
 }
 
@@ -109,7 +109,7 @@ static void on_poll_closed(uv_handle_t *handle) {
 }
 
 static int watch(SupervisorLog *log) {
-        int fd = sd_journal_get_fd(log->journal), r;
+        int fd = libsystemd.sd_journal_get_fd(log->journal), r;
 
         if (fd < 0)
                 return fd;
@@ -132,7 +132,7 @@ static void log_free(SupervisorLog *log) {
                 log->poll->data = NULL;
                 uv_close((uv_handle_t *)log->poll, on_poll_closed);
         }
-        sd_journal_close(log->journal);
+        libsystemd.sd_journal_close(log->journal);
         free(log);
 }
 
@@ -150,7 +150,7 @@ int systemd_log_open(Supervisor *supervisor, const char *name, size_t lines, boo
         log->events = events;
         log->userdata = userdata;
         list_init(&log->link);
-        r = sd_journal_open(&log->journal, SD_JOURNAL_LOCAL_ONLY);
+        r = libsystemd.sd_journal_open(&log->journal, SD_JOURNAL_LOCAL_ONLY);
         if (r >= 0)
                 r = add_matches(log->journal, name);
         if (r >= 0 && follow)

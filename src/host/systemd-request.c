@@ -23,8 +23,8 @@ static void request_free(Request *request) {
         list_unlink(&request->link);
         if (request->sent)
                 request->owner->n_sent--;
-        sd_bus_slot_unref(request->slot);
-        sd_bus_message_unref(request->message);
+        libsystemd.sd_bus_slot_unref(request->slot);
+        libsystemd.sd_bus_message_unref(request->message);
         free(request);
 }
 
@@ -43,7 +43,7 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 void systemd_requests_send(Systemd *s) {
         while (!s->lost && s->bus && s->n_sent < REQUESTS_UNDER_WAY_MAX && !list_is_empty(&s->outbox)) {
                 Request *request = container_of(s->outbox.next, Request, link);
-                int r = sd_bus_call_async(s->bus, &request->slot, request->message, on_answer, request, ANSWER_TIMEOUT);
+                int r = libsystemd.sd_bus_call_async(s->bus, &request->slot, request->message, on_answer, request, ANSWER_TIMEOUT);
 
                 if (r < 0) { /* the connection is of no use, which it will tell */
                         systemd_bus_fail(s, r);
@@ -61,7 +61,7 @@ int systemd_request(Systemd *s, sd_bus_message *message, sd_bus_message_handler_
 
         if (!request)
                 return -ENOMEM;
-        *request = (Request){.owner = s, .message = sd_bus_message_ref(message), .answered = answered, .userdata = userdata};
+        *request = (Request){.owner = s, .message = libsystemd.sd_bus_message_ref(message), .answered = answered, .userdata = userdata};
         list_init(&request->link);
         list_append(&s->outbox, &request->link);
         if (ret)
@@ -82,8 +82,8 @@ void systemd_requests_send_rest(Systemd *s) {
 
                 if (!s->bus || s->lost)
                         return;
-                (void)sd_bus_message_set_expect_reply(request->message, 0);
-                (void)sd_bus_send(s->bus, request->message, NULL);
+                (void)libsystemd.sd_bus_message_set_expect_reply(request->message, 0);
+                (void)libsystemd.sd_bus_send(s->bus, request->message, NULL);
         }
 }
 

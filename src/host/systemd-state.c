@@ -9,7 +9,7 @@ enum { LOOK_MSEC = 100 };
 
 static int read_word(sd_bus_message *m, char *field, size_t size) {
         const char *word;
-        int r = sd_bus_message_read(m, "v", "s", &word);
+        int r = libsystemd.sd_bus_message_read(m, "v", "s", &word);
 
         if (r >= 0)
                 supervisor_set_word(field, size, word);
@@ -20,7 +20,7 @@ static int read_int(sd_bus_message *m, const char *type, int64_t *ret) {
         uint32_t u = 0;
         int32_t i = 0;
         uint64_t t = 0;
-        int r = sd_bus_message_read(m, "v", type, *type == 'u' ? (void *)&u : *type == 't' ? (void *)&t : (void *)&i);
+        int r = libsystemd.sd_bus_message_read(m, "v", type, *type == 'u' ? (void *)&u : *type == 't' ? (void *)&t : (void *)&i);
 
         if (r >= 0)
                 *ret = *type == 'u' ? (int64_t)u : *type == 't' ? (int64_t)t : (int64_t)i;
@@ -94,14 +94,14 @@ static int read_field(SupervisorState *state, PropertyField field, const char *t
 static int read_properties(SupervisorState *state, sd_bus_message *m) {
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        r = libsystemd.sd_bus_message_enter_container(m, 'a', "{sv}");
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        while ((r = libsystemd.sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 const char *name;
                 size_t i = 0;
 
-                r = sd_bus_message_read(m, "s", &name);
+                r = libsystemd.sd_bus_message_read(m, "s", &name);
                 if (r < 0)
                         return r;
                 while (i < ARRAY_SIZE(properties) && !str_equals(properties[i].name, name))
@@ -109,13 +109,13 @@ static int read_properties(SupervisorState *state, sd_bus_message *m) {
                 if (i < ARRAY_SIZE(properties))
                         r = read_field(state, properties[i].field, properties[i].type, m);
                 else
-                        r = sd_bus_message_skip(m, "v");
+                        r = libsystemd.sd_bus_message_skip(m, "v");
                 if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
+                        r = libsystemd.sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;
         }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        return r < 0 ? r : libsystemd.sd_bus_message_exit_container(m);
 }
 
 static bool state_differs(const SupervisorState *a, const SupervisorState *b) {
@@ -145,13 +145,13 @@ static void tell_unit(Systemd *s, SystemdUnit *unit) {
 
 static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Systemd *s = userdata;
-        const char *path = sd_bus_message_get_path(m);
+        const char *path = libsystemd.sd_bus_message_get_path(m);
         SystemdUnit *unit = path ? map_get(&s->by_path, slice_from(path)) : NULL;
 
         const char *interface;
 
         (void)error;
-        if (!unit || sd_bus_message_read(m, "s", &interface) < 0)
+        if (!unit || libsystemd.sd_bus_message_read(m, "s", &interface) < 0)
                 return 0;
         /* what a unit has passed through is told, too: each signal of the common part is a state of its own */
         if (str_equals(interface, SYSTEMD_DESTINATION ".Unit"))
@@ -167,20 +167,20 @@ static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         (void)error;
         unit->fetches--;
-        if (!sd_bus_message_is_method_error(m, NULL) && read_properties(&unit->state, m) >= 0)
+        if (!libsystemd.sd_bus_message_is_method_error(m, NULL) && read_properties(&unit->state, m) >= 0)
                 systemd_state_changed(s, unit);
         return 0;
 }
 
 int systemd_state_fetch(Systemd *s, SystemdUnit *unit) {
         sd_bus_message *m = NULL;
-        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, unit->path, "org.freedesktop.DBus.Properties", "GetAll");
+        int r = libsystemd.sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, unit->path, "org.freedesktop.DBus.Properties", "GetAll");
 
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", ""); /* of all interfaces */
+                r = libsystemd.sd_bus_message_append(m, "s", ""); /* of all interfaces */
         if (r >= 0)
                 r = systemd_request(s, m, on_properties, unit, NULL); /* units live as long as the supervisor */
-        sd_bus_message_unref(m);
+        libsystemd.sd_bus_message_unref(m);
         if (r >= 0)
                 unit->fetches++;
         return r;
@@ -205,9 +205,9 @@ static int on_rows(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         SystemdUnit *unit;
 
         (void)error;
-        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_enter_container(m, 'a', "(ssssssouso)") < 0)
+        if (libsystemd.sd_bus_message_is_method_error(m, NULL) || libsystemd.sd_bus_message_enter_container(m, 'a', "(ssssssouso)") < 0)
                 return 0;
-        while (sd_bus_message_read(m, "(ssssssouso)", &name, NULL, &load, &active, &sub, NULL, NULL, NULL, NULL, NULL) > 0) {
+        while (libsystemd.sd_bus_message_read(m, "(ssssssouso)", &name, NULL, &load, &active, &sub, NULL, NULL, NULL, NULL, NULL) > 0) {
                 unit = map_get(&s->by_name, slice_from(name));
                 if (unit && !(str_equals(load, unit->state.load) && str_equals(active, unit->state.active) &&
                               str_equals(sub, unit->state.sub)))
@@ -217,31 +217,31 @@ static int on_rows(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 }
 
 static int append_units(Systemd *s, sd_bus_message *m, bool unseen, size_t *n) {
-        int r = sd_bus_message_open_container(m, 'a', "s");
+        int r = libsystemd.sd_bus_message_open_container(m, 'a', "s");
 
         list_foreach(&s->units, node) {
                 SystemdUnit *unit = container_of(node, SystemdUnit, link);
 
                 if (r >= 0 && unit->loaded && (!unseen || (list_is_linked(&unit->unseen_link) && !unit->start_asked))) {
-                        r = sd_bus_message_append(m, "s", unit->name);
+                        r = libsystemd.sd_bus_message_append(m, "s", unit->name);
                         ++*n;
                 }
                 if (unseen)
                         list_unlink(&unit->unseen_link);
         }
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        return r < 0 ? r : libsystemd.sd_bus_message_close_container(m);
 }
 
 static void look(Systemd *s, bool unseen) {
         sd_bus_message *m = NULL;
         size_t n = 0;
-        int r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByNames");
+        int r = libsystemd.sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "ListUnitsByNames");
 
         if (r >= 0)
                 r = append_units(s, m, unseen, &n);
         if (r >= 0 && n > 0)
                 (void)systemd_request(s, m, on_rows, s, NULL);
-        sd_bus_message_unref(m);
+        libsystemd.sd_bus_message_unref(m);
 }
 
 static void on_look(uv_timer_t *timer) {
@@ -269,13 +269,13 @@ static int on_reloading(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         int active = 1;
 
         (void)error;
-        if (sd_bus_message_read(m, "b", &active) >= 0 && !active)
+        if (libsystemd.sd_bus_message_read(m, "b", &active) >= 0 && !active)
                 look(userdata, false);
         return 0;
 }
 
 static int subscribe(Systemd *s) {
-        return sd_bus_call_method_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", NULL, NULL, NULL);
+        return libsystemd.sd_bus_call_method_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", NULL, NULL, NULL);
 }
 
 /* systemd is at the bus, again: after a restart of either, perhaps behind us. What it told meanwhile was lost. */
@@ -283,7 +283,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *name, *before, *now;
 
         (void)error;
-        if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 && *now) {
+        if (libsystemd.sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 && *now) {
                 (void)subscribe(userdata);
                 systemd_state_fetch_all(userdata);
         }
@@ -293,16 +293,16 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 int systemd_state_watch(Systemd *s, Error *error) {
         int r;
 
-        r = sd_bus_add_match_async(s->bus, NULL,
+        r = libsystemd.sd_bus_add_match_async(s->bus, NULL,
                                    "type='signal',sender='" SYSTEMD_DESTINATION
                                    "',interface='org.freedesktop.DBus.Properties',"
                                    "member='PropertiesChanged',path_namespace='" SYSTEMD_PATH "/unit'",
                                    on_properties_changed, NULL, s);
         if (r >= 0)
-                r = sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                r = libsystemd.sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
                                               "Reloading", on_reloading, NULL, s);
         if (r >= 0)
-                r = sd_bus_add_match_async(s->bus, NULL,
+                r = libsystemd.sd_bus_add_match_async(s->bus, NULL,
                                            "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                                            "member='NameOwnerChanged',arg0='" SYSTEMD_DESTINATION "'",
                                            on_owner, NULL, s);

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "host/file.h"
 #include "host/systemd-internal.h"
@@ -11,7 +11,7 @@
 #include "unitfile/unitfile.h"
 
 bool systemd_is_running(void) {
-        return sd_booted() > 0;
+        return access("/run/systemd/system/", F_OK) == 0;
 }
 
 static Systemd *systemd_of(Supervisor *supervisor) {
@@ -54,7 +54,7 @@ SystemdUnit *systemd_unit(Systemd *s, const char *name) {
         list_init(&unit->changed_link);
         list_init(&unit->unseen_link);
         unit->name = strdup(name);
-        if (!unit->name || sd_bus_path_encode(SYSTEMD_PATH "/unit", name, &unit->path) < 0 ||
+        if (!unit->name || libsystemd.sd_bus_path_encode(SYSTEMD_PATH "/unit", name, &unit->path) < 0 ||
             map_put(&s->by_name, slice_from(unit->name), unit, NULL) < 0) {
                 unit_free(unit);
                 return NULL;
@@ -132,18 +132,18 @@ static void call_step(Call *call);
 /* Errors of systemd that mean success: there is nothing to stop, to disable or to reset. */
 static bool is_absence(const Call *call, const sd_bus_error *error) {
         return (call->kind == CALL_UNLOAD || call->kind == CALL_STOP || call->kind == CALL_KILL) &&
-               (sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".NoSuchUnit") ||
-                sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".NoSuchProcess") ||
-                sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.FileNotFound"));
+               (libsystemd.sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".NoSuchUnit") ||
+                libsystemd.sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".NoSuchProcess") ||
+                libsystemd.sd_bus_error_has_name(error, "org.freedesktop.DBus.Error.FileNotFound"));
 }
 
 static void call_end_by(Call *call, const sd_bus_error *error) {
         SystemdUnit *unit = call->kind == CALL_START ? map_get(&call->owner->by_name, slice_from(call->unit)) : NULL;
-        int r = -sd_bus_error_get_errno(error);
+        int r = -libsystemd.sd_bus_error_get_errno(error);
 
         if (unit) /* a fault in its file shows only now */
                 (void)systemd_state_fetch(call->owner, unit);
-        if (sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".JobTypeNotApplicable"))
+        if (libsystemd.sd_bus_error_has_name(error, SYSTEMD_DESTINATION ".JobTypeNotApplicable"))
                 r = -EOPNOTSUPP;
         call_end(call, error_set(&call->error, r < 0 ? r : -EIO, "%s: systemd says: %s", call->unit ? call->unit : "units",
                                  error->message ? error->message : error->name));
@@ -160,7 +160,7 @@ static void wait_for_job(Call *call, const char *job) {
 
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         Call *call = userdata;
-        const sd_bus_error *error = sd_bus_message_get_error(m);
+        const sd_bus_error *error = libsystemd.sd_bus_message_get_error(m);
         const char *job;
 
         (void)ret_error;
@@ -169,7 +169,7 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
                 call_end_by(call, error);
                 return 0;
         }
-        if (!error && sd_bus_message_has_signature(m, "o") && sd_bus_message_read(m, "o", &job) >= 0) {
+        if (!error && libsystemd.sd_bus_message_has_signature(m, "o") && libsystemd.sd_bus_message_read(m, "o", &job) >= 0) {
                 wait_for_job(call, job);
                 return 0;
         }
@@ -183,16 +183,16 @@ static int call_method(Call *call, const char *method, const char *signature, ..
         va_list args;
         int r;
 
-        r = sd_bus_message_new_method_call(call->owner->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+        r = libsystemd.sd_bus_message_new_method_call(call->owner->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
                                            method);
         if (r >= 0) {
                 va_start(args, signature);
-                r = sd_bus_message_appendv(m, signature, args);
+                r = libsystemd.sd_bus_message_appendv(m, signature, args);
                 va_end(args);
         }
         if (r >= 0)
                 r = systemd_request(call->owner, m, on_reply, call, &call->request);
-        sd_bus_message_unref(m);
+        libsystemd.sd_bus_message_unref(m);
         return r;
 }
 
@@ -381,7 +381,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         uint32_t id;
 
         (void)error;
-        if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0)
+        if (libsystemd.sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0)
                 return 0;
         call = map_get(&s->by_job, slice_from(path));
         if (call)
@@ -650,7 +650,7 @@ int systemd_connect(Systemd *s, Error *error) {
         if (r >= 0)
                 r = systemd_state_watch(s, error);
         if (r >= 0) {
-                r = sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                r = libsystemd.sd_bus_match_signal_async(s->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
                                               "JobRemoved", on_job_removed, NULL, s);
                 if (r < 0)
                         (void)error_set_errno(error, r, "cannot subscribe to systemd's jobs");
@@ -684,7 +684,9 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         (void)uv_idle_init(loop, &s->hurry);
         s->timer.data = s->look.data = s->later.data = s->hurry.data = s;
         s->open = 4;
-        r = s->folder ? file_make_folder(s->folder, 0755, error) : -ENOMEM;
+        r = s->folder ? libsystemd_load(error) : -ENOMEM;
+        if (r >= 0)
+                r = file_make_folder(s->folder, 0755, error);
         if (r >= 0)
                 r = systemd_connect(s, error);
         if (r < 0) {

@@ -13,7 +13,7 @@ typedef struct SystemdOptions {
         bool user;                   /* the user's own systemd instead of the system's */
 } SystemdOptions;
 
-/* Whether systemd runs this machine (sd_booted(3)). */
+/* Whether systemd runs this machine, by the folder that sd_booted(3) names. */
 bool systemd_is_running(void);
 
 /* -errno with `error`: there is no bus to connect to. */
