@@ -113,6 +113,14 @@ static void child_ended(UnitHolder *holder, const UnitShimEnd *end) {
         tell(holder, UNIT_SHIM_REAP, end->pid);
 }
 
+/* When none of those that were asked knows it, somebody else has reaped it: how it ended is not known. */
+static void child_unknown(const UnitHolder *holder, pid_t pid) {
+        UnitProcess *process = holder->unit ? unit_find_process(holder->unit, pid) : NULL;
+
+        if (process && process->asked > 0 && --process->asked == 0)
+                process_tell_end(&process->process, CLD_EXITED, 0);
+}
+
 /* Its own child, of which there is one. */
 static void child_executed(const UnitHolder *holder, const UnitShimMessage *message) {
         UnitProcess *process = holder->unit ? unit_find_process(holder->unit, holder->child) : NULL;
@@ -129,6 +137,9 @@ static void hear(UnitHolder *holder, const UnitShimMessage *message) {
                 break;
         case UNIT_SHIM_ENDED:
                 child_ended(holder, &message->end);
+                break;
+        case UNIT_SHIM_UNKNOWN:
+                child_unknown(holder, message->end.pid);
                 break;
         case UNIT_SHIM_EMPTY:
                 holder_empty(holder);
@@ -522,6 +533,20 @@ void holders_leave(Embedded *e) {
                 close_connection(holder);
                 holder_settle(holder);
         }
+}
+
+/* Of a process that has gone: whether somebody is there who may have seen its end, and will answer. */
+bool holders_ask(UnitProcess *process) {
+        process->asked = 0;
+        list_foreach (&process->unit->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, unit_link);
+
+                if (holder->sockets || holder->fd < 0)
+                        continue;
+                tell(holder, UNIT_SHIM_WATCH, process->pid);
+                process->asked++;
+        }
+        return process->asked > 0;
 }
 
 bool holders_tell_of(const Unit *unit, pid_t shim) {

@@ -43,6 +43,7 @@ typedef struct UnitProcess {
         pid_t pid; /* kept after its end: for the log */
         LogPipe *pipes[2]; /* by stream; NULL: none */
         unsigned open; /* handles that are not closed */
+        unsigned asked; /* shims that have yet to say whether they know how it ended */
         const ExecCommand *command; /* for texts; NULL: adopted. Lives as long as the run */
 } UnitProcess;
 
@@ -348,6 +349,7 @@ void holders_unit_gone(Unit *unit);
 void holders_leave(Embedded *e);
 void holder_end_sockets(const Unit *unit);
 bool holders_tell_of(const Unit *unit, pid_t shim);
+bool holders_ask(UnitProcess *process);
 
 /* embedded-record.c */
 void record_save(Unit *unit);
@@ -412,7 +414,7 @@ static inline const char *unit_text(const Unit *unit) {
 bool unit_has_processes(const Unit *unit);
 void unit_set_main_pid(Unit *unit, pid_t pid);
 void unit_find_main(Unit *unit); /* by its PID file, or a guess */
-const Unit *unit_of_process(const Process *process); /* NULL: none's */
+UnitProcess *unit_process_of(const Process *process); /* NULL: it is no unit's */
 UnitProcess *unit_find_process(const Unit *unit, pid_t pid); /* one that has not ended; NULL: none */
 UnitProcess *unit_process_new(Unit *unit, UnitProcessRole role, const ExecCommand *command);
 int unit_adopt_process(Unit *unit, UnitProcessRole role, const ExecCommand *command, pid_t pid, UnitProcess **ret);

@@ -410,10 +410,12 @@ static void on_settled(void *userdata) {
 }
 
 static bool is_teller(void *userdata, const Process *process, pid_t parent) {
-        const Unit *unit = unit_of_process(process);
+        UnitProcess *of_unit = unit_process_of(process);
 
         (void)userdata;
-        return unit && holders_tell_of(unit, parent);
+        if (!of_unit)
+                return false;
+        return parent > 0 ? holders_tell_of(of_unit->unit, parent) : holders_ask(of_unit);
 }
 
 static const ProcessReaperEvents reaper_events = {.is_teller = is_teller, .settled = on_settled, .closed = on_reaper_closed};

@@ -254,8 +254,8 @@ static void on_process_closed(Process *child) {
 static const ProcessEvents process_events = {
         .executed = on_executed, .exited = on_exited, .closed = on_process_closed};
 
-const Unit *unit_of_process(const Process *process) {
-        return process->events == &process_events ? ((const UnitProcess *)process->owner)->unit : NULL;
+UnitProcess *unit_process_of(const Process *process) {
+        return process->events == &process_events ? process->owner : NULL;
 }
 
 UnitProcess *unit_find_process(const Unit *unit, pid_t pid) {

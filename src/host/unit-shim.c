@@ -11,7 +11,7 @@ static const char *const words[UNIT_SHIM_KINDS] = {
         [UNIT_SHIM_HELLO] = "hello", [UNIT_SHIM_PART] = "part", [UNIT_SHIM_ENDED] = "ended",
         [UNIT_SHIM_EMPTY] = "empty", [UNIT_SHIM_REAP] = "reap", [UNIT_SHIM_WATCH] = "watch",
         [UNIT_SHIM_END] = "end",     [UNIT_SHIM_BORN] = "born", [UNIT_SHIM_REFUSED] = "refused",
-        [UNIT_SHIM_NOTE] = "note",
+        [UNIT_SHIM_NOTE] = "note",   [UNIT_SHIM_UNKNOWN] = "unknown",
         [UNIT_SHIM_EXECUTED] = "executed", [UNIT_SHIM_FAILED] = "failed",
 };
 
@@ -39,6 +39,7 @@ int unit_shim_message_write(const UnitShimMessage *m, Buffer *to) {
                 return buffer_printf(to, "ended %d %d %d", m->end.pid, m->end.code, m->end.status);
         case UNIT_SHIM_REAP:
         case UNIT_SHIM_WATCH:
+        case UNIT_SHIM_UNKNOWN:
                 return buffer_printf(to, "%s %d", words[m->kind], m->end.pid);
         default:
                 return buffer_append_string(to, words[m->kind]);
@@ -138,6 +139,7 @@ static bool read_rest(Slice rest, UnitShimMessage *ret) {
                 return rest.data && read_end(rest, &ret->end);
         case UNIT_SHIM_REAP:
         case UNIT_SHIM_WATCH:
+        case UNIT_SHIM_UNKNOWN:
                 return next_pid(&rest, &ret->end.pid) && ret->end.pid > 0 && !rest.data;
         default:
                 return !rest.data;

@@ -36,9 +36,10 @@ typedef enum UnitShimKind {
         UNIT_SHIM_NOTE,  /* shim: before hello, too: what a process has said to NOTIFY_SOCKET */
         UNIT_SHIM_HELLO, /* shim: then this, with the files it holds */
         UNIT_SHIM_ENDED, /* shim: a child has ended, and is kept until it may be reaped */
+        UNIT_SHIM_UNKNOWN, /* shim, asked by WATCH: that process has gone, and was none of its children */
         UNIT_SHIM_EMPTY, /* shim: it has no child left */
         UNIT_SHIM_REAP,  /* supervisor */
-        UNIT_SHIM_WATCH, /* supervisor: this child's end is to be told, too */
+        UNIT_SHIM_WATCH, /* supervisor: this child's end is to be told, too; at once if it has ended */
         UNIT_SHIM_END,   /* supervisor: the shim is not needed any more */
         UNIT_SHIM_KINDS,
 } UnitShimKind;
@@ -55,7 +56,7 @@ typedef struct UnitShimMessage {
         char held[UNIT_SHIM_FDS_MAX + 1]; /* HELLO: what each of the files is */
         char stream;                      /* PART */
         Slice part;                       /* PART, NOTE: borrowed */
-        UnitShimEnd end;                  /* ENDED; REAP, WATCH, NOTE: its pid */
+        UnitShimEnd end;                  /* ENDED; REAP, WATCH, UNKNOWN, NOTE: its pid */
         Slice run;                        /* NOTE: the sender's INVOCATION_ID; borrowed; "": not known */
         int failure, step;                /* FAILED, REFUSED: an errno; FAILED: a ProcessStep */
 } UnitShimMessage;

@@ -1,5 +1,6 @@
 /* Children: told, written down, reaped. */
 #include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "host/file.h"
@@ -104,25 +105,47 @@ static UnitShimChild *room_for_child(UnitShim *shim) {
         return NULL;
 }
 
-void unit_shim_watch(UnitShim *shim, pid_t pid) {
-        UnitShimChild *child = find(shim, pid);
+static const UnitShimEnd *find_orphan(const UnitShim *shim, pid_t pid) {
+        for (size_t i = 0; i < min_of(shim->n_orphans, (size_t)UNIT_SHIM_ORPHANS_MAX); i++)
+                if (shim->orphans[i].pid == pid)
+                        return &shim->orphans[i];
+        return NULL;
+}
+
+/* It may not be a child yet: it becomes one when those between it and us have ended. */
+static bool is_or_may_become_child(pid_t pid) {
         siginfo_t info;
 
-        if (child)
-                return;
-        child = room_for_child(shim);
+        return look_at(pid, WNOWAIT, &info) || kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+static void watch(UnitShim *shim, pid_t pid) {
+        const UnitShimEnd *orphan = find_orphan(shim, pid);
+        UnitShimChild *child = room_for_child(shim);
+
         if (!child)
                 return;
-        *child = (UnitShimChild){.end = {.pid = pid}};
-        for (size_t i = 0; i < min_of(shim->n_orphans, (size_t)UNIT_SHIM_ORPHANS_MAX); i++)
-                if (shim->orphans[i].pid == pid) {
-                        *child = (UnitShimChild){shim->orphans[i], true};
-                        write_ends(shim);
-                        tell_end(shim, &child->end);
-                        return;
-                }
-        if (look_at(pid, WNOWAIT, &info))
-                unit_shim_reap(shim);
+        *child = orphan ? (UnitShimChild){*orphan, true} : (UnitShimChild){.end = {.pid = pid}};
+        if (orphan)
+                write_ends(shim);
+}
+
+/* Also a question: how it ended, if it has. */
+void unit_shim_watch(UnitShim *shim, pid_t pid) {
+        const UnitShimChild *child = find(shim, pid);
+
+        if (!child && !find_orphan(shim, pid) && !is_or_may_become_child(pid)) {
+                unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_UNKNOWN, .end.pid = pid}, NULL, 0);
+                return;
+        }
+        if (!child)
+                watch(shim, pid);
+        unit_shim_reap(shim);
+        child = find(shim, pid);
+        if (child && child->end.code != 0)
+                tell_end(shim, &child->end);
+        else if (!is_or_may_become_child(pid))
+                unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_UNKNOWN, .end.pid = pid}, NULL, 0);
 }
 
 void unit_shim_let_go(UnitShim *shim, pid_t pid) {
