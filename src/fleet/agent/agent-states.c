@@ -35,13 +35,13 @@ static const char *unit_text(const AgentUnit *unit) {
 static StateRecord unit_record(const AgentUnit *unit, char hash[UNIT_HASH_HEX_SIZE]) {
         unit_hash_to_hex(&unit->hash, hash);
         return (StateRecord){
-                .load = (char *)(uintptr_t)unit->state.load,
-                .active = (char *)(uintptr_t)unit->state.active,
-                .sub = (char *)(uintptr_t)unit->state.sub,
+                .load = unit->state.load,
+                .active = unit->state.active,
+                .sub = unit->state.sub,
                 .hash = hash,
-                .text = (char *)(uintptr_t)unit_text(unit),
+                .text = unit_text(unit),
                 .launched = unit->start_asked,
-                .health = (char *)(uintptr_t)health_state_to_string(unit->health),
+                .health = health_state_to_string(unit->health),
                 .health_text = unit->health_text,
                 .failures = unit->failures.length,
         };

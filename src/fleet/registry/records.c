@@ -20,13 +20,7 @@ void machine_record_deinit(MachineRecord *record) {
 }
 
 void state_record_deinit(StateRecord *record) {
-        free(record->load);
-        free(record->active);
-        free(record->sub);
-        free(record->hash);
-        free(record->text);
-        free(record->health);
-        free(record->health_text);
+        free(record->room);
         *record = (StateRecord){0};
 }
 
@@ -217,34 +211,52 @@ int machine_record_read(const char *text, MachineRecord *ret) {
         return 0;
 }
 
+static const struct {
+        const char *key;
+        size_t offset;
+} state_strings[] = {
+        {"loadState", offsetof(StateRecord, load)}, {"activeState", offsetof(StateRecord, active)},
+        {"subState", offsetof(StateRecord, sub)},   {"unitHash", offsetof(StateRecord, hash)},
+        {"text", offsetof(StateRecord, text)},      {"health", offsetof(StateRecord, health)},
+        {"healthText", offsetof(StateRecord, health_text)},
+};
+
+static Slice state_string(json_t *object, size_t i) {
+        return slice_from(json_string_value(json_object_get(object, state_strings[i].key)) ?: "");
+}
+
+/* States are many: their strings are one allocation. */
+static int read_state_strings(json_t *object, StateRecord *record) {
+        size_t size = 1;
+        char *end;
+
+        for (size_t i = 0; i < ARRAY_SIZE(state_strings); i++)
+                size += state_string(object, i).length > 0 ? state_string(object, i).length + 1 : 0;
+        record->room = end = calloc(size, 1);
+        if (!end)
+                return -ENOMEM;
+        for (size_t i = 0; i < ARRAY_SIZE(state_strings); i++) {
+                const char **field = (const char **)(void *)((char *)record + state_strings[i].offset);
+                Slice value = state_string(object, i);
+
+                *field = value.length > 0 ? memcpy(end, value.data, value.length) : "";
+                end += value.length > 0 ? value.length + 1 : 0;
+        }
+        return 0;
+}
+
 int state_record_read(const char *text, StateRecord *ret) {
         json_t *object = json_loads(text, 0, NULL);
         StateRecord record = {0};
-        int r = json_is_object(object) ? 0 : -EBADMSG;
+        int r = json_is_object(object) ? read_state_strings(object, &record) : -EBADMSG;
 
-        if (r >= 0)
-                r = copy_string(object, "loadState", &record.load);
-        if (r >= 0)
-                r = copy_string(object, "activeState", &record.active);
-        if (r >= 0)
-                r = copy_string(object, "subState", &record.sub);
-        if (r >= 0)
-                r = copy_string(object, "unitHash", &record.hash);
-        if (r >= 0)
-                r = copy_string(object, "text", &record.text);
-        if (r >= 0)
-                r = copy_string(object, "health", &record.health);
-        if (r >= 0)
-                r = copy_string(object, "healthText", &record.health_text);
-        record.failures = read_amount(object, "failures");
-        record.launched = json_is_true(json_object_get(object, "launched"));
-        json_decref(object);
-        if (r < 0) {
-                state_record_deinit(&record);
-                return r;
+        if (r >= 0) {
+                record.failures = read_amount(object, "failures");
+                record.launched = json_is_true(json_object_get(object, "launched"));
+                *ret = record;
         }
-        *ret = record;
-        return 0;
+        json_decref(object);
+        return r;
 }
 
 static int read_one(const char *text, const char *key, char **ret) {

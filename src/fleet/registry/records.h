@@ -19,13 +19,14 @@ typedef struct MachineRecord {
 
 /* A unit as an agent sees it on its machine. */
 typedef struct StateRecord {
-        char *load, *active, *sub;
-        char *hash;     /* hexadecimal */
-        char *text;     /* why it failed, or what it says of itself; may be "" */
+        const char *load, *active, *sub;
+        const char *hash;     /* hexadecimal */
+        const char *text;     /* why it failed, or what it says of itself; may be "" */
         bool launched;  /* fleet has started it there */
-        char *health;   /* what its HealthCheck= came to: "pending", "passing", "failing"; "" or NULL: it has none, or is not active */
-        char *health_text; /* why it is failing; may be "" */
+        const char *health;   /* what its HealthCheck= came to: "pending", "passing", "failing"; "" or NULL: it has none, or is not active */
+        const char *health_text; /* why it is failing; may be "" */
         uint64_t failures; /* within the unit's FailuresWithin=; told only of units with MoveAfterFailures= */
+        char *room; /* what was read, and the strings lie in; NULL: they are somebody else's */
 } StateRecord;
 
 /* Where a unit is placed, and why there. */
