@@ -260,12 +260,13 @@ def test_a_full_disk_ends_its_member_which_comes_back_when_there_is_room(tmp_pat
             shutil.copytree(held, victim.data, dirs_exist_ok=True)
             victim.start()
             cluster.wait_ready()
-            if role == "leader":
-                while cluster.leader() is not victim:
-                    other = cluster.leader()
-                    other.terminate()
-                    other.start()
-                    cluster.wait_ready()
+            others = [store for store in cluster.stores if store is not victim]
+            while role == "leader" and cluster.leader() is not victim:  # who is there alone asks first for votes
+                for store in others:
+                    store.terminate()
+                for store in others:
+                    store.start()
+                cluster.wait_ready()
             free = shutil.disk_usage(victim.data).free
             stuffing = victim.data / "stuffing"
 
