@@ -36,15 +36,17 @@ static int list_by_name(FleetGroup *group, const char *resource, const char *key
         return object ? 0 : CLI_FAILED;
 }
 
-int fleet_look_unit(FleetLook *look, const char *name, json_t **ret_unit) {
-        int code = 0;
+/* From the list of all, which is asked for once. */
+static int find_in(FleetGroup *group, const char *resource, const char *key, const char *name, json_t **list, json_t **ret) {
+        int code = *list ? 0 : list_by_name(group, resource, key, list);
 
-        if (!look->many)
-                return fleet_get_unit(look->group, name, ret_unit);
-        if (!look->units)
-                code = list_by_name(look->group, "units", "units", &look->units);
-        *ret_unit = code == 0 ? json_incref(json_object_get(look->units, name)) : NULL;
+        *ret = code == 0 ? json_incref(json_object_get(*list, name)) : NULL;
         return code;
+}
+
+int fleet_look_unit(FleetLook *look, const char *name, json_t **ret_unit) {
+        return look->many ? find_in(look->group, "units", "units", name, &look->units, ret_unit)
+                          : fleet_get_unit(look->group, name, ret_unit);
 }
 
 static int get_state(FleetGroup *group, const char *name, json_t **ret_state) {
@@ -58,14 +60,8 @@ static int get_state(FleetGroup *group, const char *name, json_t **ret_state) {
 }
 
 int fleet_look_state(FleetLook *look, const char *name, json_t **ret_state) {
-        int code = 0;
-
-        if (!look->many)
-                return get_state(look->group, name, ret_state);
-        if (!look->states)
-                code = list_by_name(look->group, "state", "states", &look->states);
-        *ret_state = code == 0 ? json_incref(json_object_get(look->states, name)) : NULL;
-        return code;
+        return look->many ? find_in(look->group, "state", "states", name, &look->states, ret_state)
+                          : get_state(look->group, name, ret_state);
 }
 
 int fleet_look_machines(FleetLook *look, json_t **ret_machines) {
