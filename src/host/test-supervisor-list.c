@@ -375,6 +375,16 @@ static void wait_state(Fixture *f, const char *name, const char *active) {
                 the_backend->turn(f->backend);
 }
 
+/* Another supervisor takes over what this one leaves. */
+static void reopen(Fixture *f) {
+        supervisor_leave(f->supervisor, on_closed, f);
+        while (!f->closed)
+                the_backend->turn(f->backend);
+        f->closed = false;
+        f->supervisor = the_backend->reopen(f->backend, &events, f);
+        assert_non_null(f->supervisor);
+}
+
 static void test_sockets_timers_and_paths_start_and_stop(void **state) {
         static const struct {
                 const char *name;
@@ -443,12 +453,7 @@ static void test_another_supervisor_finds_what_runs(void **state) {
         assert_int_equal(start(f, "web.service"), 0);
         wait_state(f, "web.service", "active");
         before = state_of(f, "web.service");
-        supervisor_leave(f->supervisor, on_closed, f);
-        while (!f->closed)
-                the_backend->turn(f->backend);
-        f->closed = false;
-        f->supervisor = the_backend->reopen(f->backend, &events, f);
-        assert_non_null(f->supervisor);
+        reopen(f);
         BEGIN(f);
         supervisor_list(f->supervisor, on_unit, on_done, &outcome);
         assert_int_equal(wait_for(&outcome), 0);
@@ -546,12 +551,7 @@ static void test_another_supervisor_keeps_what_units_are_to_each_other(void **st
         load_pair(f);
         assert_int_equal(start(f, "main.service"), 0);
         wait_state(f, "side.service", "active");
-        supervisor_leave(f->supervisor, on_closed, f);
-        while (!f->closed)
-                the_backend->turn(f->backend);
-        f->closed = false;
-        f->supervisor = the_backend->reopen(f->backend, &events, f);
-        assert_non_null(f->supervisor);
+        reopen(f);
         assert_null(strstr(list_asked(f), "side.service"));
         wait_state(f, "side.service", "active");
         assert_int_equal(stop(f, "main.service"), 0);
