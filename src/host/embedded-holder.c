@@ -9,6 +9,7 @@
 
 #include "host/embedded-internal.h"
 #include "host/file.h"
+#include "host/pass-files.h"
 
 enum { HELLO_WAIT_SEC = 5, HELLO_PACKETS_MAX = KEPT_NOTICES_MAX + 4, LISTEN_BACKLOG = 4 };
 
@@ -337,33 +338,11 @@ static int connect_to(const Embedded *e, uint64_t number, int *ret) {
         return 0;
 }
 
-static void take_files(struct msghdr *message, HolderFound *ret) {
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || n > UNIT_SHIM_FDS_MAX)
-                        continue;
-                memcpy(ret->fds, CMSG_DATA(c), n * sizeof(int));
-                ret->n_fds = n;
-        }
-}
-
 static int receive(int fd, HolderFound *ret, UnitShimMessage *message, char text[static UNIT_SHIM_PACKET_MAX]) {
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(UNIT_SHIM_FDS_MAX * sizeof(int))];
-        } control;
-        struct iovec vector = {text, UNIT_SHIM_PACKET_MAX};
-        struct msghdr packet = {
-                .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-        ssize_t n;
+        ssize_t n = pass_files_receive(fd, text, UNIT_SHIM_PACKET_MAX, ret->fds, UNIT_SHIM_FDS_MAX, &ret->n_fds);
 
-        do
-                n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
         if (n <= 0)
-                return n < 0 ? -errno : -ENOTCONN;
-        take_files(&packet, ret);
+                return n < 0 ? (int)n : -ENOTCONN;
         return unit_shim_message_read((Slice){text, (size_t)n}, message);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include "host/embedded-internal.h"
+#include "host/pass-files.h"
 
 /* It answers as soon as the kernel has made two processes. */
 enum { ANSWER_WAIT_SEC = 10 };
@@ -90,27 +91,14 @@ void spawner_close(Embedded *e) {
 /* ---- asking ---- */
 
 /* The files go with the first byte. */
-static int send_all(int fd, const char *bytes, size_t length, const int *files, size_t n_files) {
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(SPAWN_FILES_MAX * sizeof(int))];
-        } control = {0};
-        struct cmsghdr *header = &control.align;
-        struct iovec vector = {(void *)(uintptr_t)bytes, length};
-        struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(n_files * sizeof(int))};
+static int send_all(int fd, Slice rest, const int *files, size_t n_files) {
+        while (rest.length > 0) {
+                ssize_t n = pass_files_send(fd, rest.data, rest.length, files, n_files);
 
-        *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(n_files * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-        memcpy(CMSG_DATA(header), files, n_files * sizeof(int));
-        while (vector.iov_len > 0) {
-                ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
-                        return -errno;
-                vector = (struct iovec){(char *)vector.iov_base + n, vector.iov_len - (size_t)n};
-                message.msg_control = NULL;
-                message.msg_controllen = 0;
+                        return (int)n;
+                rest = (Slice){rest.data + n, rest.length - (size_t)n};
+                n_files = 0;
         }
         return 0;
 }
@@ -122,7 +110,7 @@ static int ask(Embedded *e, const Buffer *bytes, const int *files, size_t n_file
 
                 if (r < 0)
                         return r;
-                r = send_all(e->spawner->fd, buffer_data(bytes), buffer_length(bytes), files, n_files);
+                r = send_all(e->spawner->fd, (Slice){buffer_data(bytes), buffer_length(bytes)}, files, n_files);
                 if (r >= 0)
                         return 0;
                 spawner_close(e);

@@ -7,6 +7,8 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
+#include "host/pass-files.h"
+
 enum { POLL_CONTROL, POLL_LISTENER, POLL_SIGNALS, POLL_HELD, POLL_ALL = POLL_HELD + UNIT_SHIM_FDS_MAX };
 
 static int watch_signals(void) {
@@ -28,26 +30,9 @@ static void lose_supervisor(UnitShim *shim) {
 
 void unit_shim_tell(UnitShim *shim, const UnitShimMessage *m, const int *fds, size_t n_fds) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(UNIT_SHIM_FDS_MAX * sizeof(int))];
-        } control = {0};
-        struct iovec vector;
-        struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
 
-        if (unit_shim_message_write(m, &text) < 0)
-                return;
-        vector = (struct iovec){buffer_data(&text), buffer_length(&text)};
-        if (n_fds > 0) {
-                struct cmsghdr *header = &control.align;
-
-                message.msg_control = &control;
-                message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-                *header = (struct cmsghdr){
-                        .cmsg_len = CMSG_LEN(n_fds * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-                memcpy(CMSG_DATA(header), fds, n_fds * sizeof(int));
-        }
-        (void)sendmsg(shim->control, &message, MSG_NOSIGNAL); /* who has gone is seen by its hang-up */
+        if (unit_shim_message_write(m, &text) >= 0) /* who has gone is seen by its hang-up */
+                (void)pass_files_send(shim->control, buffer_data(&text), buffer_length(&text), fds, n_fds);
 }
 
 /* First what is left of lines, so that who hears hello has all of them. Of a stream that has ended no file is left to hand over. */

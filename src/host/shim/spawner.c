@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "host/file.h"
+#include "host/pass-files.h"
 
 enum { READ_SIZE = 4 * 1024 }; /* most requests are shorter, and their memory stays with the shim */
 
@@ -16,17 +17,6 @@ typedef struct Arrival {
         size_t n_files;
 } Arrival;
 
-static void take_files(struct msghdr *message, Arrival *arrival) {
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || n > SPAWN_FILES_MAX - arrival->n_files)
-                        continue;
-                memcpy(arrival->files + arrival->n_files, CMSG_DATA(c), n * sizeof(int));
-                arrival->n_files += n;
-        }
-}
-
 static void close_files(Arrival *arrival) {
         for (size_t i = 0; i < arrival->n_files; i++)
                 (void)close(arrival->files[i]);
@@ -35,24 +25,12 @@ static void close_files(Arrival *arrival) {
 
 /* More of it: false at the connection's end. */
 static bool receive(int connection, Arrival *arrival, size_t length) {
-        union {
-                struct cmsghdr align;
-                char bytes[CMSG_SPACE(SPAWN_FILES_MAX * sizeof(int))];
-        } control;
-        struct iovec vector = {buffer_reserve(&arrival->bytes, length), length};
-        struct msghdr message = {
-                .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-        ssize_t n;
+        void *room = buffer_reserve(&arrival->bytes, length);
+        ssize_t n = room ? pass_files_receive(connection, room, length, arrival->files, SPAWN_FILES_MAX, &arrival->n_files) : 0;
 
-        if (!vector.iov_base)
-                return false;
-        do
-                n = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
         if (n <= 0)
                 return false;
         buffer_commit(&arrival->bytes, (size_t)n);
-        take_files(&message, arrival);
         return true;
 }
 
