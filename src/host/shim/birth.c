@@ -42,27 +42,21 @@ static int be_child(void *userdata) {
         _exit(process_step_exit_status((ProcessStep)birth->failure.step));
 }
 
-static void tell(int control, const UnitShimMessage *message) {
-        _cleanup_buffer_ Buffer text = BUFFER_INIT;
-
-        if (unit_shim_message_write(message, &text) >= 0)
-                (void)send(control, buffer_data(&text), buffer_length(&text), MSG_NOSIGNAL);
-}
-
 /* 0: none could be made, which is told. One that nobody has heard of has ended, as any other may have by then. */
 static pid_t make_child(const SpawnRequest *request) {
         Birth birth = {.request = request, .shim = getpid()};
         pid_t child = clone(be_child, child_stack + sizeof(child_stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
 
         if (child < 0) {
-                tell(request->control, &(UnitShimMessage){.kind = UNIT_SHIM_REFUSED, .failure = errno});
+                unit_shim_tell(request->control, &(UnitShimMessage){.kind = UNIT_SHIM_REFUSED, .failure = errno}, NULL, 0);
                 return 0;
         }
         if (birth.failure.step == PROCESS_STEP_NONE)
-                tell(request->control, &(UnitShimMessage){.kind = UNIT_SHIM_EXECUTED});
+                unit_shim_tell(request->control, &(UnitShimMessage){.kind = UNIT_SHIM_EXECUTED}, NULL, 0);
         else
-                tell(request->control,
-                     &(UnitShimMessage){.kind = UNIT_SHIM_FAILED, .failure = birth.failure.error, .step = birth.failure.step});
+                unit_shim_tell(request->control,
+                               &(UnitShimMessage){.kind = UNIT_SHIM_FAILED, .failure = birth.failure.error, .step = birth.failure.step},
+                               NULL, 0);
         return child;
 }
 

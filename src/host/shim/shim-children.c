@@ -31,7 +31,7 @@ static void write_ends(const UnitShim *shim) {
 }
 
 static void tell_end(UnitShim *shim, const UnitShimEnd *end) {
-        unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_ENDED, .end = *end}, NULL, 0);
+        unit_shim_tell(shim->control, &(UnitShimMessage){.kind = UNIT_SHIM_ENDED, .end = *end}, NULL, 0);
 }
 
 static bool look_at(pid_t pid, int options, siginfo_t *ret) {
@@ -90,7 +90,7 @@ void unit_shim_reap(UnitShim *shim) {
         while (reap_one(shim))
                 ;
         if (shim->empty && !shim->empty_told && shim->control >= 0 && shim->options->child > 0) {
-                unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_EMPTY}, NULL, 0);
+                unit_shim_tell(shim->control, &(UnitShimMessage){.kind = UNIT_SHIM_EMPTY}, NULL, 0);
                 shim->empty_told = true;
         }
 }
@@ -132,20 +132,16 @@ static void watch(UnitShim *shim, pid_t pid) {
 
 /* Also a question: how it ended, if it has. */
 void unit_shim_watch(UnitShim *shim, pid_t pid) {
-        const UnitShimChild *child = find(shim, pid);
+        const UnitShimChild *child;
 
-        if (!child && !find_orphan(shim, pid) && !is_or_may_become_child(pid)) {
-                unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_UNKNOWN, .end.pid = pid}, NULL, 0);
-                return;
-        }
-        if (!child)
+        if (!find(shim, pid) && (find_orphan(shim, pid) || is_or_may_become_child(pid)))
                 watch(shim, pid);
         unit_shim_reap(shim);
         child = find(shim, pid);
         if (child && child->end.code != 0)
                 tell_end(shim, &child->end);
         else if (!is_or_may_become_child(pid))
-                unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_UNKNOWN, .end.pid = pid}, NULL, 0);
+                unit_shim_tell(shim->control, &(UnitShimMessage){.kind = UNIT_SHIM_UNKNOWN, .end.pid = pid}, NULL, 0);
 }
 
 void unit_shim_let_go(UnitShim *shim, pid_t pid) {

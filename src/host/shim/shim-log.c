@@ -46,7 +46,7 @@ void unit_shim_log_end(UnitShim *shim) {
 
                 if (!is_stream(shim, i) || buffer_length(part) == 0)
                         continue;
-                unit_shim_tell(shim,
+                unit_shim_tell(shim->control,
                                &(UnitShimMessage){.kind = UNIT_SHIM_PART,
                                                   .stream = shim->options->held[i],
                                                   .part = {buffer_data(part), buffer_length(part)}},

@@ -23,7 +23,7 @@ void unit_shim_notes_hand_over(UnitShim *shim) {
         for (size_t i = 0; i < shim->notes.length; i++) {
                 const KeptNotice *note = &shim->notes.items[i];
 
-                unit_shim_tell(shim, &(UnitShimMessage){.kind = UNIT_SHIM_NOTE,
+                unit_shim_tell(shim->control, &(UnitShimMessage){.kind = UNIT_SHIM_NOTE,
                                                   .end.pid = note->pid,
                                                   .run = slice_from(note->run),
                                                   .part = {note->text, note->length}},

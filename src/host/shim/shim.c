@@ -28,11 +28,11 @@ static void lose_supervisor(UnitShim *shim) {
         unit_shim_reap(shim); /* nobody has to hear of ends first */
 }
 
-void unit_shim_tell(UnitShim *shim, const UnitShimMessage *m, const int *fds, size_t n_fds) {
+void unit_shim_tell(int control, const UnitShimMessage *m, const int *fds, size_t n_fds) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT;
 
         if (unit_shim_message_write(m, &text) >= 0) /* who has gone is seen by its hang-up */
-                (void)pass_files_send(shim->control, buffer_data(&text), buffer_length(&text), fds, n_fds);
+                (void)pass_files_send(control, buffer_data(&text), buffer_length(&text), fds, n_fds);
 }
 
 /* First what is left of lines, so that who hears hello has all of them. Of a stream that has ended no file is left to hand over. */
@@ -48,7 +48,7 @@ static void greet(UnitShim *shim) {
                 }
         unit_shim_log_end(shim);
         unit_shim_notes_hand_over(shim);
-        unit_shim_tell(shim, &hello, fds, n);
+        unit_shim_tell(shim->control, &hello, fds, n);
         unit_shim_reap(shim);
 }
 

@@ -47,7 +47,7 @@ void unit_shim_run(UnitShim *shim, const UnitShimOptions *options);
 void unit_shim_reap(UnitShim *shim);
 void unit_shim_watch(UnitShim *shim, pid_t pid);
 void unit_shim_let_go(UnitShim *shim, pid_t pid); /* it may be reaped */
-void unit_shim_tell(UnitShim *shim, const UnitShimMessage *message, const int *fds, size_t n_fds);
+void unit_shim_tell(int control, const UnitShimMessage *message, const int *fds, size_t n_fds);
 
 /* ---- shim-log.c: while no supervisor is there ---- */
 
