@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = ROOT / "build-check"
@@ -102,14 +103,21 @@ def run_meson_tests(tally: Tally, folder: Path, suite: str) -> None:
             print(result["stdout"][-4000:], result.get("stderr", "")[-4000:])
 
 
+def why_failed(outcome: ElementTree.Element) -> str:
+    """What a failed test gave as its reason, short enough for a list."""
+    lines = [line for line in (outcome.get("message") or outcome.text or "no reason given").splitlines() if line.strip()]
+    text = " | ".join(line.strip() for line in lines[:2] + lines[2:][-4:])
+    return text if len(text) <= 600 else f"{text[:300]} … {text[-300:]}"
+
+
 def run_pytest(tally: Tally, folder: Path, *arguments: str) -> None:
     """Runs the integration tests on the programs of a build."""
     env = {**os.environ, "FAERING_BUILD": str(folder)}
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rsfE", "--durations=12", "-p", "no:cacheprovider", *arguments], cwd=ROOT, env=env,
-                          capture_output=True, text=True)
-    last = (done.stdout.splitlines() or [""])[-1]
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", last)}
-    if done.returncode not in (0, 1) or not counts:
+    report = folder / "integration.xml"
+    report.unlink(missing_ok=True)
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "--durations=12", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments],
+                          cwd=ROOT, env=env, capture_output=True, text=True)
+    if done.returncode not in (0, 1) or not report.exists():
         print(done.stdout[-6000:], done.stderr)
         tally.fail("running the integration tests")
         return
@@ -117,11 +125,16 @@ def run_pytest(tally: Tally, folder: Path, *arguments: str) -> None:
         print(done.stdout[-12000:])
     else:
         print("\n".join(re.findall(r"^[\d.]+s (?:call|setup|teardown) .*$", done.stdout, re.M)))
-    for reason in re.findall(r"^SKIPPED \[\d+\] (.*)$", done.stdout, re.M):
-        tally.notes.append(f"skipped  {reason}")
-    for test in re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M):
-        tally.notes.append(f"FAILED   {test}")
-    tally.add(counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0), counts.get("skipped", 0))
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"
+        outcomes = {outcome.tag: outcome for outcome in case}
+        for kind in ("failure", "error"):  # an error is one of its fixtures'
+            if kind in outcomes:
+                tally.fail(f"{name}: {kind}: {why_failed(outcomes[kind])}")
+        if "skipped" in outcomes:
+            tally.skip(name, outcomes["skipped"].get("message", "no reason given"))
+        elif "failure" not in outcomes and "error" not in outcomes:
+            tally.passed += 1
 
 
 def run_program(tally: Tally, what: str, command: list[str]) -> None:
@@ -188,7 +201,7 @@ def main() -> int:
         run_program(tally, "mutants of fleet", [sys.executable, str(ROOT / "tests/sim-fleet/mutants.py")])
     else:
         check_all(tally, what == "full")
-    for note in tally.notes:
+    for note in sorted(tally.notes, key=lambda note: note.startswith("FAILED")):  # what failed last, where it is seen
         print(note)
     print(f"took {time.monotonic() - BEGIN:.0f} s")
     print(f"{tally.passed} passed, {tally.failed} failed" + (f", {tally.skipped} skipped" if tally.skipped else ""))

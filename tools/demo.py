@@ -241,8 +241,11 @@ def show_isolation() -> None:
 def show_spread() -> None:
     say("Units that may run anywhere spread; one that says where goes there")
     names = [f"spread@{n}.service" for n in range(1, 7)]
-    on("m1", "sh", "-c", "cd /root && exec fleetctl start --no-block " + " ".join(names) + " pinned.service")
-    wait_for("they run", 20, lambda: is_running(*names, "pinned.service"))
+    on("m1", "sh", "-c", "cd /root && exec fleetctl start --no-block " + " ".join(names))
+    wait_for("they run", 20, lambda: is_running(*names))
+    # only now: it counts on its machine, and would move the others' shares if it were decided before them
+    on("m3", "sh", "-c", "cd /root && exec fleetctl start --no-block pinned.service")
+    wait_for("it runs", 20, lambda: is_running("pinned.service"))
     now = units()
     counts = {name: sum(now[unit]["machine"] == address for unit in names) for name, address in ADDRESSES.items()}
     note("spread: " + ", ".join(f"{count} on {name}" for name, count in counts.items()))

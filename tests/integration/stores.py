@@ -22,14 +22,19 @@ BUILD = Path(os.environ.get("FAERING_BUILD", ROOT / "build"))
 START_SECONDS = 20
 
 
+given_ports: set[int] = set()
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago; held together so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Ports that were free a moment ago; each is given once, as it may be listened on only much later."""
+    ports: list[int] = []
+    while len(ports) < count:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+        if port not in given_ports:
+            given_ports.add(port)
+            ports.append(port)
     return ports
 
 
