@@ -41,14 +41,13 @@ def test_watched_units_are_told_as_they_change(one, tmp_path):
     with subprocess.Popen(faering(one, "list-units", "-w"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
         try:
             one.ok("start", write(tmp_path, "a.service", SLEEP))
-            line = ""
-            while "active  running" not in line:
-                line = watcher.stdout.readline()
+            while "active  running" not in (line := watcher.stdout.readline()):
+                assert line, watcher.stderr.read()
             assert line.split()[1:] == ["a.service", f"{one.units()['a.service'][0][:8]}.../{line.split('/')[1].split()[0]}", "active", "running"]
             begun = time.monotonic()
             one.ok("destroy", "a")
-            while "is gone" not in line:
-                line = watcher.stdout.readline()
+            while "is gone" not in (line := watcher.stdout.readline()):
+                assert line, watcher.stderr.read()
             assert "a.service on " in line and time.monotonic() - begun < 5
         finally:
             watcher.send_signal(signal.SIGINT)

@@ -102,9 +102,8 @@ def test_follower_goes_where_the_unit_goes(fleet, tmp_path):
         try:
             assert follower.stdout.readline().rstrip().endswith(f"on {first}")
             one.ok("drain", first)
-            line = ""
-            while not line.endswith(f"on {other}"):
-                line = follower.stdout.readline().rstrip()
+            while not (line := follower.stdout.readline()).rstrip().endswith(f"on {other}"):
+                assert line, f"the follower ended with {follower.wait()}"
         finally:
             follower.kill()
     one.ok("uncordon", first)
