@@ -57,6 +57,14 @@ static void on_done(void *userdata, int r, const Error *error) {
 
 static const SupervisorEvents events = {.changed = on_changed};
 
+/* The socket's name is this process's own: tests may run beside each other. */
+static const char *listening_unit(void) {
+        static char text[64];
+
+        (void)snprintf(text, sizeof(text), "[Socket]\nListenStream=@faering-supervisor-test-%d\n", getpid());
+        return text;
+}
+
 const char *supervisor_test_unit(TestBehaviour behaviour) {
         static const char *const texts[] = {
                 [TEST_RUNS] = "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\n",
@@ -65,7 +73,6 @@ const char *supervisor_test_unit(TestBehaviour behaviour) {
                 [TEST_COMPLETES] = "[Service]\nType=oneshot\nExecStart=/bin/true\n",
                 [TEST_RELOADS] = ("[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\nExecReload=/bin/kill -0 $MAINPID\n"
                                   "[Install]\nWantedBy=multi-user.target\n"),
-                [TEST_LISTENS] = "[Socket]\nListenStream=@faering-supervisor-test\n",
                 [TEST_WAITS] = "[Timer]\nOnActiveSec=1h\n",
                 [TEST_WATCHES] = "[Path]\nPathExists=/nonexistent/file\n",
                 [TEST_RETURNS] = "[Service]\nRestart=always\nRestartSec=100ms\nExecStart=/bin/sleep 60\n",
@@ -74,7 +81,7 @@ const char *supervisor_test_unit(TestBehaviour behaviour) {
                 [TEST_IS_PART] = ("[Unit]\nPartOf=main.service\nWants=sidekick.service\n[Service]\nExecStart=/bin/sleep 60\n"),
         };
 
-        return texts[behaviour];
+        return behaviour == TEST_LISTENS ? listening_unit() : texts[behaviour];
 }
 
 static int setup(void **state) {
