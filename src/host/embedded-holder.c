@@ -7,9 +7,9 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "base/pass-files.h"
 #include "host/embedded-internal.h"
 #include "host/file.h"
-#include "host/pass-files.h"
 
 enum { HELLO_WAIT_SEC = 5, HELLO_PACKETS_MAX = KEPT_NOTICES_MAX + 4, LISTEN_BACKLOG = 4 };
 
