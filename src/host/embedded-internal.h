@@ -101,6 +101,8 @@ typedef enum NameUse {
         NAME_USE_REQUISITE,
         NAME_USE_BINDS_TO,
         NAME_USE_PART_OF,
+        NAME_USE_UPHOLDS,
+        NAME_USE_CONFLICTS,
         NAME_USE_WANTED_BY,
         NAME_USE_REQUIRED_BY,
         NAME_USE_ALIAS,  /* [Install] Alias=: a name of its own */
@@ -170,6 +172,9 @@ struct Unit {
         ListNode queue_link;
         List waiting;      /* Unit: to be started after this one */
         uint64_t visited;  /* number of the last search for rings that came here */
+        uint64_t start;    /* number of the start that queued it last, its own or another's that pulled it in */
+        Usec upheld_at;    /* when it was last started because another one upholds it; 0: never */
+        bool awaits_uphold; /* to be started so again, but not yet */
         Mention *mentions; /* the names in its text */
         size_t n_mentions;
         bool lingers;      /* in owner->lingering: its own processes have ended, others of its group may not have */
@@ -219,6 +224,8 @@ struct Embedded {
         List queued;    /* Unit: to be started, or to wait for another one */
         List lingering; /* Unit */
         uint64_t searches; /* for rings, so far */
+        uint64_t starts;   /* from outside, so far */
+        bool lets_fall;    /* nothing is upheld any more */
         size_t n_units;
         Heap deadlines;
         uv_timer_t timer; /* the next deadline */
@@ -246,6 +253,18 @@ static inline UnitKind unit_kind(const Unit *unit) {
 /* Nothing of it runs, and nothing is under way. */
 static inline bool unit_at_rest(const Unit *unit) {
         return unit_kind(unit) == UNIT_TRIGGER ? trigger_at_rest(&unit->trigger) : service_at_rest(&unit->machine);
+}
+
+/* At rest, and not about to start. */
+static inline bool unit_is_idle(const Unit *unit) {
+        return unit_at_rest(unit) && !unit->start_queued;
+}
+
+static inline bool unit_is_active(const Unit *unit) {
+        const char *active = unit_kind(unit) == UNIT_TRIGGER ? trigger_state_to_active(unit->trigger.state)
+                                                             : service_state_to_active(unit->machine.state);
+
+        return str_equals(active, "active") || str_equals(active, "reloading");
 }
 
 static inline bool unit_has_failed(const Unit *unit) {
@@ -305,6 +324,10 @@ void unit_queue_start(Unit *unit, unsigned depth); /* 0: from outside */
 void unit_stop(Unit *unit, const char *why);
 void unit_settle_order(Unit *unit, ServiceState before); /* what its state, that was another one, means for others */
 void unit_forget_order(Unit *unit);
+
+/* embedded-uphold.c */
+void unit_settle_upheld(Unit *unit); /* starts it, or those that it upholds, if an active unit upholds them */
+Usec unit_uphold_due(const Unit *unit); /* when that is to be looked at again; USEC_INFINITY: not by time */
 
 /* embedded-spawner.c */
 
