@@ -448,10 +448,12 @@ void unit_forget_states(Unit *unit);
 int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
                UnitProcess *process, Error *error);
 void unit_process_close_handle(UnitProcess *process);
+void unit_remove_directories(Unit *unit);
+
+/* embedded-pipe.c: what is printed */
 int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error); /* takes the reading end of a pipe */
 void unit_drain_pipes(UnitProcess *process);
 void unit_close_pipes(UnitProcess *process); /* of what still writes, nothing more is read */
-void unit_remove_directories(Unit *unit);
 
 /* embedded-notify.c */
 int notify_open(Embedded *e, Error *error);
