@@ -25,6 +25,7 @@ typedef struct LogPipe {
         struct UnitProcess *process;
         SupervisorStream stream;
         Buffer line; /* what has not ended of one */
+        bool kept;   /* that is in a file as well: for the shim, if we are killed */
         int fd;      /* -1: at its end */
 } LogPipe;
 
@@ -373,6 +374,7 @@ void holders_leave(Embedded *e);
 void holder_end_sockets(const Unit *unit);
 bool holders_tell_of(const Unit *unit, pid_t shim);
 bool holders_ask(UnitProcess *process);
+char *holders_find_ends(const UnitProcess *process); /* path of the file of its shim, the caller's; NULL: it has none */
 
 /* embedded-record.c */
 void record_save(Unit *unit);
@@ -452,6 +454,7 @@ void unit_remove_directories(Unit *unit);
 
 /* embedded-pipe.c: what is printed */
 int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error); /* takes the reading end of a pipe */
+void unit_continue_line(UnitProcess *process, SupervisorStream stream, Buffer *part); /* takes what a shim has read, and kept */
 void unit_drain_pipes(UnitProcess *process);
 void unit_close_pipes(UnitProcess *process); /* of what still writes, nothing more is read */
 

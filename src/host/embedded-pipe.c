@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "host/embedded-internal.h"
+#include "host/unit-part.h"
 
 enum { DRAIN_READS_MAX = 64, PIPE_READ_SIZE = 16384 };
 
@@ -32,12 +33,55 @@ static void pipe_line(void *userdata, Slice text) {
         embedded_follow(unit->owner, unit->name, &line);
 }
 
+/* ---- the line that has not ended ---- */
+
+static char letter_of(const LogPipe *pipe) {
+        return pipe->stream == SUPERVISOR_STREAM_ERROR ? UNIT_SHIM_ERRORS : UNIT_SHIM_OUTPUT;
+}
+
+static void drop_part(LogPipe *pipe) {
+        _cleanup_free_ char *ends = pipe->kept ? holders_find_ends(pipe->process) : NULL;
+
+        pipe->kept = false;
+        if (ends)
+                unit_part_drop(ends, letter_of(pipe));
+}
+
+static void keep_part(LogPipe *pipe) {
+        _cleanup_free_ char *ends = holders_find_ends(pipe->process);
+
+        if (!ends)
+                return;
+        unit_part_keep(ends, letter_of(pipe), (Slice){buffer_data(&pipe->line), buffer_length(&pipe->line)});
+        pipe->kept = true;
+}
+
+static bool goes_to_log(const LogPipe *pipe) {
+        size_t length = buffer_length(&pipe->line);
+
+        return length >= UNIT_LOG_LINE_MAX || (length > 0 && memchr(buffer_data(&pipe->line), '\n', length));
+}
+
 /* Most units are silent: memory is there only while a line has not ended. */
 static void pipe_split(LogPipe *pipe, bool all) {
+        if (all || goes_to_log(pipe))
+                drop_part(pipe);
         unit_log_split(&pipe->line, all, pipe_line, pipe);
-        if (buffer_length(&pipe->line) == 0)
+        if (buffer_length(&pipe->line) > 0)
+                keep_part(pipe);
+        else
                 buffer_deinit(&pipe->line);
 }
+
+void unit_continue_line(UnitProcess *process, SupervisorStream stream, Buffer *part) {
+        LogPipe *pipe = process->pipes[stream];
+
+        pipe->line = *part;
+        pipe->kept = buffer_length(part) > 0;
+        *part = BUFFER_INIT;
+}
+
+/* ---- reading ---- */
 
 /* -EAGAIN: nothing now. 0: its end. Without memory lines are lost, but the unit is not held up. */
 static ssize_t pipe_read(LogPipe *pipe) {
