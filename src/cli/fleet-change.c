@@ -19,8 +19,7 @@ static const ChangeVerb change_unload = {"unload", "inactive", false, "Error unl
 
 /* The units that are to be changed, by names that need not be files: of each its state as it is, in `units`. Exit code 1 when
  * one is not known; those that are known are there all the same. */
-static int known_units(FleetGroup *group, const StringList *arguments, StringList *names, json_t *units) {
-        _cleanup_fleet_look_ FleetLook look = fleet_look(group, arguments->length);
+static int known_units(FleetLook *look, const StringList *arguments, StringList *names, json_t *units) {
         _cleanup_buffer_ Buffer unknown = BUFFER_INIT;
 
         for (size_t i = 0; i < arguments->length; i++) {
@@ -30,10 +29,10 @@ static int known_units(FleetGroup *group, const StringList *arguments, StringLis
                 int code;
 
                 if (unit_name_mangle(arguments->items[i], &name, &error) < 0) {
-                        fleet_complain(group, "%s", error.text);
+                        fleet_complain(look->group, "%s", error.text);
                         return CLI_USAGE;
                 }
-                code = fleet_look_unit(&look, name, &unit);
+                code = fleet_look_unit(look, name, &unit);
                 if (code != 0)
                         return code;
                 if (!unit)
@@ -43,7 +42,7 @@ static int known_units(FleetGroup *group, const StringList *arguments, StringLis
         }
         if (buffer_length(&unknown) == 0)
                 return 0;
-        fleet_complain(group, "Units not found in registry:%s", buffer_string(&unknown) ?: "");
+        fleet_complain(look->group, "Units not found in registry:%s", buffer_string(&unknown) ?: "");
         return CLI_FAILED;
 }
 
@@ -69,17 +68,16 @@ static bool has_reached(json_t *unit, const char *desired) {
 }
 
 /* Asks for `desired` of each unit that has not reached it, then waits for these; their names remain in `names`. */
-static int change_units(FleetGroup *group, const ChangeVerb *change, StringList *names, const FleetWaiting *waiting) {
+static int change_units(FleetLook *look, const ChangeVerb *change, StringList *names, const FleetWaiting *waiting) {
         _cleanup_string_list_ StringList changed = {0}, global = {0};
-        _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(group, change->what, "PUT");
-        _cleanup_fleet_look_ FleetLook look = fleet_look(group, names->length);
+        _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(look->group, change->what, "PUT");
         _cleanup_free_ char *body = fleet_desired_body(change->desired);
         int code = batch && body ? 0 : CLI_FAILED;
 
         for (size_t i = 0; code == 0 && i < names->length; i++) {
                 json_t *unit = NULL;
 
-                code = fleet_look_unit(&look, names->items[i], &unit);
+                code = fleet_look_unit(look, names->items[i], &unit);
                 if (code == 0 && !(unit && has_reached(unit, change->desired))) {
                         if (string_list_add(&changed, names->items[i]) < 0 ||
                             (unit && fleet_unit_is_global(unit) && string_list_add(&global, names->items[i]) < 0))
@@ -91,12 +89,12 @@ static int change_units(FleetGroup *group, const ChangeVerb *change, StringList 
         }
         if (code == 0)
                 code = fleet_batch_run(batch);
-        fleet_look_again(&look);
+        fleet_look_again(look);
         for (size_t i = 0; code == 0 && waiting->no_block && i < changed.length; i++)
                 printf("Triggered %sunit %s %s\n", string_list_contains(&global, changed.items[i]) ? "global " : "", changed.items[i],
                        change->name);
         for (size_t i = 0; code == 0 && !waiting->no_block && i < changed.length; i++)
-                code = fleet_wait_state(&look, changed.items[i], change->desired, change->name, waiting);
+                code = fleet_wait_state(look, changed.items[i], change->desired, change->name, waiting);
         string_list_deinit(names);
         *names = changed;
         changed = (StringList){0};
@@ -116,18 +114,18 @@ static void print_done(const char *done, const StringList *names, json_t *units)
         (void)fprintf(stderr, "].\n");
 }
 
-static int wait_active(FleetGroup *group, const StringList *names) {
-        _cleanup_fleet_look_ FleetLook look = fleet_look(group, names->length);
+static int wait_active(FleetLook *look, const StringList *names) {
         int code = 0;
 
         for (size_t i = 0; code == 0 && i < names->length; i++)
-                code = fleet_wait_active(&look, names->items[i]);
+                code = fleet_wait_active(look, names->items[i]);
         return code;
 }
 
 /* load and start. */
 static int run_submitting(FleetGroup *group, const ChangeVerb *change, int argc, char **argv) {
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
+        _cleanup_fleet_look_ FleetLook look = {0};
         FleetWaiting waiting = {0};
         bool replace = false, no_lint = false, unused = false;
         const Option options[] = {FLEET_WAITING_OPTIONS(waiting),
@@ -140,13 +138,14 @@ static int run_submitting(FleetGroup *group, const ChangeVerb *change, int argc,
 
         if (code == 0 && !no_lint)
                 code = fleet_lint_before(group, &arguments, replace);
+        look = fleet_look(group, arguments.length);
         if (code == 0)
-                code = fleet_submit_units(group, change->name, replace, &arguments, &names);
+                code = fleet_submit_units(&look, change->name, replace, &arguments, &names);
         if (code == 0)
-                code = change_units(group, change, &names, &waiting);
-        if (waiting.no_block || change != &change_start)
-                return code < 0 ? CLI_OK : code;
-        return code < 0 ? CLI_OK : code ?: wait_active(group, &names);
+                code = change_units(&look, change, &names, &waiting);
+        if (code == 0 && !waiting.no_block && change == &change_start)
+                code = wait_active(&look, &names);
+        return code < 0 ? CLI_OK : code;
 }
 
 /* As fleetctl: a unit that is on no machine and wanted on none cannot be stopped. */
@@ -165,13 +164,15 @@ static int check_stoppable(FleetGroup *group, const char *verb, json_t *units) {
 /* stop and unload. */
 static int run_known(FleetGroup *group, const ChangeVerb *change, int argc, char **argv) {
         _cleanup_string_list_ StringList arguments = {0}, names = {0}, asked = {0};
+        _cleanup_fleet_look_ FleetLook look = {0};
         FleetWaiting waiting = {0};
         const Option options[] = {FLEET_WAITING_OPTIONS(waiting), {0}};
         json_t *units = json_array();
         int code = parse_change(group, change->name, options, argc, argv, &arguments), missing = 0;
 
+        look = fleet_look(group, arguments.length);
         if (code == 0)
-                code = missing = known_units(group, &arguments, &names, units);
+                code = missing = known_units(&look, &arguments, &names, units);
         if (missing && names.length > 0)
                 code = 0;
         if (code == 0 && change == &change_stop)
@@ -180,7 +181,7 @@ static int run_known(FleetGroup *group, const ChangeVerb *change, int argc, char
                 if (string_list_add(&asked, names.items[i]) < 0)
                         code = CLI_FAILED;
         if (code == 0)
-                code = change_units(group, change, &asked, &waiting);
+                code = change_units(&look, change, &asked, &waiting);
         if (code == 0)
                 print_done(change->done, &names, units);
         json_decref(units);
@@ -217,6 +218,7 @@ static int restart_one(FleetGroup *group, json_t *unit, const FleetWaiting *wait
                 code = fleet_wait_state(&look, name, "loaded", "stop", waiting);
         if (code == 0)
                 code = fleet_set_desired(group, "Error restarting units", name, "launched");
+        fleet_look_again(&look);
         if (code == 0)
                 code = fleet_wait_state(&look, name, "launched", "start", waiting);
         return code != 0 || fleet_unit_is_global(unit) ? code : fleet_wait_active(&look, name);
@@ -225,6 +227,7 @@ static int restart_one(FleetGroup *group, json_t *unit, const FleetWaiting *wait
 int fleet_verb_restart(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
+        _cleanup_fleet_look_ FleetLook look = {0};
         FleetWaiting waiting = {0};
         const Option options[] = {{"block-attempts", 0, OPTION_U64, "N", NULL,
                                    "wait N times two seconds (0: without end)", &waiting.attempts, NULL},
@@ -233,8 +236,9 @@ int fleet_verb_restart(void *userdata, int argc, char **argv) {
         size_t i;
         int code = parse_change(group, "restart", options, argc, argv, &arguments), missing = 0;
 
+        look = fleet_look(group, arguments.length);
         if (code == 0)
-                code = missing = known_units(group, &arguments, &names, units);
+                code = missing = known_units(&look, &arguments, &names, units);
         if (missing && names.length > 0)
                 code = 0;
         if (code == 0)
@@ -258,13 +262,13 @@ static int destroy_units(FleetGroup *group, const StringList *names) {
 }
 
 /* Each once it is gone, unless nobody is to wait. */
-static int tell_destroyed(FleetGroup *group, const StringList *names, const FleetWaiting *waiting) {
-        _cleanup_fleet_look_ FleetLook look = fleet_look(group, names->length);
+static int tell_destroyed(FleetLook *look, const StringList *names, const FleetWaiting *waiting) {
         int code = 0;
 
+        fleet_look_again(look);
         for (size_t i = 0; code == 0 && i < names->length; i++) {
                 if (!waiting->no_block)
-                        code = fleet_wait_destroyed(&look, names->items[i], waiting);
+                        code = fleet_wait_destroyed(look, names->items[i], waiting);
                 if (code == 0)
                         printf("Destroyed %s\n", names->items[i]);
         }
@@ -274,19 +278,21 @@ static int tell_destroyed(FleetGroup *group, const StringList *names, const Flee
 int fleet_verb_destroy(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0}, names = {0};
+        _cleanup_fleet_look_ FleetLook look = {0};
         FleetWaiting waiting = {0};
         const Option options[] = {FLEET_WAITING_OPTIONS(waiting), {0}};
         json_t *units = json_array();
         int code = parse_change(group, "destroy", options, argc, argv, &arguments), missing = 0;
 
+        look = fleet_look(group, arguments.length);
         if (code == 0)
-                code = missing = known_units(group, &arguments, &names, units);
+                code = missing = known_units(&look, &arguments, &names, units);
         if (missing && names.length > 0)
                 code = 0;
         if (code == 0)
                 code = destroy_units(group, &names);
         if (code == 0)
-                code = tell_destroyed(group, &names, &waiting);
+                code = tell_destroyed(&look, &names, &waiting);
         json_decref(units);
         return code < 0 ? CLI_OK : code ?: missing;
 }

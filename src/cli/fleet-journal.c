@@ -225,9 +225,8 @@ static int add_stream(Journal *journal, const char *unit, const char *machine, b
 
 /* One for each machine that has told of it. */
 static int add_global(Journal *journal, const char *unit) {
-        _cleanup_free_ char *path = fleet_unit_target("/faering/v1/states", unit);
         _cleanup_cli_answer_ CliAnswer answer = {0};
-        int code = path ? fleet_request(journal->group, "GET", path, NULL, &answer) : CLI_FAILED;
+        int code = fleet_ask_of(journal->group, "/faering/v1/states", unit, &answer);
         json_t *state;
         size_t i;
 

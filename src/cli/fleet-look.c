@@ -19,11 +19,16 @@ void fleet_look_deinit(FleetLook *look) {
         look->machines = NULL;
 }
 
-/* The entries of a collection by name, the first of each. */
-static int list_by_name(FleetGroup *group, const char *resource, const char *key, json_t **ret_object) {
+/* What the API has by name: all of it, or of one. */
+typedef struct Collection {
+        const char *resource, *key, *path;
+} Collection;
+
+/* The first of each name. */
+static int list_by_name(FleetGroup *group, const Collection *from, json_t **ret_object) {
         json_t *list, *entry, *object;
         size_t i;
-        int code = fleet_list(group, resource, key, &list);
+        int code = fleet_list(group, from->resource, from->key, &list);
 
         if (code != 0)
                 return code;
@@ -36,32 +41,41 @@ static int list_by_name(FleetGroup *group, const char *resource, const char *key
         return object ? 0 : CLI_FAILED;
 }
 
-/* From the list of all, which is asked for once. */
-static int find_in(FleetGroup *group, const char *resource, const char *key, const char *name, json_t **list, json_t **ret) {
-        int code = *list ? 0 : list_by_name(group, resource, key, list);
+static int ask_one(FleetGroup *group, const Collection *from, const char *name, json_t **known) {
+        json_t *one = NULL;
+        int code = fleet_get_of(group, from->path, name, &one);
 
-        *ret = code == 0 ? json_incref(json_object_get(*list, name)) : NULL;
+        if (code != 0)
+                return code;
+        if (!*known)
+                *known = json_object();
+        return json_object_set_new(*known, name, one ?: json_null()) < 0 ? CLI_FAILED : 0;
+}
+
+/* Asks for what is not known yet. */
+static int look_up(const FleetLook *look, const Collection *from, const char *name, json_t **known, json_t **ret) {
+        json_t *one;
+        int code = 0;
+
+        if (look->many && !*known)
+                code = list_by_name(look->group, from, known);
+        else if (!look->many && !json_object_get(*known, name))
+                code = ask_one(look->group, from, name, known);
+        one = code == 0 ? json_object_get(*known, name) : NULL;
+        *ret = json_is_null(one) ? NULL : json_incref(one);
         return code;
 }
 
 int fleet_look_unit(FleetLook *look, const char *name, json_t **ret_unit) {
-        return look->many ? find_in(look->group, "units", "units", name, &look->units, ret_unit)
-                          : fleet_get_unit(look->group, name, ret_unit);
-}
+        static const Collection units = {"units", "units", "/fleet/v1/units"};
 
-static int get_state(FleetGroup *group, const char *name, json_t **ret_state) {
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/state", name);
-        _cleanup_cli_answer_ CliAnswer answer = {0};
-        int code = target ? fleet_request(group, "GET", target, NULL, &answer) : CLI_FAILED;
-
-        if (code == 0)
-                *ret_state = json_object_size(answer.json) > 0 ? json_incref(answer.json) : NULL;
-        return code;
+        return look_up(look, &units, name, &look->units, ret_unit);
 }
 
 int fleet_look_state(FleetLook *look, const char *name, json_t **ret_state) {
-        return look->many ? find_in(look->group, "state", "states", name, &look->states, ret_state)
-                          : get_state(look->group, name, ret_state);
+        static const Collection states = {"state", "states", "/fleet/v1/state"};
+
+        return look_up(look, &states, name, &look->states, ret_state);
 }
 
 int fleet_look_machines(FleetLook *look, json_t **ret_machines) {

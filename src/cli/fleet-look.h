@@ -1,11 +1,11 @@
 #pragma once
-/* What the API says of units: of a few one after the other, of many by one request for all. */
+/* What the API says of units: of a few one after the other, of many by one request for all. What was said once is not asked again. */
 #include "cli/fleet.h"
 
 struct FleetLook {
         FleetGroup *group;
         bool many;
-        json_t *units, *states; /* by name, of many; NULL: not asked yet */
+        json_t *units, *states; /* by name, null: there is none of it; NULL: not asked yet */
         json_t *machines;       /* of fleet_list(); NULL: not asked yet */
 };
 
@@ -14,7 +14,7 @@ FleetLook fleet_look(FleetGroup *group, size_t count);
 void fleet_look_deinit(FleetLook *look);
 #define _cleanup_fleet_look_ _cleanup_(fleet_look_deinit)
 
-/* What is asked from now on is as it is then. */
+/* What was said of units is forgotten: for whoever has changed them, or waits until they are otherwise. */
 void fleet_look_again(FleetLook *look);
 
 /* One unit: *ret_unit NULL when there is none, otherwise the caller's. 0 or the exit code. */

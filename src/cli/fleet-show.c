@@ -67,8 +67,7 @@ static void print_machine(json_t *machine) {
 }
 
 static int get_explanation(FleetGroup *group, const char *name, CliAnswer *ret_answer) {
-        _cleanup_free_ char *target = fleet_unit_target("/faering/v1/explain", name);
-        int code = target ? fleet_request(group, "GET", target, NULL, ret_answer) : CLI_FAILED;
+        int code = fleet_ask_of(group, "/faering/v1/explain", name, ret_answer);
 
         if (code == 0 && ret_answer->status != 200) {
                 fleet_complain(group, "unit %s does not exist", name);
@@ -158,12 +157,6 @@ static bool is_active(json_t *states) {
         return json_array_size(states) > 0;
 }
 
-static int get(FleetGroup *group, const char *resource, const char *name, CliAnswer *ret) {
-        _cleanup_free_ char *target = fleet_unit_target(resource, name);
-
-        return target ? fleet_request(group, "GET", target, NULL, ret) : CLI_FAILED;
-}
-
 static int print_status(FleetGroup *group, const char *argument, bool as_json) {
         _cleanup_free_ char *name = NULL;
         _cleanup_cli_answer_ CliAnswer state = {0}, own = {0}, explanation = {0};
@@ -171,9 +164,9 @@ static int print_status(FleetGroup *group, const char *argument, bool as_json) {
         int code = fleet_show_unit(group, argument, "does not exist.", &name, &unit);
 
         if (code == 0)
-                code = get(group, "/fleet/v1/state", name, &state);
+                code = fleet_ask_of(group, "/fleet/v1/state", name, &state);
         if (code == 0)
-                code = get(group, "/faering/v1/states", name, &own);
+                code = fleet_ask_of(group, "/faering/v1/states", name, &own);
         if (code == 0)
                 code = get_explanation(group, name, &explanation);
         states = json_object_get(own.json, "states");

@@ -75,8 +75,11 @@ static int submit_file(const Submission *submission, const char *name, const Uni
 /* Sends what was noted, and waits until it is so. */
 static int submit_noted(const Submission *submission) {
         static const FleetWaiting waiting = {0};
-        int code = fleet_batch_run(submission->batch);
+        int code;
 
+        if (*submission->told == submission->pending->length)
+                return 0;
+        code = fleet_batch_run(submission->batch);
         fleet_look_again(submission->look);
         for (; code == 0 && *submission->told < submission->pending->length; (*submission->told)++)
                 code = fleet_wait_state(submission->look, submission->pending->items[*submission->told], "inactive", "submit", &waiting);
@@ -248,12 +251,12 @@ static int submit_one(const Submission *submission, const char *argument, const 
         return code;
 }
 
-int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const StringList *arguments, StringList *names) {
+int fleet_submit_units(FleetLook *look, const char *verb, bool replace, const StringList *arguments, StringList *names) {
+        FleetGroup *group = look->group;
         _cleanup_string_list_ StringList pending = {0};
         _cleanup_fleet_batch_ FleetBatch *batch = fleet_batch_new(group, "Error creating units", "PUT");
-        _cleanup_fleet_look_ FleetLook look = fleet_look(group, arguments->length);
         size_t told = 0;
-        const Submission submission = {group, &look, verb, replace, batch, &pending, &told};
+        const Submission submission = {group, look, verb, replace, batch, &pending, &told};
         int code = batch ? 0 : CLI_FAILED, sent;
 
         for (size_t i = 0; code == 0 && i < arguments->length; i++) {
@@ -288,7 +291,10 @@ int fleet_verb_submit(void *userdata, int argc, char **argv) {
 
         if (code == 0 && !no_lint)
                 code = fleet_lint_before(group, &arguments, replace);
-        if (code == 0)
-                code = fleet_submit_units(group, "submit", replace, &arguments, &names);
+        if (code == 0) {
+                _cleanup_fleet_look_ FleetLook look = fleet_look(group, arguments.length);
+
+                code = fleet_submit_units(&look, "submit", replace, &arguments, &names);
+        }
         return code < 0 ? CLI_OK : code;
 }

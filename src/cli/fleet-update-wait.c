@@ -82,11 +82,10 @@ static Usec steady_time(const Update *update, json_t *state) {
 
 /* One look. 1: well for long enough, 0: not yet, -EREMOTEIO: it has failed, -EIO: nobody answers. */
 static int look(Update *update, const UpdateTarget *target, const char *hash, Usec now, Usec *well_since, Buffer *why) {
-        _cleanup_free_ char *path = fleet_unit_target("/faering/v1/states", target->unit);
         _cleanup_cli_answer_ CliAnswer answer = {0};
         json_t *state;
 
-        if (!path || fleet_request(update->group, "GET", path, NULL, &answer) != 0) {
+        if (fleet_ask_of(update->group, "/faering/v1/states", target->unit, &answer) != 0) {
                 (void)buffer_append_string(why, "the fleet daemon does not answer");
                 return -EIO;
         }

@@ -53,17 +53,6 @@ static int add_target(Update *update, const char *unit, const char *machine, con
         return target->unit && target->from && (!machine || target->machine) ? 0 : CLI_FAILED;
 }
 
-/* *ret NULL: the unit is not being updated. */
-static int get_roll(FleetGroup *group, const char *unit, json_t **ret) {
-        _cleanup_free_ char *path = fleet_unit_target("/faering/v1/rolls", unit);
-        _cleanup_cli_answer_ CliAnswer answer = {0};
-        int code = path ? fleet_request(group, "GET", path, NULL, &answer) : CLI_FAILED;
-
-        if (code == 0)
-                *ret = answer.status == 200 ? json_incref(answer.json) : NULL;
-        return code;
-}
-
 static bool list_has(json_t *list, const char *text) {
         json_t *item;
         size_t i;
@@ -86,9 +75,8 @@ static int hash_of(json_t *unit, char hex[UNIT_HASH_HEX_SIZE]) {
 
 /* The machines where it runs; those that have the new text already come first. */
 static int add_global(Update *update, const char *name, const char *from, json_t *done) {
-        _cleanup_free_ char *path = fleet_unit_target("/faering/v1/explain", name);
         _cleanup_cli_answer_ CliAnswer answer = {0};
-        int code = path ? fleet_request(update->group, "GET", path, NULL, &answer) : CLI_FAILED;
+        int code = fleet_ask_of(update->group, "/faering/v1/explain", name, &answer);
 
         for (int pass = 0; code == 0 && pass < 2; pass++) {
                 json_t *machine;
@@ -118,7 +106,7 @@ static int add_unit(Update *update, const char *name, json_t *unit) {
         const char *from = now;
 
         if (code == 0)
-                code = get_roll(update->group, name, &roll);
+                code = fleet_get_of(update->group, "/faering/v1/rolls", name, &roll); /* NULL: it is not being updated */
         if (code != 0)
                 return code;
         if (roll)
@@ -306,12 +294,11 @@ static int fail(Update *update, const UpdateTarget *target, const char *why) {
 
 /* Whether a global unit is not to run on the machine any more: that has died, or is another one now. */
 static bool has_left(Update *update, const UpdateTarget *target) {
-        _cleanup_free_ char *path = fleet_unit_target("/faering/v1/explain", target->unit);
         _cleanup_cli_answer_ CliAnswer answer = {0};
         json_t *machine;
         size_t i;
 
-        if (!target->machine || !path || fleet_request(update->group, "GET", path, NULL, &answer) != 0 || answer.status != 200)
+        if (!target->machine || fleet_ask_of(update->group, "/faering/v1/explain", target->unit, &answer) != 0 || answer.status != 200)
                 return false;
         json_array_foreach (json_object_get(answer.json, "machines"), i, machine)
                 if (str_equals(cli_text(machine, "machine"), target->machine))

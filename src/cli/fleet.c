@@ -153,15 +153,23 @@ char *fleet_unit_target(const char *resource, const char *name) {
         return buffer_steal_string(&target, NULL);
 }
 
-int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
-        _cleanup_free_ char *target = fleet_unit_target("/fleet/v1/units", name);
-        _cleanup_cli_answer_ CliAnswer answer = {0};
-        int code = target ? fleet_request(group, "GET", target, NULL, &answer) : CLI_FAILED;
+int fleet_ask_of(FleetGroup *group, const char *resource, const char *name, CliAnswer *ret_answer) {
+        _cleanup_free_ char *target = fleet_unit_target(resource, name);
 
-        if (code != 0)
-                return code;
-        *ret_unit = answer.status == 200 ? json_incref(answer.json) : NULL;
-        return 0;
+        return target ? fleet_request(group, "GET", target, NULL, ret_answer) : CLI_FAILED;
+}
+
+int fleet_get_of(FleetGroup *group, const char *resource, const char *name, json_t **ret) {
+        _cleanup_cli_answer_ CliAnswer answer = {0};
+        int code = fleet_ask_of(group, resource, name, &answer);
+
+        if (code == 0)
+                *ret = answer.status == 200 && json_object_size(answer.json) > 0 ? json_incref(answer.json) : NULL;
+        return code;
+}
+
+int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
+        return fleet_get_of(group, "/fleet/v1/units", name, ret_unit);
 }
 
 char *fleet_desired_body(const char *desired) {

@@ -74,6 +74,11 @@ int fleet_list(FleetGroup *group, const char *resource, const char *key, json_t 
 /* "/fleet/v1/units/NAME", encoded; the caller frees. */
 char *fleet_unit_target(const char *resource, const char *name);
 
+/* What a resource ("/faering/v1/rolls") says of a unit: the answer, also a 404; or as JSON, the caller's: *ret NULL when there is
+ * nothing. 0 or the exit code. */
+int fleet_ask_of(FleetGroup *group, const char *resource, const char *name, CliAnswer *ret_answer);
+int fleet_get_of(FleetGroup *group, const char *resource, const char *name, json_t **ret);
+
 /* One unit: *ret_unit NULL when there is none. 0 or the exit code. */
 int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit);
 int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired);
@@ -86,9 +91,11 @@ bool fleet_unit_is_global(json_t *unit);
 /* Machine as "12345678.../1.2.3.4", or whole with `full`. `machines`: of fleet_list(). */
 void fleet_format_machine(json_t *machines, const char *id, bool full, Buffer *text);
 
+typedef struct FleetLook FleetLook; /* fleet-look.h */
+
 /* Makes each unit known to the cluster that is not: from a file, a template in the cluster, or a template file. `verb`:
  * submit, load or start; `replace`: also those whose text differs. 0 or the exit code. `names` gets the units' names. */
-int fleet_submit_units(FleetGroup *group, const char *verb, bool replace, const StringList *arguments, StringList *names);
+int fleet_submit_units(FleetLook *look, const char *verb, bool replace, const StringList *arguments, StringList *names);
 
 /* The file, or its template's file, that an argument names. *ret_found false: there is none. 0 or the exit code. */
 int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found);
@@ -128,8 +135,6 @@ typedef struct FleetWaiting {
 #define FLEET_WAITING_OPTIONS(waiting)                                                                                        \
         {"no-block", 0, OPTION_SWITCH, NULL, NULL, "do not wait until it has happened", &(waiting).no_block, NULL},            \
                 {"block-attempts", 0, OPTION_U64, "N", NULL, "wait N times two seconds (0: without end)", &(waiting).attempts, NULL}
-
-typedef struct FleetLook FleetLook; /* fleet-look.h */
 
 /* Waits until the unit has reached `desired`, and says where. `action`: for global units, "start". 0 or the exit code. */
 int fleet_wait_state(FleetLook *look, const char *name, const char *desired, const char *action, const FleetWaiting *waiting);

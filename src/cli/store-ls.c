@@ -1,31 +1,14 @@
 /* ls: the keys of a directory, one a line. */
 #include "cli/store.h"
+#include "storeclient/node-walk.h"
 
-enum { LS_DEPTH_MAX = 256 };
+static void print_below(const StoreNode *top, bool slash) {
+        StoreNodeWalk walk;
+        const StoreNode *node;
 
-/* Children in order, each directory's own behind it with `recursive`. Iterative: the depth is the server's. */
-static void print_children(const StoreNode *top, bool slash) {
-        struct {
-                const StoreNode *node;
-                size_t next;
-        } stack[LS_DEPTH_MAX] = {{top, 0}};
-        size_t depth = 1;
-
-        while (depth > 0) {
-                const StoreNode *node = stack[depth - 1].node, *child;
-
-                if (stack[depth - 1].next == node->node_count) {
-                        depth--;
-                        continue;
-                }
-                child = &node->nodes[stack[depth - 1].next++];
-                printf("%s%s\n", child->key, child->dir && slash ? "/" : "");
-                if (child->node_count > 0 && depth < LS_DEPTH_MAX) {
-                        stack[depth].node = child;
-                        stack[depth].next = 0;
-                        depth++;
-                }
-        }
+        store_node_walk_begin(&walk, top);
+        while ((node = store_node_walk_next(&walk)))
+                printf("%s%s\n", node->key, node->dir && slash ? "/" : "");
 }
 
 static int run(StoreGroup *group, const StoreArguments *arguments) {
@@ -48,7 +31,7 @@ static int run(StoreGroup *group, const StoreArguments *arguments) {
         else if (reply.node && !reply.node->dir)
                 printf("%s\n", reply.node->key);
         else if (reply.node)
-                print_children(reply.node, arguments->slash);
+                print_below(reply.node, arguments->slash);
         store_reply_deinit(&reply);
         return CLI_OK;
 }

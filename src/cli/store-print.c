@@ -27,13 +27,11 @@ static void write_node_end(JsonWriter *json, const StoreNode *node) {
         json_end_object(json);
 }
 
-enum { PRINT_DEPTH_MAX = 256 };
-
 static void write_node(JsonWriter *json, const StoreNode *top) {
         struct {
                 const StoreNode *node;
                 size_t next;
-        } stack[PRINT_DEPTH_MAX] = {{top, 0}};
+        } stack[STORE_NODE_DEPTH_MAX] = {{top, 0}};
         size_t depth = 1;
 
         while (depth > 0) {
@@ -49,7 +47,7 @@ static void write_node(JsonWriter *json, const StoreNode *top) {
                         else
                                 json_begin_array(json);
                 }
-                if (next < node->node_count && depth < PRINT_DEPTH_MAX) {
+                if (next < node->node_count && depth < STORE_NODE_DEPTH_MAX) {
                         stack[depth].node = &node->nodes[next];
                         stack[depth].next = 0;
                         depth++;

@@ -140,8 +140,7 @@ static void adopt_streams(Unit *unit, HolderFound *found) {
                 if (found->held[i] == UNIT_SHIM_SOCKET || process->pipes[stream] ||
                     unit_attach_log(process, stream, take_fd(found->fds[i]), NULL) < 0)
                         continue;
-                process->pipes[stream]->line = *part;
-                *part = BUFFER_INIT;
+                unit_continue_line(process, stream, part);
         }
         if (stands_in)
                 unit_process_close_handle(process); /* the one of its making */

@@ -13,8 +13,6 @@
 #include "host/file.h"
 #include "unitfile/environment-file.h"
 
-enum { DRAIN_READS_MAX = 64, PIPE_READ_SIZE = 16384 };
-
 static const char search_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /* What a process is made from; owns what it holds. */
@@ -386,86 +384,6 @@ static int open_output(const ServiceStream *stream, int *ret, Error *error) {
         return 0;
 }
 
-static void on_pipe_closed(uv_handle_t *handle) {
-        LogPipe *pipe = container_of((uv_poll_t *)handle, LogPipe, poll);
-        UnitProcess *process = pipe->process;
-
-        process->pipes[pipe->stream] = NULL;
-        buffer_deinit(&pipe->line);
-        free(pipe);
-        unit_process_close_handle(process);
-}
-
-static void pipe_close(LogPipe *pipe) {
-        if (pipe->fd < 0)
-                return;
-        uv_close((uv_handle_t *)&pipe->poll, on_pipe_closed);
-        (void)close(take_fd(pipe->fd));
-}
-
-static void pipe_line(void *userdata, Slice text) {
-        LogPipe *pipe = userdata;
-        Unit *unit = pipe->process->unit;
-        SupervisorLogLine line = {clock_wall(), pipe->process->pid, pipe->stream, text};
-
-        (void)unit_log_write(&unit->log, &line); /* a full disk must not stop the unit */
-        embedded_follow(unit->owner, unit->name, &line);
-}
-
-/* Most units are silent: memory is there only while a line has not ended. */
-static void pipe_split(LogPipe *pipe, bool all) {
-        unit_log_split(&pipe->line, all, pipe_line, pipe);
-        if (buffer_length(&pipe->line) == 0)
-                buffer_deinit(&pipe->line);
-}
-
-/* -EAGAIN: nothing now. 0: its end. Without memory lines are lost, but the unit is not held up. */
-static ssize_t pipe_read(LogPipe *pipe) {
-        char bytes[PIPE_READ_SIZE];
-        ssize_t n;
-
-        do
-                n = read(pipe->fd, bytes, sizeof(bytes));
-        while (n < 0 && errno == EINTR);
-        if (n > 0) {
-                (void)buffer_append(&pipe->line, bytes, (size_t)n);
-                pipe_split(pipe, false);
-        }
-        return n < 0 ? -errno : n;
-}
-
-static void on_pipe(uv_poll_t *poll, int status, int events) {
-        LogPipe *pipe = container_of(poll, LogPipe, poll);
-        ssize_t n = pipe_read(pipe);
-
-        (void)status;
-        (void)events;
-        if (n > 0 || n == -EAGAIN)
-                return;
-        pipe_split(pipe, true);
-        pipe_close(pipe);
-}
-
-int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error) {
-        LogPipe *pipe = calloc(1, sizeof(*pipe));
-        int r = !pipe ? -ENOMEM : fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-
-        if (r >= 0)
-                r = uv_poll_init(process->unit->owner->loop, &pipe->poll, fd);
-        if (r < 0) {
-                free(pipe);
-                (void)close(fd);
-                return error_set_errno(error, r, "cannot read output");
-        }
-        pipe->process = process;
-        pipe->stream = stream;
-        pipe->fd = fd;
-        process->pipes[stream] = pipe;
-        process->open++;
-        r = uv_poll_start(&pipe->poll, UV_READABLE, on_pipe);
-        return r < 0 ? error_set_errno(error, r, "cannot read output") : 0;
-}
-
 /* A pipe into the unit's log. *ret is the end for the child. */
 static int open_log_pipe(UnitProcess *process, SupervisorStream stream, int *ret, Error *error) {
         int pair[2], r;
@@ -663,23 +581,6 @@ int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, con
         process->open++;
         (void)unit_group_add_session(&unit->group, process->pid); /* without memory: the environment tells, too */
         return 0;
-}
-
-/* What is in the pipes already, so that a unit's last words are in its log when its end is told. */
-void unit_drain_pipes(UnitProcess *process) {
-        for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++) {
-                LogPipe *pipe = process->pipes[i];
-
-                for (int k = 0; pipe && pipe->fd >= 0 && k < DRAIN_READS_MAX; k++)
-                        if (pipe_read(pipe) <= 0)
-                                break; /* nothing now, or the end, which the loop will see as well */
-        }
-}
-
-void unit_close_pipes(UnitProcess *process) {
-        for (size_t i = 0; i < ARRAY_SIZE(process->pipes); i++)
-                if (process->pipes[i])
-                        pipe_close(process->pipes[i]);
 }
 
 void unit_process_close_handle(UnitProcess *process) {

@@ -7,9 +7,10 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "base/pass-files.h"
 #include "host/embedded-internal.h"
 #include "host/file.h"
-#include "host/pass-files.h"
+#include "host/unit-part.h"
 
 enum { HELLO_WAIT_SEC = 5, HELLO_PACKETS_MAX = KEPT_NOTICES_MAX + 4, LISTEN_BACKLOG = 4 };
 
@@ -28,8 +29,11 @@ static void remove_files(const Embedded *e, uint64_t number) {
 
         if (socket)
                 (void)unlink(socket);
-        if (ends)
-                (void)unlink(ends);
+        if (!ends)
+                return;
+        (void)unlink(ends);
+        unit_part_drop(ends, UNIT_SHIM_OUTPUT);
+        unit_part_drop(ends, UNIT_SHIM_ERRORS);
 }
 
 static int fill_address(const Embedded *e, uint64_t number, struct sockaddr_un *ret) {
@@ -447,11 +451,9 @@ void holders_remove_strays(Embedded *e) {
         const struct dirent *entry;
 
         while (folder && (entry = readdir(folder))) {
-                Slice name = slice_from(entry->d_name);
+                const Slice name = {entry->d_name, strcspn(entry->d_name, ".")}; /* N, N.ends and so on */
                 uint64_t number;
 
-                if (str_ends_with(entry->d_name, ".ends"))
-                        name.length -= strlen(".ends");
                 if (str_parse_u64(name, UINT64_MAX, &number) < 0)
                         continue;
                 e->n_holders = max_of(e->n_holders, number);
@@ -526,6 +528,16 @@ bool holders_ask(UnitProcess *process) {
                 process->asked++;
         }
         return process->asked > 0;
+}
+
+char *holders_find_ends(const UnitProcess *process) {
+        list_foreach (&process->unit->holders, node) {
+                const UnitHolder *holder = container_of(node, UnitHolder, unit_link);
+
+                if (holder->child == process->pid && !holder->sockets)
+                        return ends_path(process->unit->owner, holder->number);
+        }
+        return NULL;
 }
 
 bool holders_tell_of(const Unit *unit, pid_t shim) {

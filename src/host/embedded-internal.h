@@ -25,6 +25,7 @@ typedef struct LogPipe {
         struct UnitProcess *process;
         SupervisorStream stream;
         Buffer line; /* what has not ended of one */
+        bool kept;   /* that is in a file as well: for the shim, if we are killed */
         int fd;      /* -1: at its end */
 } LogPipe;
 
@@ -101,6 +102,8 @@ typedef enum NameUse {
         NAME_USE_REQUISITE,
         NAME_USE_BINDS_TO,
         NAME_USE_PART_OF,
+        NAME_USE_UPHOLDS,
+        NAME_USE_CONFLICTS,
         NAME_USE_WANTED_BY,
         NAME_USE_REQUIRED_BY,
         NAME_USE_ALIAS,  /* [Install] Alias=: a name of its own */
@@ -170,6 +173,9 @@ struct Unit {
         ListNode queue_link;
         List waiting;      /* Unit: to be started after this one */
         uint64_t visited;  /* number of the last search for rings that came here */
+        uint64_t start;    /* number of the start that queued it last, its own or another's that pulled it in */
+        Usec upheld_at;    /* when it was last started because another one upholds it; 0: never */
+        bool awaits_uphold; /* to be started so again, but not yet */
         Mention *mentions; /* the names in its text */
         size_t n_mentions;
         bool lingers;      /* in owner->lingering: its own processes have ended, others of its group may not have */
@@ -219,6 +225,8 @@ struct Embedded {
         List queued;    /* Unit: to be started, or to wait for another one */
         List lingering; /* Unit */
         uint64_t searches; /* for rings, so far */
+        uint64_t starts;   /* from outside, so far */
+        bool lets_fall;    /* nothing is upheld any more */
         size_t n_units;
         Heap deadlines;
         uv_timer_t timer; /* the next deadline */
@@ -246,6 +254,18 @@ static inline UnitKind unit_kind(const Unit *unit) {
 /* Nothing of it runs, and nothing is under way. */
 static inline bool unit_at_rest(const Unit *unit) {
         return unit_kind(unit) == UNIT_TRIGGER ? trigger_at_rest(&unit->trigger) : service_at_rest(&unit->machine);
+}
+
+/* At rest, and not about to start. */
+static inline bool unit_is_idle(const Unit *unit) {
+        return unit_at_rest(unit) && !unit->start_queued;
+}
+
+static inline bool unit_is_active(const Unit *unit) {
+        const char *active = unit_kind(unit) == UNIT_TRIGGER ? trigger_state_to_active(unit->trigger.state)
+                                                             : service_state_to_active(unit->machine.state);
+
+        return str_equals(active, "active") || str_equals(active, "reloading");
 }
 
 static inline bool unit_has_failed(const Unit *unit) {
@@ -306,6 +326,10 @@ void unit_stop(Unit *unit, const char *why);
 void unit_settle_order(Unit *unit, ServiceState before); /* what its state, that was another one, means for others */
 void unit_forget_order(Unit *unit);
 
+/* embedded-uphold.c */
+void unit_settle_upheld(Unit *unit); /* starts it, or those that it upholds, if an active unit upholds them */
+Usec unit_uphold_due(const Unit *unit); /* when that is to be looked at again; USEC_INFINITY: not by time */
+
 /* embedded-spawner.c */
 
 /* Numbers of a new shim and its child; child 0: it holds files alone. */
@@ -350,6 +374,7 @@ void holders_leave(Embedded *e);
 void holder_end_sockets(const Unit *unit);
 bool holders_tell_of(const Unit *unit, pid_t shim);
 bool holders_ask(UnitProcess *process);
+char *holders_find_ends(const UnitProcess *process); /* path of the file of its shim, the caller's; NULL: it has none */
 
 /* embedded-record.c */
 void record_save(Unit *unit);
@@ -425,10 +450,13 @@ void unit_forget_states(Unit *unit);
 int unit_spawn(Unit *unit, const ExecCommand *command, UnitProcessRole role, const ProcessEvents *events,
                UnitProcess *process, Error *error);
 void unit_process_close_handle(UnitProcess *process);
+void unit_remove_directories(Unit *unit);
+
+/* embedded-pipe.c: what is printed */
 int unit_attach_log(UnitProcess *process, SupervisorStream stream, int fd, Error *error); /* takes the reading end of a pipe */
+void unit_continue_line(UnitProcess *process, SupervisorStream stream, Buffer *part); /* takes what a shim has read, and kept */
 void unit_drain_pipes(UnitProcess *process);
 void unit_close_pipes(UnitProcess *process); /* of what still writes, nothing more is read */
-void unit_remove_directories(Unit *unit);
 
 /* embedded-notify.c */
 int notify_open(Embedded *e, Error *error);

@@ -231,6 +231,7 @@ void unit_settle(Unit *unit) {
         unit_settle_lingering(unit);
         tell_states(unit);
         settle_jobs(unit);
+        unit_settle_upheld(unit);
         if (unit->tell_triggers) {
                 unit->tell_triggers = false;
                 triggers_tell(unit);

@@ -20,6 +20,8 @@ static const struct {
         {NAME_USE_REQUISITE, false, offsetof(ServiceOptions, requisite)},
         {NAME_USE_BINDS_TO, false, offsetof(ServiceOptions, binds_to)},
         {NAME_USE_PART_OF, false, offsetof(ServiceOptions, part_of)},
+        {NAME_USE_UPHOLDS, false, offsetof(ServiceOptions, upholds)},
+        {NAME_USE_CONFLICTS, false, offsetof(ServiceOptions, conflicts)},
         {NAME_USE_WANTED_BY, true, offsetof(ServiceOptions, wanted_by)},
         {NAME_USE_REQUIRED_BY, true, offsetof(ServiceOptions, required_by)},
         {NAME_USE_ALIAS, true, offsetof(ServiceOptions, alias)},

@@ -10,8 +10,10 @@ static bool is_coming_up(const Unit *unit) {
                unit->machine.state == SERVICE_START_POST;
 }
 
-static bool is_idle(const Unit *unit) {
-        return unit_at_rest(unit) && !unit->start_queued;
+static bool is_being_stopped(const Unit *unit) {
+        const ServiceMachine *m = &unit->machine;
+
+        return m->forbid_restart && !m->start_pending && !unit_at_rest(unit) && !unit->start_queued;
 }
 
 /* ---- the queue ---- */
@@ -77,7 +79,37 @@ static bool must_follow(const Unit *unit, Unit *other) {
         return !leads_to(other, unit, 0);
 }
 
-/* A unit that comes first, by After= of this one and Before= of others, as far as they are loaded here; NULL: none. */
+static bool is_ordered_after(const Unit *unit, const Unit *other) {
+        const StringList *after = &unit->definition.options.after;
+
+        for (size_t i = 0; i < after->length; i++)
+                if (embedded_find_named(unit->owner, after->items[i]) == other)
+                        return true;
+        return string_list_contains(&other->definition.options.before, unit->name);
+}
+
+/* Goes through the loaded units that conflict with this one, by its text or by theirs, to the first that is one: or NULL. */
+static Unit *find_conflicting(const Unit *unit, bool (*is_one)(const Unit *unit, Unit *other)) {
+        const StringList *conflicts = &unit->definition.options.conflicts;
+
+        for (size_t i = 0; i < conflicts->length; i++) {
+                Unit *other = embedded_find_named(unit->owner, conflicts->items[i]);
+
+                if (other && other != unit && is_one(unit, other))
+                        return other;
+        }
+        naming_foreach(unit, NAME_USE_CONFLICTS, naming)
+                if (is_one(unit, naming.unit))
+                        return naming.unit;
+        return NULL;
+}
+
+/* As systemd: if there is an order at all, a stop comes before a start. */
+static bool must_be_gone(const Unit *unit, Unit *other) {
+        return is_being_stopped(other) && (is_ordered_after(unit, other) || is_ordered_after(other, unit));
+}
+
+/* A unit that comes first, as far as it is loaded here: by After= of this one, Before= of others, or because it has to go; NULL: none. */
 static Unit *find_first(const Unit *unit) {
         const StringList *after = &unit->definition.options.after;
 
@@ -90,16 +122,7 @@ static Unit *find_first(const Unit *unit) {
         naming_foreach(unit, NAME_USE_BEFORE, naming)
                 if (must_follow(unit, naming.unit))
                         return naming.unit;
-        return NULL;
-}
-
-static bool is_ordered_after(const Unit *unit, const Unit *other) {
-        const StringList *after = &unit->definition.options.after;
-
-        for (size_t i = 0; i < after->length; i++)
-                if (embedded_find_named(unit->owner, after->items[i]) == other)
-                        return true;
-        return string_list_contains(&other->definition.options.before, unit->name);
+        return find_conflicting(unit, must_be_gone);
 }
 
 /* ---- requirements ---- */
@@ -113,7 +136,7 @@ typedef enum Demand {
 static bool is_missed(const Unit *unit, const Unit *other, Demand demand) {
         if (!other || other == unit || (demand != DEMAND_RUNS_NOW && !is_ordered_after(unit, other)))
                 return false;
-        return demand == DEMAND_NOT_FAILED ? unit_has_failed(other) : is_idle(other);
+        return demand == DEMAND_NOT_FAILED ? unit_has_failed(other) : unit_is_idle(other);
 }
 
 /* A unit that this one cannot be started without, and that is not as it must be; NULL: none. */
@@ -183,36 +206,15 @@ void embedded_start_queued(Embedded *e) {
         }
 }
 
-static void pull(Unit *other, unsigned depth) {
-        if (other && unit_at_rest(other) && !unit_wants_unload(other) && unit_kind(other) != UNIT_TEMPLATE)
-                unit_queue_start(other, depth + 1);
-}
-
-/* What a start pulls in, as far as loaded here and at rest: Requires=, BindsTo= and Wants=, and those that are installed for it. */
-static void pull_all(Unit *unit, unsigned depth) {
-        const ServiceOptions *o = &unit->definition.options;
-        const StringList *lists[] = {&o->requires, &o->binds_to, &o->wants};
-
-        for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-                for (size_t k = 0; k < lists[i]->length; k++)
-                        pull(embedded_find_named(unit->owner, lists[i]->items[k]), depth);
-        naming_foreach(unit, NAME_USE_REQUIRED_BY, naming)
-                pull(naming.unit, depth);
-        naming_foreach(unit, NAME_USE_WANTED_BY, naming)
-                pull(naming.unit, depth);
-}
-
-void unit_queue_start(Unit *unit, unsigned depth) {
-        if (unit->start_queued || depth > ORDER_DEPTH_MAX)
-                return;
-        queue(unit);
-        pull_all(unit, depth);
-}
-
 /* ---- stopping ---- */
 
+/* It is not at rest, and not on the way there because it was asked to be. */
+static bool can_be_stopped(const Unit *unit) {
+        return !unit_is_idle(unit) && !is_being_stopped(unit);
+}
+
 static void stop_with(Unit *other, const Unit *unit) {
-        if (!other || other == unit || is_idle(other) || (other->machine.forbid_restart && !other->start_queued))
+        if (!other || other == unit || !can_be_stopped(other))
                 return;
         unit_note(other, "stops with %s", unit->name);
         unit_stop(other, "stopped with a unit that it depends on");
@@ -248,6 +250,53 @@ void unit_stop(Unit *unit, const char *why) {
         stop_dependents(unit);
 }
 
+/* ---- pulling in ---- */
+
+static void pull(Unit *other, unsigned depth) {
+        if (other && unit_at_rest(other) && !unit_wants_unload(other) && unit_kind(other) != UNIT_TEMPLATE)
+                unit_queue_start(other, depth + 1);
+}
+
+/* What a start pulls in, as far as loaded here and at rest: Requires=, BindsTo=, Wants= and Upholds=, and those that are installed for it. */
+static void pull_all(Unit *unit, unsigned depth) {
+        const ServiceOptions *o = &unit->definition.options;
+        const StringList *lists[] = {&o->requires, &o->binds_to, &o->wants, &o->upholds};
+
+        for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+                for (size_t k = 0; k < lists[i]->length; k++)
+                        pull(embedded_find_named(unit->owner, lists[i]->items[k]), depth);
+        naming_foreach(unit, NAME_USE_REQUIRED_BY, naming)
+                pull(naming.unit, depth);
+        naming_foreach(unit, NAME_USE_WANTED_BY, naming)
+                pull(naming.unit, depth);
+}
+
+static bool is_of_this_start(const Unit *unit, Unit *other) {
+        return other->start_queued && other->start == unit->owner->starts;
+}
+
+static bool stop_conflicting(const Unit *unit, Unit *other) {
+        if (can_be_stopped(other)) {
+                unit_note(other, "stops, as %s starts, which it conflicts with", unit->name);
+                unit_stop(other, "it conflicts with a unit that is started");
+        }
+        return false; /* and so the next one */
+}
+
+/* What a start pulls in does not stop anything that is to be started with it. */
+void unit_queue_start(Unit *unit, unsigned depth) {
+        if (unit->start_queued || depth > ORDER_DEPTH_MAX)
+                return;
+        if (depth == 0)
+                unit->owner->starts++;
+        else if (find_conflicting(unit, is_of_this_start))
+                return;
+        (void)find_conflicting(unit, stop_conflicting);
+        unit->start = unit->owner->starts;
+        queue(unit);
+        pull_all(unit, depth);
+}
+
 /* ---- what a new state means for others ---- */
 
 static void restart_with(Unit *other, const Unit *unit) {
@@ -277,6 +326,6 @@ void unit_settle_order(Unit *unit, ServiceState before) {
                 if (before == SERVICE_AUTO_RESTART && !service_at_rest(m) && !m->forbid_restart)
                         restart_dependents(unit);
         }
-        if (!is_coming_up(unit))
+        if (!is_coming_up(unit) && !is_being_stopped(unit))
                 release_waiting(unit);
 }

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "base/pass-files.h"
 #include "host/embedded-internal.h"
-#include "host/pass-files.h"
 
 /* It answers as soon as the kernel has made two processes. */
 enum { ANSWER_WAIT_SEC = 10 };

@@ -57,6 +57,7 @@ static void on_deadline(uv_timer_t *timer) {
                 Unit *unit = container_of(first, Unit, deadline);
 
                 heap_remove(&e->deadlines, first);
+                unit->awaits_uphold = unit->awaits_uphold && now < unit_uphold_due(unit);
                 if (unit_kind(unit) == UNIT_TRIGGER) {
                         trigger_time(unit);
                 } else {
@@ -81,13 +82,17 @@ static void arm_timer(Embedded *e) {
         (void)uv_timer_start(&e->timer, on_deadline, first->key > now ? (first->key - now + 999) / 1000 : 0, 0);
 }
 
-static Usec due_of(const Unit *unit) {
+static Usec kind_due(const Unit *unit) {
         TriggerFacts facts;
 
         if (unit_kind(unit) != UNIT_TRIGGER)
                 return service_due(&unit->machine);
         facts = trigger_facts(unit);
         return trigger_due(&unit->trigger, &facts);
+}
+
+static Usec due_of(const Unit *unit) {
+        return min_of(kind_due(unit), unit_uphold_due(unit));
 }
 
 void embedded_set_deadline(Unit *unit) {

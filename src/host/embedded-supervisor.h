@@ -31,3 +31,6 @@ typedef struct EmbeddedOptions {
 /* All strings are copied. Kills what an earlier run left behind; *ret_leftovers (may be NULL): how many processes. */
 int embedded_supervisor_new(uv_loop_t *loop, const EmbeddedOptions *options, const SupervisorEvents *events,
                             void *userdata, Supervisor **ret, size_t *ret_leftovers, Error *error);
+
+/* Before all units are stopped one after the other: from here on none is started because another one upholds it. */
+void embedded_supervisor_let_fall(Supervisor *supervisor);

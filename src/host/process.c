@@ -391,13 +391,10 @@ static void reap_all(ProcessReaper *reaper) {
                 if (info.si_pid == 0)
                         break;
                 process = reaper_find(reaper, info.si_pid);
-                if (process) {
+                if (process)
                         process_reap(process);
-                        continue;
-                }
-                if (reaper->events->orphan_ended)
-                        reaper->events->orphan_ended(reaper->userdata, info.si_pid, info.si_code, info.si_status);
-                (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+                else
+                        (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
         }
 }
 

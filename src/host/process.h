@@ -83,9 +83,6 @@ void process_close(Process *process);
  * program come from process_spawn() alone: others would be reaped away from their owner.
  */
 typedef struct ProcessReaperEvents {
-        /* A process that is none of process_spawn() has ended and is about to be reaped: /proc/PID still tells of
-         * it. */
-        void (*orphan_ended)(void *userdata, pid_t pid, int code, int status);
         /* May be NULL. Whether `parent`, which `process` has, tells how its children end (see process_tell_end()). 0: it has been
          * reaped by another one, which may have been such a parent. */
         bool (*is_teller)(void *userdata, const Process *process, pid_t parent);

@@ -186,6 +186,50 @@ static void test_an_end_that_nobody_saw_is_known_with_its_status(void **state) {
         wait_file(m, "state/logs/ends.service.log", "exited with status 7");
 }
 
+static void begin_a_line(Machine *m) {
+        load_in(m, "halves.service",
+                "[Service]\nExecStart=/bin/sh -c 'printf half; until test -e @/go; do sleep 0.01; done; echo \" a line\"; exec sleep 60'\n");
+        load_in(m, "wrong.service", "[Service]\nStandardOutput=null\nStandardError=journal\n"
+                                    "ExecStart=/bin/sh -c 'printf half >&2; until test -e @/go; do sleep 0.01; done; echo \" a fault\" >&2; exec sleep 60'\n");
+        assert_int_equal(start(m, "halves.service", NULL), 0);
+        assert_int_equal(start(m, "wrong.service", NULL), 0);
+        wait_file(m, "state/shims/1.ends.o", "half");
+        wait_file(m, "state/shims/2.ends.e", "half");
+}
+
+static void do_nothing(Machine *m) {
+        (void)m;
+}
+
+static void assert_whole_lines(Machine *m) {
+        char text[4096];
+
+        wait_file(m, "state/logs/halves.service.log", " o half a line\n");
+        wait_file(m, "state/logs/wrong.service.log", " e half a fault\n");
+        assert_string_equal(read_file(m, "state/shims/1.ends.o", text, sizeof(text)), "");
+        assert_string_equal(read_file(m, "state/shims/2.ends.e", text, sizeof(text)), "");
+}
+
+static void test_a_line_that_a_killed_supervisor_was_at_stays_whole(void **state) {
+        Machine *m = *state;
+
+        crash(m, begin_a_line);
+        touch(m, "go");
+        assert_whole_lines(m); /* by the shim */
+        (void)machine_open(m, &own_events, m);
+}
+
+static void test_a_line_stays_whole_over_many_supervisors(void **state) {
+        Machine *m = *state;
+
+        crash(m, begin_a_line);
+        (void)machine_open(m, &own_events, m);
+        crash(m, do_nothing); /* the one before it is left, this one is killed */
+        (void)machine_open(m, &own_events, m);
+        touch(m, "go");
+        assert_whole_lines(m); /* by the supervisor */
+}
+
 static void test_restart_goes_on(void **state) {
         Machine *m = *state;
         SupervisorState now;
@@ -598,6 +642,8 @@ int main(void) {
                 TEST(test_a_service_runs_on_under_another_supervisor),
                 TEST(test_a_killed_supervisor_leaves_units_to_the_next),
                 TEST(test_an_end_that_nobody_saw_is_known_with_its_status),
+                TEST(test_a_line_that_a_killed_supervisor_was_at_stays_whole),
+                TEST(test_a_line_stays_whole_over_many_supervisors),
                 TEST(test_restart_goes_on),
                 TEST(test_a_daemon_that_forked_is_found_with_its_status),
                 TEST(test_an_orphan_of_the_unit_is_stopped_with_it),

@@ -269,6 +269,78 @@ static void test_requisite_starts_nothing_and_demands_it(void **state) {
         assert_int_equal(start(m, "top.service", NULL), 0);
 }
 
+static void test_what_conflicts_and_has_an_order_is_gone_first(void **state) {
+        static const char *const orders[] = {"After=old.service\n", "Before=old.service\n"};
+        Machine *m = *state;
+
+        load(m, "old.service", "[Service]\nExecStart=/bin/sleep 60\nExecStop=/bin/sleep 0.05\n");
+        for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+                char text[128];
+
+                (void)snprintf(text, sizeof(text), "[Unit]\nConflicts=old.service\n%s[Service]\nExecStart=/bin/sleep 60\n", orders[i]);
+                load(m, "new.service", text);
+                assert_int_equal(start(m, "old.service", NULL), 0);
+                m->states[0] = '\0';
+                assert_int_equal(start(m, "new.service", NULL), 0);
+                assert_string_equal(m->states, "old:stop old:stop-sigterm old:dead new:running ");
+                stop(m, "new.service");
+        }
+}
+
+static void test_what_a_start_pulls_in_does_not_undo_it(void **state) {
+        Machine *m = *state;
+        SupervisorState now;
+
+        load(m, "top.service", "[Unit]\nWants=middle.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        load(m, "middle.service", "[Unit]\nWants=rival.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        load(m, "rival.service", "[Unit]\nConflicts=top.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "top.service", NULL), 0);
+        while (!strstr(m->states, "middle:running"))
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+        assert_int_equal(supervisor_state(m->supervisor, "rival.service", &now), 0);
+        assert_string_equal(now.active, "inactive");
+        assert_int_equal(supervisor_state(m->supervisor, "top.service", &now), 0);
+        assert_string_equal(now.active, "active");
+}
+
+static size_t count(const char *text, const char *part) {
+        size_t n = 0;
+
+        for (const char *at = text; (at = strstr(at, part)); at++)
+                n++;
+        return n;
+}
+
+/* At once, after a pause, and so on: 625 ms each. */
+static void test_what_cannot_be_kept_up_is_not_started_all_the_time(void **state) {
+        Machine *m = *state;
+        Usec begin = clock_monotonic();
+
+        load(m, "vain.service", "[Service]\nExecStart=/bin/true\n");
+        load(m, "keeper.service", "[Unit]\nUpholds=vain.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "keeper.service", NULL), 0); /* vain.service with it, as by Wants= */
+        while (count(m->states, "vain:running") < 4)
+                (void)uv_run(&m->loop, UV_RUN_ONCE);
+        assert_true(clock_monotonic() - begin >= 2 * 625 * USEC_PER_MSEC);
+        assert_true(clock_monotonic() - begin < 10 * USEC_PER_SEC);
+}
+
+static void test_nothing_is_upheld_at_the_end(void **state) {
+        Machine *m = *state;
+        SupervisorState now;
+
+        load(m, "main.service", "[Service]\nExecStart=/bin/sleep 60\n");
+        load(m, "keeper.service", "[Unit]\nUpholds=main.service\n[Service]\nExecStart=/bin/sleep 60\n");
+        assert_int_equal(start(m, "keeper.service", NULL), 0);
+        assert_int_equal(start(m, "main.service", NULL), 0);
+        embedded_supervisor_let_fall(m->supervisor);
+        stop(m, "main.service");
+        for (int i = 0; i < 5; i++)
+                (void)uv_run(&m->loop, UV_RUN_NOWAIT);
+        assert_int_equal(supervisor_state(m->supervisor, "main.service", &now), 0);
+        assert_string_equal(now.active, "inactive");
+}
+
 static void test_other_types_are_refused_with_the_reason(void **state) {
         static const struct {
                 const char *name, *text, *instead;
@@ -346,6 +418,10 @@ int main(void) {
                 TEST(test_orders_that_contradict_each_other_hold_nobody_up),
                 TEST(test_who_waits_starts_when_the_other_is_up_or_is_given_up),
                 TEST(test_requisite_starts_nothing_and_demands_it),
+                TEST(test_what_conflicts_and_has_an_order_is_gone_first),
+                TEST(test_what_a_start_pulls_in_does_not_undo_it),
+                TEST(test_what_cannot_be_kept_up_is_not_started_all_the_time),
+                TEST(test_nothing_is_upheld_at_the_end),
                 TEST(test_other_types_are_refused_with_the_reason),
                 TEST(test_leftovers_of_a_crash_are_killed_at_the_next_start),
         };

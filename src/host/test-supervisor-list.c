@@ -57,6 +57,14 @@ static void on_done(void *userdata, int r, const Error *error) {
 
 static const SupervisorEvents events = {.changed = on_changed};
 
+/* The socket's name is this process's own: tests may run beside each other. */
+static const char *listening_unit(void) {
+        static char text[64];
+
+        (void)snprintf(text, sizeof(text), "[Socket]\nListenStream=@faering-supervisor-test-%d\n", getpid());
+        return text;
+}
+
 const char *supervisor_test_unit(TestBehaviour behaviour) {
         static const char *const texts[] = {
                 [TEST_RUNS] = "[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\n",
@@ -65,16 +73,17 @@ const char *supervisor_test_unit(TestBehaviour behaviour) {
                 [TEST_COMPLETES] = "[Service]\nType=oneshot\nExecStart=/bin/true\n",
                 [TEST_RELOADS] = ("[Service]\nExecStart=/bin/sh -c 'echo hello; exec sleep 60'\nExecReload=/bin/kill -0 $MAINPID\n"
                                   "[Install]\nWantedBy=multi-user.target\n"),
-                [TEST_LISTENS] = "[Socket]\nListenStream=@faering-supervisor-test\n",
                 [TEST_WAITS] = "[Timer]\nOnActiveSec=1h\n",
                 [TEST_WATCHES] = "[Path]\nPathExists=/nonexistent/file\n",
                 [TEST_RETURNS] = "[Service]\nRestart=always\nRestartSec=100ms\nExecStart=/bin/sleep 60\n",
                 [TEST_FOLLOWS] = ("[Unit]\nBindsTo=main.service\nAfter=main.service\n[Service]\nExecStart=/bin/sleep 60\n"
                                   "[Install]\nWantedBy=main.service\nAlias=sidekick.service\n"),
+                [TEST_CONFLICTS] = "[Unit]\nConflicts=main.service\nAfter=main.service\n[Service]\nExecStart=/bin/sleep 60\n",
+                [TEST_UPHOLDS] = "[Unit]\nUpholds=main.service\n[Service]\nExecStart=/bin/sleep 60\n",
                 [TEST_IS_PART] = ("[Unit]\nPartOf=main.service\nWants=sidekick.service\n[Service]\nExecStart=/bin/sleep 60\n"),
         };
 
-        return texts[behaviour];
+        return behaviour == TEST_LISTENS ? listening_unit() : texts[behaviour];
 }
 
 static int setup(void **state) {
@@ -375,6 +384,12 @@ static void wait_state(Fixture *f, const char *name, const char *active) {
                 the_backend->turn(f->backend);
 }
 
+static pid_t wait_other_pid(Fixture *f, const char *name, pid_t pid) {
+        while (state_of(f, name).main_pid == pid || state_of(f, name).main_pid == 0)
+                the_backend->turn(f->backend);
+        return state_of(f, name).main_pid;
+}
+
 /* Another supervisor takes over what this one leaves. */
 static void reopen(Fixture *f) {
         supervisor_leave(f->supervisor, on_closed, f);
@@ -561,6 +576,53 @@ static void test_another_supervisor_keeps_what_units_are_to_each_other(void **st
         unload_pair(f);
 }
 
+static void test_of_units_that_conflict_the_last_one_started_runs(void **state) {
+        Fixture *f = *state;
+
+        if (!the_backend->unit(f->backend, "rival.service", TEST_CONFLICTS))
+                skip();
+        load(f, "main.service", TEST_RETURNS);
+        load(f, "rival.service", TEST_CONFLICTS);
+        assert_int_equal(start(f, "main.service"), 0);
+        wait_state(f, "main.service", "active");
+        assert_int_equal(start(f, "rival.service"), 0);
+        wait_state(f, "rival.service", "active");
+        wait_state(f, "main.service", "inactive");
+        assert_int_equal(start(f, "main.service"), 0); /* also by what the other's text says */
+        wait_state(f, "main.service", "active");
+        wait_state(f, "rival.service", "inactive");
+        assert_int_equal(stop(f, "main.service"), 0);
+        wait_state(f, "main.service", "inactive");
+        assert_string_equal(state_of(f, "rival.service").active, "inactive");
+        assert_int_equal(unload(f, "rival.service"), 0);
+        assert_int_equal(unload(f, "main.service"), 0);
+}
+
+static void test_what_is_upheld_comes_back_while_its_upholder_runs(void **state) {
+        Fixture *f = *state;
+        pid_t first, second;
+
+        if (!the_backend->unit(f->backend, "keeper.service", TEST_UPHOLDS))
+                skip();
+        load(f, "main.service", TEST_RUNS);
+        load(f, "keeper.service", TEST_UPHOLDS);
+        assert_int_equal(start(f, "keeper.service"), 0);
+        wait_state(f, "main.service", "active");
+        first = wait_other_pid(f, "main.service", 0);
+        assert_int_equal(send_signal(f, "main.service", SIGKILL), 0);
+        second = wait_other_pid(f, "main.service", first);
+        assert_int_equal(stop(f, "main.service"), 0); /* also when it was stopped */
+        (void)wait_other_pid(f, "main.service", second);
+        wait_state(f, "main.service", "active");
+        assert_string_equal(list_asked(f), "keeper.service ");
+        assert_int_equal(stop(f, "keeper.service"), 0);
+        assert_string_equal(state_of(f, "main.service").active, "active");
+        assert_int_equal(stop(f, "main.service"), 0);
+        wait_state(f, "main.service", "inactive");
+        assert_int_equal(unload(f, "keeper.service"), 0);
+        assert_int_equal(unload(f, "main.service"), 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int run_supervisor_tests(const TestBackend *backend) {
@@ -584,6 +646,8 @@ int run_supervisor_tests(const TestBackend *backend) {
                 TEST(test_a_sidekick_starts_and_stops_with_its_main_unit),
                 TEST(test_a_sidekick_goes_and_returns_with_its_main_unit),
                 TEST(test_parts_stop_with_the_whole_and_wants_find_an_alias),
+                TEST(test_of_units_that_conflict_the_last_one_started_runs),
+                TEST(test_what_is_upheld_comes_back_while_its_upholder_runs),
                 TEST(test_another_supervisor_keeps_what_units_are_to_each_other),
                 TEST(test_closing_ends_what_is_under_way),
         };

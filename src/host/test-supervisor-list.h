@@ -16,6 +16,8 @@ typedef enum TestBehaviour {
         TEST_WATCHES,   /* and a path that is not there: of the service of the same name */
         TEST_RETURNS,   /* runs, and is started again at once when it ends */
         TEST_FOLLOWS,   /* runs, is bound to main.service and installed for it */
+        TEST_CONFLICTS, /* runs, conflicts with main.service, and would be started after it */
+        TEST_UPHOLDS,   /* runs, and upholds main.service */
         TEST_IS_PART,   /* runs, is part of main.service and wants side.service by its alias */
 } TestBehaviour;
 

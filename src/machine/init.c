@@ -292,6 +292,7 @@ void init_stop(Init *init) {
                 return;
         init->stopping = true;
         note(init, "powering off: stopping all units");
+        embedded_supervisor_let_fall(init->supervisor);
         (void)uv_timer_start(&init->stop_timer, on_stop_timeout, STOP_MSEC, 0);
         stop_step(init);
 }

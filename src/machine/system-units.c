@@ -69,8 +69,8 @@ static int add_unit(SystemUnits *units, SystemUnit *unit) {
 
 /* Assignments whose words are names of units. */
 static bool names_units(const char *option) {
-        static const char *const options[] = {"Requires",  "Requisite", "Wants", "BindsTo",  "PartOf",
-                                              "Conflicts", "Before",    "After", "OnFailure"};
+        static const char *const options[] = {"Requires", "Requisite", "Wants",  "BindsTo", "PartOf",
+                                              "Upholds",  "Conflicts", "Before", "After",   "OnFailure"};
 
         for (size_t i = 0; i < ARRAY_SIZE(options); i++)
                 if (str_equals(option, options[i]))

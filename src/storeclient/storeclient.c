@@ -2,9 +2,6 @@
 
 #include <assert.h>
 
-/* Answers are as deep as the store's keys; the parser bounds that, so a stack of this size always does. */
-enum { NODE_DEPTH_MAX = 256 };
-
 static void node_deinit(StoreNode *node) {
         free(node->key);
         free(node->value);
@@ -17,7 +14,7 @@ static void node_deinit_all(StoreNode *top) {
         struct {
                 StoreNode *node;
                 size_t next;
-        } stack[NODE_DEPTH_MAX];
+        } stack[STORE_NODE_DEPTH_MAX];
         size_t depth = 1;
 
         stack[0].node = top;
@@ -28,7 +25,7 @@ static void node_deinit_all(StoreNode *top) {
                 if (stack[depth - 1].next < node->node_count) {
                         StoreNode *child = &node->nodes[stack[depth - 1].next++];
 
-                        assert(depth < NODE_DEPTH_MAX);
+                        assert(depth < STORE_NODE_DEPTH_MAX);
                         stack[depth].node = child;
                         stack[depth].next = 0;
                         depth++;

@@ -51,6 +51,9 @@ typedef struct StoreRequest {
         Usec timeout;           /* 0: 5 s; a WATCH has none */
 } StoreRequest;
 
+/* Levels of nodes in one answer, at most: no answer with more is read. */
+#define STORE_NODE_DEPTH_MAX 256
+
 typedef struct StoreNode StoreNode;
 struct StoreNode {
         char *key;

@@ -560,6 +560,7 @@ static const OptionRow rows[] = {
         {"Unit", "BindsTo", parse_words, FIELD(binds_to), WORDS_UNITS},
         {"Unit", "BindTo", parse_words, FIELD(binds_to), WORDS_UNITS},
         {"Unit", "PartOf", parse_words, FIELD(part_of), WORDS_UNITS},
+        {"Unit", "Upholds", parse_words, FIELD(upholds), WORDS_UNITS},
         {"Unit", "Conflicts", parse_words, FIELD(conflicts), WORDS_UNITS},
         {"Unit", "Before", parse_words, FIELD(before), WORDS_UNITS},
         {"Unit", "After", parse_words, FIELD(after), WORDS_UNITS},

@@ -107,7 +107,7 @@ typedef enum ServicePreserve {
 typedef struct ServiceOptions {
         /* [Unit] */
         char *description; /* NULL: none */
-        StringList requires, requisite, wants, binds_to, part_of, conflicts, before, after, on_failure;
+        StringList requires, requisite, wants, binds_to, part_of, upholds, conflicts, before, after, on_failure;
         Usec start_limit_interval; /* 0: no limit */
         uint64_t start_limit_burst;
 

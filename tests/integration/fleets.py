@@ -48,10 +48,11 @@ class Machine:
             if not entry.name.isdigit():
                 continue
             try:
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
             except OSError:  # it has ended
                 continue
-            if words[0] == "faering-unit-shim" and words[1].isdigit() and words[3].startswith(f"{self.state}/"):
+            if words[0] == "faering-unit-shim" and len(words) > 3 and words[1].isdigit() and words[3].startswith(f"{self.state}/") \
+                    and words[1] != entry.name:  # a child that has not executed its program yet looks like its shim
                 found.append((int(entry.name), int(words[1]), words[2]))
         return found
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from fleets import WAIT_SECONDS, Fleet, wait_for
+from relay import Relay
 
 SLEEP = "[Unit]\nDescription=hello lab\n\n[Service]\nExecStart=/bin/sleep 1000\n"
 METADATA = ["disk=ssd,region=us-east", "disk=hdd", "disk=hdd"]
@@ -136,6 +137,32 @@ def test_restart_makes_another_process(fleet, one, tmp_path):
     assert pids[0] != pids[1]
     assert one.fleetctl("unload", "talk").returncode == 0
     assert said(one.fleetctl("restart", "talk")) == (1, "", "Unable to restart unit talk.service in state inactive\n")
+
+
+def unit_requests_of(one, tmp_path, *arguments: str) -> list[str]:
+    with Relay(tmp_path / "relay.sock", one.socket) as relay:
+        done = one.fleetctl(*arguments, endpoint=f"unix://{relay.path}")
+        assert done.returncode == 0, done.stderr
+        return [line for line in relay.requests() if "/fleet/v1/units" in line]
+
+
+def test_many_units_are_listed_once_for_each_time_that_they_change(one, tmp_path):
+    names = [f"many{i}.service" for i in range(60)]
+    files = [write(tmp_path, name) for name in names]
+    asked = unit_requests_of(one, tmp_path, "load", "--no-block", *files)
+    assert sum("/fleet/v1/units?" in line for line in asked) == 2, asked  # what is there, and that all of it is there now
+    assert sum(line.startswith("PUT ") for line in asked) == 120, asked
+    asked = unit_requests_of(one, tmp_path, "unload", "--no-block", *names)
+    assert sum("/fleet/v1/units?" in line for line in asked) == 1, asked
+    asked = unit_requests_of(one, tmp_path, "destroy", *names, "--no-block")
+    assert sum(line.startswith("GET ") for line in asked) == 1, asked
+
+
+def test_one_unit_is_asked_for_once_for_each_time_that_it_changes(one, tmp_path):
+    asked = unit_requests_of(one, tmp_path, "load", "--no-block", write(tmp_path, "few.service"))
+    assert asked == ["GET /fleet/v1/units/few.service", "PUT /fleet/v1/units/few.service"] * 2
+    asked = unit_requests_of(one, tmp_path, "unload", "--no-block", "few.service")
+    assert asked == ["GET /fleet/v1/units/few.service", "PUT /fleet/v1/units/few.service"]
 
 
 def test_prefixes_help_and_version(one):

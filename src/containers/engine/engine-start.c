@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "containers/engine/engine.h"
+#include "containers/engine/runtime-reason.h"
 #include "containers/engine/volume-fill.h"
 #include "containers/runtime/json-fields.h"
 #include "containers/runtime/rootfs.h"
@@ -322,48 +323,14 @@ static void on_started(void *owner, pid_t pid) {
         container_tell_calls(&container->start_calls, 0, NULL);
 }
 
-/* The runtime's log has one JSON object a line; the last error is the reason. */
-static void runtime_reason(const char *log, char *reason, size_t size) {
-        Slice rest = slice_from(log), line;
-
-        (void)snprintf(reason, size, "%s", log);
-        while (rest.data && slice_split(&rest, '\n', &line)) {
-                _cleanup_json_ json_t *entry = json_loadb(line.data, line.length, 0, NULL);
-
-                if (json_text(entry, "msg")[0])
-                        (void)snprintf(reason, size, "%s", json_text(entry, "msg"));
-        }
-}
-
-/* Docker's clients tell by these words why a command did not run, and make 127 or 126 of it. */
-static int command_reason(const Container *container, const char *reason, Error *error) {
-        const char *command = container->spec.command.items[0];
-
-        if (strcasestr(reason, "is not a regular file") || /* crun 1.21 */
-            (strcasestr(reason, "exec") &&
-             (strcasestr(reason, "permission denied") || strcasestr(reason, "not permitted"))))
-                return error_set(error, -EACCES,
-                                 "failed to create task for container: OCI runtime create failed: exec: \"%s\": "
-                                 "permission denied: %s",
-                                 command, reason);
-        if ((strcasestr(reason, "executable") || strcasestr(reason, "exec")) &&
-            (strcasestr(reason, "not found") || strcasestr(reason, "no such file")))
-                return error_set(error, -ENOENT,
-                                 "failed to create task for container: OCI runtime create failed: exec: \"%s\": "
-                                 "executable file not found in "
-                                 "$PATH: %s",
-                                 command, reason);
-        return error_set(error, -EIO, "failed to create task for container: OCI runtime create failed: %s", reason);
-}
-
 static void on_failed(void *owner, const char *log) {
         Container *container = owner;
-        char reason[512];
+        char reason[RUNTIME_REASON_MAX];
         Error error;
         int r;
 
-        runtime_reason(log, reason, sizeof(reason));
-        r = command_reason(container, reason, &error);
+        runtime_reason_find(log, reason);
+        r = runtime_reason_tell(reason, container->spec.command.items[0], &error);
         container->link = shim_link_free(container->link);
         container_start_failed(container, r, &error);
 }

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "containers/engine/engine.h"
+#include "containers/engine/runtime-reason.h"
 #include "containers/runtime/json-fields.h"
 #include "host/file.h"
 
@@ -153,13 +154,16 @@ static void on_started(void *owner, pid_t pid) {
 
 static void on_failed(void *owner, const char *log) {
         Exec *exec = owner;
-        bool missing = strcasestr(log, "not found") || strcasestr(log, "no such file");
+        char reason[RUNTIME_REASON_MAX];
+        bool missing;
         Error error;
         int r;
 
+        runtime_reason_find(log, reason);
+        missing = runtime_reason_is_missing(reason);
         r = error_set(&error, missing ? -ENOENT : -EACCES, "OCI runtime exec failed: exec: \"%s\": %s: %.256s",
                       exec->command.items[0], missing ? "executable file not found in $PATH" : "it could not be run",
-                      log);
+                      reason);
         exec_over(exec, missing ? 127 : 126);
         container_tell_calls(&exec->calls, r, &error);
 }

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/pass-files.h"
 #include "containers/shim/shim.h"
 
 #define CONSOLE_SOCKET "console.sock"
@@ -56,23 +57,18 @@ void shim_close_theirs(Shim *shim) {
 
 int shim_console_accept(Shim *shim) {
         _cleanup_close_ int fd = accept4(shim->console, NULL, NULL, SOCK_CLOEXEC);
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof(int))];
-        } control;
-        char text[256];
-        struct iovec vector = {text, sizeof(text)};
-        struct msghdr message = {
-                .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-        struct cmsghdr *part;
+        char name[256];
+        size_t n_files = 0;
         int terminal;
+        ssize_t n;
 
-        if (fd < 0 || recvmsg(fd, &message, MSG_CMSG_CLOEXEC) < 0)
+        if (fd < 0)
                 return -errno;
-        part = CMSG_FIRSTHDR(&message);
-        if (!part || part->cmsg_type != SCM_RIGHTS || part->cmsg_len < CMSG_LEN(sizeof(int)))
+        n = pass_files_receive(fd, name, sizeof(name), &terminal, 1, &n_files);
+        if (n < 0)
+                return (int)n;
+        if (n_files == 0)
                 return -EBADMSG;
-        memcpy(&terminal, CMSG_DATA(part), sizeof(terminal));
         (void)close(shim->console);
         (void)unlink(CONSOLE_SOCKET);
         shim->console = -1;

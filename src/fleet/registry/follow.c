@@ -8,11 +8,11 @@
 #include <errno.h>
 
 #include "fleet/registry/internal.h"
+#include "storeclient/node-walk.h"
 
 enum {
         RETRY_MSEC_MIN = 100,
         RETRY_MSEC_MAX = 2000,
-        NODES_DEPTH_MAX = 16,
         PAST_MAX = 32, /* events in a row that are asked for one by one */
 };
 
@@ -108,34 +108,16 @@ static void on_events(void *userdata, const StoreReply *events, size_t count) {
 
 /* ---- everything ---- */
 
-/* All files below `top`. Iterative, to the depth that fleet's keys have. */
 static int mirror_all(Registry *registry, const StoreNode *top) {
-        struct {
-                const StoreNode *node;
-                size_t next;
-        } stack[NODES_DEPTH_MAX] = {{top, 0}};
-        size_t depth = 1;
-        int r;
+        StoreNodeWalk walk;
+        const StoreNode *node;
+        int r = 0;
 
-        while (depth > 0) {
-                const StoreNode *node = stack[depth - 1].node, *child;
-
-                if (stack[depth - 1].next == node->node_count) {
-                        depth--;
-                        continue;
-                }
-                child = &node->nodes[stack[depth - 1].next++];
-                if (child->dir && depth < NODES_DEPTH_MAX) {
-                        stack[depth].node = child;
-                        stack[depth].next = 0;
-                        depth++;
-                        continue;
-                }
-                r = mirror_node(registry, child->key, child->value, child->created, true);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        store_node_walk_begin(&walk, top);
+        while (r >= 0 && (node = store_node_walk_next(&walk)))
+                if (!node->dir)
+                        r = mirror_node(registry, node->key, node->value, node->created, true);
+        return r;
 }
 
 static int mirror_backlog(Registry *registry) {

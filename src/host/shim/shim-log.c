@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "host/shim/shim.h"
+#include "host/unit-part.h"
 
 enum { READ_SIZE = 4096, FINAL_READS_MAX = 64 };
 
@@ -36,8 +37,12 @@ static void split(UnitShim *shim, size_t i, bool all) {
                 buffer_deinit(part);
 }
 
+/* The line that the supervisor was at goes on. */
 void unit_shim_log_begin(UnitShim *shim) {
         unit_log_init(&shim->log, shim->options->logs, shim->options->unit, shim->options->log_size);
+        for (size_t i = 0; i < shim->n_held; i++)
+                if (is_stream(shim, i))
+                        unit_part_take(shim->options->ends_path, shim->options->held[i], part_of(shim, i));
 }
 
 void unit_shim_log_end(UnitShim *shim) {
@@ -46,6 +51,7 @@ void unit_shim_log_end(UnitShim *shim) {
 
                 if (!is_stream(shim, i) || buffer_length(part) == 0)
                         continue;
+                unit_part_keep(shim->options->ends_path, shim->options->held[i], (Slice){buffer_data(part), buffer_length(part)});
                 unit_shim_tell(shim->control,
                                &(UnitShimMessage){.kind = UNIT_SHIM_PART,
                                                   .stream = shim->options->held[i],

@@ -1,3 +1,4 @@
+#include "base/pass-files.h"
 #include "host/shim/shim.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-#include "host/pass-files.h"
 
 enum { POLL_CONTROL, POLL_LISTENER, POLL_SIGNALS, POLL_HELD, POLL_ALL = POLL_HELD + UNIT_SHIM_FDS_MAX };
 

@@ -1,3 +1,4 @@
+#include "base/pass-files.h"
 #include "host/shim/spawner.h"
 
 #include <errno.h>
@@ -6,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "host/file.h"
-#include "host/pass-files.h"
 
 enum { READ_SIZE = 4 * 1024 }; /* most requests are shorter, and their memory stays with the shim */
 

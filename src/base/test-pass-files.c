@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "host/pass-files.h"
+#include "base/pass-files.h"
 
 static bool same_file(int a, int b) {
         struct stat x, y;

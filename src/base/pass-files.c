@@ -1,4 +1,4 @@
-#include "host/pass-files.h"
+#include "base/pass-files.h"
 
 #include <errno.h>
 #include <stdint.h>
