@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "host/kept-state.h"
 #include "host/libsystemd.h"
 #include "host/systemd-supervisor.h"
 
@@ -23,7 +24,7 @@ typedef struct SystemdUnit {
         unsigned fetches;  /* under way */
         ListNode changed_link; /* in owner->changed: its state is to be told */
         ListNode unseen_link;  /* in owner->unseen: nobody has asked systemd for its state yet */
-        SupervisorState state, told;
+        KeptState state, told;
         bool was_told;
 } SystemdUnit;
 
@@ -102,6 +103,7 @@ struct Systemd {
         uv_check_t later;
         uv_idle_t hurry;
         Map by_name, by_path;
+        Words words; /* of states */
         Map by_job; /* Call, by the path of its job */
         List units;
         List changed; /* SystemdUnit */

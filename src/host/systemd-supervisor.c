@@ -37,6 +37,8 @@ static void unit_free(SystemdUnit *unit) {
         list_unlink(&unit->unseen_link);
         free(unit->name);
         free(unit->path);
+        kept_state_deinit(&unit->state);
+        kept_state_deinit(&unit->told);
         free(unit);
 }
 
@@ -64,10 +66,10 @@ SystemdUnit *systemd_unit(Systemd *s, const char *name) {
                 unit_free(unit);
                 return NULL;
         }
-        supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "loaded");
-        supervisor_set_word(unit->state.active, SUPERVISOR_WORD_MAX, "inactive");
-        supervisor_set_word(unit->state.sub, SUPERVISOR_WORD_MAX, "dead");
-        supervisor_set_word(unit->state.result, SUPERVISOR_WORD_MAX, "success");
+        unit->state.load = "loaded";
+        unit->state.active = "inactive";
+        unit->state.sub = "dead";
+        unit->state.result = "success";
         list_append(&s->units, &unit->link);
         return unit;
 }
@@ -198,9 +200,9 @@ static int call_method(Call *call, const char *method, const char *signature, ..
 
 static void forget(SystemdUnit *unit) {
         unit->loaded = unit->start_asked = unit->has_install = false;
-        supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "not-found");
-        supervisor_set_word(unit->state.active, SUPERVISOR_WORD_MAX, "inactive");
-        supervisor_set_word(unit->state.sub, SUPERVISOR_WORD_MAX, "dead");
+        unit->state.load = "not-found";
+        unit->state.active = "inactive";
+        unit->state.sub = "dead";
         systemd_state_changed(unit->owner, unit);
 }
 
@@ -266,11 +268,12 @@ static void step_list(Call *call) {
         list_foreach(&s->units, node) {
                 SystemdUnit *unit = container_of(node, SystemdUnit, link);
                 _cleanup_free_ char *text = NULL, *tag = NULL;
-                SupervisorUnit told = {.name = unit->name, .state = unit->state};
+                SupervisorUnit told = {.name = unit->name};
 
                 if (!unit->loaded || unit_store_read(s->folder, unit->name, &text, &tag, NULL) < 0)
                         continue;
                 unit->has_install = check_text(unit->name, slice_from(text), &unit->has_install, NULL) >= 0 && unit->has_install;
+                kept_state_fill(&unit->state, &told.state);
                 told.tag = tag;
                 told.text = slice_from(text);
                 told.start_asked = unit->start_asked;
@@ -332,7 +335,7 @@ void systemd_call_linked(Call *call) {
         if (unit) {
                 unit->loaded = true;
                 unit->has_install = call->has_install;
-                supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "loaded");
+                unit->state.load = "loaded";
                 systemd_state_changed(call->owner, unit);
                 if (unit->was_known)
                         (void)systemd_state_fetch(call->owner, unit);
@@ -523,7 +526,7 @@ static int systemd_state(Supervisor *supervisor, const char *name, SupervisorSta
 
         if (!unit)
                 return -ENOENT;
-        *ret = unit->was_told ? unit->told : unit->state;
+        kept_state_fill(unit->was_told ? &unit->told : &unit->state, ret);
         return 0;
 }
 
@@ -595,6 +598,7 @@ static void systemd_free(Systemd *s) {
         map_deinit(&s->by_name);
         map_deinit(&s->by_path);
         map_deinit(&s->by_job);
+        words_deinit(&s->words);
         free(s->folder);
         free(s);
 }
