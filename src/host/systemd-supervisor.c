@@ -217,7 +217,12 @@ static void step_unload(Call *call) {
                 break;
         case 1:
                 call->has_install = unit && unit->has_install;
-                systemd_files_add(s, call);
+                if (call->has_install) {
+                        systemd_files_add(s, call);
+                        return;
+                }
+                call->step++;
+                step_unload(call);
                 return;
         case 2:
                 if (unit && !str_equals(unit->state.active, "failed")) {
@@ -228,7 +233,9 @@ static void step_unload(Call *call) {
                 r = call_method(call, "ResetFailedUnit", "s", call->unit);
                 break;
         default:
-                r = unit_store_remove(s->folder, call->unit, &call->error);
+                r = unit_store_unlink(s->folder, s->links, call->unit, &call->error);
+                if (r >= 0)
+                        r = unit_store_remove(s->folder, call->unit, &call->error);
                 if (r >= 0 && unit)
                         forget(unit);
                 call_end(call, r);
@@ -334,7 +341,7 @@ void systemd_call_linked(Call *call) {
         }
         if (unit) {
                 unit->loaded = true;
-                unit->has_install = call->has_install;
+                unit->has_install |= call->has_install;
                 unit->state.load = "loaded";
                 systemd_state_changed(call->owner, unit);
                 if (unit->was_known)
@@ -344,6 +351,10 @@ void systemd_call_linked(Call *call) {
                 unit->was_known = false;
         }
         call_end(call, 0);
+}
+
+void systemd_call_failed(Call *call, int r) {
+        call_end(call, r);
 }
 
 void systemd_call_refused(Call *call, int r, const sd_bus_error *error) {
@@ -600,6 +611,7 @@ static void systemd_free(Systemd *s) {
         map_deinit(&s->by_job);
         words_deinit(&s->words);
         free(s->folder);
+        free(s->links);
         free(s);
 }
 
@@ -682,15 +694,18 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         list_init(&s->finished);
         list_init(&s->logs);
         s->folder = strdup(options->units_directory ? options->units_directory : "/run/fleet/units");
+        s->links = systemd_files_links(s->user);
         (void)uv_timer_init(loop, &s->timer); /* cannot fail, as the next three */
         (void)uv_timer_init(loop, &s->look);
         (void)uv_check_init(loop, &s->later);
         (void)uv_idle_init(loop, &s->hurry);
         s->timer.data = s->look.data = s->later.data = s->hurry.data = s;
         s->open = 4;
-        r = s->folder ? libsystemd_load(error) : -ENOMEM;
+        r = s->folder && s->links ? libsystemd_load(error) : -ENOMEM;
         if (r >= 0)
                 r = file_make_folder(s->folder, 0755, error);
+        if (r >= 0)
+                r = file_make_folder(s->links, 0755, error);
         if (r >= 0)
                 r = systemd_connect(s, error);
         if (r < 0) {
