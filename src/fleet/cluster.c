@@ -134,7 +134,7 @@ bool cluster_runs_global(Cluster *cluster, const char *machine, const char *unit
 
         if (!picture)
                 return is_here;
-        if (!known || !known->requirements.global)
+        if (!known || !known->requirements->global)
                 return false;
         /* one that is gone is kept in the picture while units are placed there */
         return self && self->present ? picture_occupies(known, self) : is_here;

@@ -24,9 +24,9 @@ int engine_ban(Engine *engine, Picture *picture, const RegistryUnit *unit, const
 static char *why_failing(const PictureUnit *unit, const StateRecord *state) {
         if (str_equals(state->active, "failed"))
                 return state->text && *state->text ? str_printf("it failed: %s", state->text) : strdup("it failed");
-        if (state->failures >= unit->requirements.move_after)
+        if (state->failures >= unit->requirements->move_after)
                 return str_printf("it failed %llu times within %llu s", (unsigned long long)state->failures,
-                                  (unsigned long long)(unit->requirements.failures_within / USEC_PER_SEC));
+                                  (unsigned long long)(unit->requirements->failures_within / USEC_PER_SEC));
         return NULL;
 }
 
@@ -35,7 +35,7 @@ static void look_at(Engine *engine, Picture *picture, const PictureUnit *unit) {
         _cleanup_free_ char *why = NULL;
         const RegistryState *state;
 
-        if (!known || !known->hash || unit->requirements.move_after == 0 || unit->requirements.global || unit->desired != UNIT_LAUNCHED ||
+        if (!known || !known->hash || unit->requirements->move_after == 0 || unit->requirements->global || unit->desired != UNIT_LAUNCHED ||
             !unit->target || unit->source || picture_ban(unit, unit->target))
                 return;
         state = registry_state(engine->registry, unit->target->id, known->name);

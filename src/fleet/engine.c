@@ -290,10 +290,10 @@ void engine_state_changed(Engine *engine, const char *name) {
 
         if (!unit)
                 return;
-        if (unit->requirements.move_after > 0 && !string_list_contains(&engine->suspects, name) &&
+        if (unit->requirements->move_after > 0 && !string_list_contains(&engine->suspects, name) &&
             string_list_add(&engine->suspects, name) < 0)
                 engine->suspect_all = true;
-        if (unit->requirements.move_after > 0 || unit->source || (engine->moving && str_equals(engine->moving, name)))
+        if (unit->requirements->move_after > 0 || unit->source || (engine->moving && str_equals(engine->moving, name)))
                 engine->dirty = true;
 }
 

@@ -126,7 +126,7 @@ static bool rests(void *userdata, const RegistryUnit *unit) {
         const Picture *picture = server->partitioned ? cluster_picture(&server->cluster) : NULL;
         const PictureUnit *known = picture ? picture_unit(picture, unit->name) : NULL;
 
-        return known && known->requirements.stop_on_partition;
+        return known && known->requirements->stop_on_partition;
 }
 
 static const AgentEvents agent_events = {.note = on_note, .wake = on_wake, .rests = rests};

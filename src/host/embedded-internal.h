@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "host/embedded-supervisor.h"
+#include "host/kept-state.h"
 #include "host/process.h"
 #include "host/service-state.h"
 #include "host/spawn-request.h"
@@ -120,16 +121,6 @@ typedef struct Mention {
         NameUse use;
 } Mention;
 
-/* A SupervisorState as it was told. Units are many and most say nothing: words are constants, and the text is there if it is one. */
-typedef struct UnitTold {
-        const char *load, *active, *sub, *result;
-        pid_t main_pid;
-        int exit_code, exit_status;
-        uint64_t restarts;
-        WallUsec since;
-        char *text; /* NULL: none */
-} UnitTold;
-
 typedef struct SocketPorts SocketPorts;
 typedef struct PathWatches PathWatches;
 
@@ -138,7 +129,7 @@ typedef struct PathWatches PathWatches;
 /* A state that is to be told. */
 typedef struct StateNote {
         ListNode link;
-        UnitTold state;
+        KeptState state;
 } StateNote;
 
 struct Unit {
@@ -184,7 +175,7 @@ struct Unit {
         ListNode dirty_link;
         List states; /* StateNote: states that it has passed through since the last telling */
         size_t n_states;
-        UnitTold told;
+        KeptState told;
         bool was_told;
         WallUsec since;
         const char *last_active; /* a constant; "": not known */
@@ -428,10 +419,8 @@ void unit_stop_pid_watch(Unit *unit);
 void unit_check_empty(Unit *unit);
 void unit_note(Unit *unit, const char *format, ...) _printf_(2, 3);
 void unit_note_state(Unit *unit); /* the state it is in now is to be told, even if it is in another by then */
-UnitTold unit_state(const Unit *unit);    /* as it is; its text is borrowed */
-int unit_keep_told(UnitTold *state);      /* its text becomes its own; -ENOMEM: it has none then */
-void unit_told_deinit(UnitTold *state);
-void unit_fill_state(const UnitTold *told, SupervisorState *ret);
+KeptState unit_state(const Unit *unit);    /* as it is; its text is borrowed */
+int unit_keep_told(KeptState *state);      /* its text becomes its own; -ENOMEM: it has none then */
 void unit_set_text(Unit *unit, const char *format, ...) _printf_(2, 3); /* cut to SUPERVISOR_TEXT_MAX */
 static inline const char *unit_text(const Unit *unit) {
         return unit->text ? unit->text : "";

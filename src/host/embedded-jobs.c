@@ -153,22 +153,15 @@ bool unit_wants_unload(const Unit *unit) {
         return false;
 }
 
-static bool state_differs(const UnitTold *a, const UnitTold *b) {
-        return !str_equals(a->load, b->load) || !str_equals(a->active, b->active) || !str_equals(a->sub, b->sub) ||
-               !str_equals(a->result, b->result) || a->main_pid != b->main_pid || a->exit_code != b->exit_code ||
-               a->exit_status != b->exit_status || a->restarts != b->restarts ||
-               !str_equals(a->text ? a->text : "", b->text ? b->text : "");
-}
-
 /* Takes the state. */
-static void tell_state(Unit *unit, UnitTold *state) {
+static void tell_state(Unit *unit, KeptState *state) {
         Embedded *e = unit->owner;
         SupervisorState told;
 
-        unit_told_deinit(&unit->told);
+        kept_state_deinit(&unit->told);
         unit->told = *state;
         unit->was_told = true;
-        unit_fill_state(&unit->told, &told);
+        kept_state_fill(&unit->told, &told);
         if (e->base.events->changed)
                 e->base.events->changed(e->base.userdata, unit->name, &told);
 }
@@ -180,10 +173,10 @@ static void tell_states(Unit *unit) {
 
                 list_unlink(&note->link);
                 unit->n_states--;
-                if (!unit->was_told || state_differs(&note->state, &unit->told))
+                if (!unit->was_told || kept_state_differs(&note->state, &unit->told))
                         tell_state(unit, &note->state);
                 else
-                        unit_told_deinit(&note->state);
+                        kept_state_deinit(&note->state);
                 free(note);
         }
 }

@@ -130,10 +130,10 @@ static void tell_listings(Embedded *e) {
                                 .start_asked = unit->start_asked,
                                 .start_known = true,
                         };
-                        UnitTold now;
+                        KeptState now;
 
                         now = unit_state(unit);
-                        unit_fill_state(&now, &told.state);
+                        kept_state_fill(&now, &told.state);
                         listing->unit(listing->userdata, &told);
                 }
                 listing->done(listing->userdata, 0, &ERROR_NONE);
@@ -336,12 +336,12 @@ static void embedded_list(Supervisor *supervisor, void (*each)(void *userdata, c
 
 static int embedded_state(Supervisor *supervisor, const char *name, SupervisorState *ret) {
         const Unit *unit = embedded_find(embedded_of(supervisor), name);
-        UnitTold now;
+        KeptState now;
 
         if (!unit)
                 return -ENOENT;
         now = unit->was_told ? unit->told : unit_state(unit);
-        unit_fill_state(&now, ret);
+        kept_state_fill(&now, ret);
         return 0;
 }
 

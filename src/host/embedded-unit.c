@@ -45,7 +45,7 @@ void unit_forget_states(Unit *unit) {
                 StateNote *note = container_of(unit->states.next, StateNote, link);
 
                 list_unlink(&note->link);
-                unit_told_deinit(&note->state);
+                kept_state_deinit(&note->state);
                 free(note);
         }
         unit->n_states = 0;
@@ -68,7 +68,7 @@ void unit_free(Unit *unit) {
         unit_log_close(&unit->log);
         definition_deinit(&unit->definition);
         (void)unit_set_next(unit, NULL);
-        unit_told_deinit(&unit->told);
+        kept_state_deinit(&unit->told);
         free(unit->text);
         free(unit->name);
         free(unit);
@@ -545,7 +545,7 @@ void unit_set_text(Unit *unit, const char *format, ...) {
 
 /* ---- states ---- */
 
-static void take_trigger_state(const Unit *unit, UnitTold *ret) {
+static void take_trigger_state(const Unit *unit, KeptState *ret) {
         const TriggerMachine *m = &unit->trigger;
         TriggerKind kind = unit->definition.trigger.kind;
 
@@ -554,7 +554,7 @@ static void take_trigger_state(const Unit *unit, UnitTold *ret) {
         ret->result = trigger_result_to_string(kind, m->result);
 }
 
-static void take_service_state(const Unit *unit, UnitTold *ret) {
+static void take_service_state(const Unit *unit, KeptState *ret) {
         const ServiceMachine *m = &unit->machine;
 
         ret->main_pid = unit->main ? unit->main->pid : 0;
@@ -566,8 +566,8 @@ static void take_service_state(const Unit *unit, UnitTold *ret) {
         ret->result = service_result_to_string(m->result);
 }
 
-UnitTold unit_state(const Unit *unit) {
-        UnitTold state = {.load = "loaded", .since = unit->since, .text = unit->text};
+KeptState unit_state(const Unit *unit) {
+        KeptState state = {.load = "loaded", .since = unit->since, .text = unit->text};
 
         if (unit_kind(unit) == UNIT_TRIGGER)
                 take_trigger_state(unit, &state);
@@ -576,30 +576,11 @@ UnitTold unit_state(const Unit *unit) {
         return state;
 }
 
-int unit_keep_told(UnitTold *state) {
+int unit_keep_told(KeptState *state) {
         if (!state->text)
                 return 0;
         state->text = strdup(state->text);
         return state->text ? 0 : -ENOMEM;
-}
-
-void unit_told_deinit(UnitTold *state) {
-        free(take_ptr(state->text));
-}
-
-void unit_fill_state(const UnitTold *told, SupervisorState *ret) {
-        *ret = (SupervisorState){
-                .main_pid = told->main_pid,
-                .exit_code = told->exit_code,
-                .exit_status = told->exit_status,
-                .restarts = told->restarts,
-                .since = told->since,
-        };
-        supervisor_set_word(ret->load, sizeof(ret->load), told->load);
-        supervisor_set_word(ret->active, sizeof(ret->active), told->active);
-        supervisor_set_word(ret->sub, sizeof(ret->sub), told->sub);
-        supervisor_set_word(ret->result, sizeof(ret->result), told->result);
-        supervisor_set_word(ret->text, sizeof(ret->text), told->text ? told->text : "");
 }
 
 /* Those that start it want to know when it left rest, and when it came to rest. */
@@ -617,7 +598,7 @@ static void note_rest(Unit *unit, const char *active) {
 }
 
 void unit_note_state(Unit *unit) {
-        UnitTold now = unit_state(unit);
+        KeptState now = unit_state(unit);
         StateNote *note = NULL;
 
         if (!str_equals(now.active, unit->last_active)) {
@@ -627,7 +608,7 @@ void unit_note_state(Unit *unit) {
         }
         if (unit->n_states >= UNIT_STATES_MAX) { /* nobody can follow that fast: the last one counts */
                 note = container_of(unit->states.previous, StateNote, link);
-                unit_told_deinit(&note->state);
+                kept_state_deinit(&note->state);
         } else {
                 note = calloc(1, sizeof(*note));
                 if (!note)

@@ -1,12 +1,24 @@
 /*
- * Links of unit files: loads and unloads that come together are one call to systemd, which reads all its folders for each. systemd is
- * made to read its units anew only if it would not see by itself what is new: it is a matter of a tenth of a second and more.
+ * Links of unit files, which we make ourselves: systemd's LinkUnitFiles and DisableUnitFiles look through all its folders for each unit.
+ * Only what [Install] says is left to them; loads and unloads that come together are one call. systemd is made to read its units anew only
+ * if it would not see by itself what is new: it is a matter of a tenth of a second and more.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "host/systemd-internal.h"
+#include "host/unit-store.h"
 
 static void next_step(FileBatch *batch);
+
+char *systemd_files_links(bool user) {
+        const char *runtime = user ? getenv("XDG_RUNTIME_DIR") : NULL;
+
+        if (!user)
+                return strdup("/run/systemd/system");
+        return runtime ? str_printf("%s/systemd/user", runtime) : str_printf("/run/user/%lu/systemd/user", (unsigned long)getuid());
+}
 
 /* ---- what a batch is made of ---- */
 
@@ -89,28 +101,27 @@ static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) {
         return 0;
 }
 
-/* Names, or paths of our files, of those that are concerned. */
-static int append_files(const FileBatch *batch, sd_bus_message *m, bool paths, bool installed) {
+/* Names of those with [Install]. */
+static int append_installed(const FileBatch *batch, sd_bus_message *m) {
         int r = libsystemd.sd_bus_message_open_container(m, 'a', "s");
 
         list_foreach(&batch->calls, node) {
                 const Call *call = container_of(node, Call, batch_link);
-                _cleanup_free_ char *path = paths && call->unit ? str_printf("%s/%s", batch->owner->folder, call->unit) : NULL;
 
-                if (r < 0 || !call->unit || (installed && !call->has_install))
-                        continue;
-                r = !paths || path ? libsystemd.sd_bus_message_append(m, "s", paths ? path : call->unit) : -ENOMEM;
+                if (r >= 0 && call->unit && call->has_install)
+                        r = libsystemd.sd_bus_message_append(m, "s", call->unit);
         }
         return r < 0 ? r : libsystemd.sd_bus_message_close_container(m);
 }
 
-static int send_files(FileBatch *batch, const char *method, bool paths, bool installed) {
+static int send_installed(FileBatch *batch) {
         Systemd *s = batch->owner;
         sd_bus_message *m = NULL;
-        int r = libsystemd.sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, method);
+        int r = libsystemd.sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                                          batch->unlinks ? "DisableUnitFiles" : "EnableUnitFiles");
 
         if (r >= 0)
-                r = append_files(batch, m, paths, installed);
+                r = append_installed(batch, m);
         if (r >= 0) /* in /run; and, if they are added, whatever is there already */
                 r = batch->unlinks ? libsystemd.sd_bus_message_append(m, "b", 1) : libsystemd.sd_bus_message_append(m, "bb", 1, 1);
         if (r >= 0)
@@ -185,7 +196,20 @@ static int find_all(FileBatch *batch) {
         return r;
 }
 
-/* Carries out the step that the batch is at; true: there is nothing to do for it. */
+/* All at once: systemd reads its folders anew when it is to start one of them and any has come. */
+static void link_all(FileBatch *batch) {
+        Systemd *s = batch->owner;
+
+        list_foreach(&batch->calls, node) {
+                Call *call = container_of(node, Call, batch_link);
+                int r = call->unit ? unit_store_link(s->folder, s->links, call->unit, &call->error) : 0;
+
+                if (r < 0)
+                        systemd_call_failed(call, r);
+        }
+}
+
+/* Carries out the step that the batch is at; true: there is nothing to wait for. */
 static bool skip_step(FileBatch *batch, int *r) {
         Systemd *s = batch->owner;
 
@@ -197,17 +221,15 @@ static bool skip_step(FileBatch *batch, int *r) {
                 *r = find_all(batch);
                 return false;
         case FILES_LINK:
-                if (count(batch, false) == 0)
-                        return true;
-                *r = batch->unlinks ? send_files(batch, "DisableUnitFiles", false, false) : send_files(batch, "LinkUnitFiles", true, false);
-                return false;
-        case FILES_ENABLE:
+                if (!batch->unlinks)
+                        link_all(batch);
+                return true;
+        case FILES_INSTALL:
                 if (count(batch, true) == 0)
                         return true;
                 s->stale = true; /* what is installed for a unit that systemd knows it does not look for by itself */
-                if (!batch->unlinks)
-                        *r = send_files(batch, "EnableUnitFiles", false, true);
-                return batch->unlinks;
+                *r = send_installed(batch);
+                return false;
         case FILES_RELOAD:
                 if (batch->unlinks || !s->stale)
                         return true;

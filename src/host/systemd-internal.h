@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "host/kept-state.h"
 #include "host/libsystemd.h"
 #include "host/systemd-supervisor.h"
 
@@ -18,12 +19,12 @@ typedef struct SystemdUnit {
         bool loaded;       /* our file is there */
         bool start_asked;
         bool start_known;  /* it is one of this run: what was asked before is not on disk */
-        bool has_install;  /* its file has [Install] */
+        bool has_install;  /* its file has [Install], or one that was loaded before it did */
         bool was_known;    /* systemd had it in memory before its file was linked */
         unsigned fetches;  /* under way */
         ListNode changed_link; /* in owner->changed: its state is to be told */
         ListNode unseen_link;  /* in owner->unseen: nobody has asked systemd for its state yet */
-        SupervisorState state, told;
+        KeptState state, told;
         bool was_told;
 } SystemdUnit;
 
@@ -64,12 +65,12 @@ typedef enum FileStep {
         FILES_IDLE,
         FILES_FIND,   /* which of them systemd knows already */
         FILES_LINK,
-        FILES_ENABLE,
+        FILES_INSTALL,
         FILES_RELOAD, /* if it knows any, or any is installed for another one */
         FILES_END,
 } FileStep;
 
-/* Calls that add links of unit files, or take them away: those under way, and those that came meanwhile. */
+/* Calls that add links of unit files, or take away what [Install] has brought about: those under way, and those that came meanwhile. */
 typedef struct FileBatch {
         Systemd *owner;
         bool unlinks;
@@ -94,6 +95,7 @@ struct Systemd {
         Supervisor base;
         uv_loop_t *loop;
         char *folder;
+        char *links; /* where systemd finds unit files of this boot */
         sd_bus *bus;
         uv_poll_t *poll;  /* of this connection; NULL: none */
         uv_timer_t timer; /* the bus's time limit; without a connection the next try */
@@ -102,6 +104,7 @@ struct Systemd {
         uv_check_t later;
         uv_idle_t hurry;
         Map by_name, by_path;
+        Words words; /* of states */
         Map by_job; /* Call, by the path of its job */
         List units;
         List changed; /* SystemdUnit */
@@ -127,6 +130,7 @@ void systemd_on_later(uv_check_t *check);
 int systemd_connect(Systemd *s, Error *error);
 SystemdUnit *systemd_unit(Systemd *s, const char *name); /* made when it is new; NULL without memory */
 void systemd_call_linked(Call *call); /* its batch is through */
+void systemd_call_failed(Call *call, int r); /* its error says why */
 void systemd_call_refused(Call *call, int r, const sd_bus_error *error); /* `error` may be NULL */
 
 /* systemd-request.c: calls to systemd. A request ends with its answer, or by being cancelled or dropped */
@@ -137,8 +141,9 @@ void systemd_requests_send_rest(Systemd *s); /* without waiting for answers */
 void systemd_requests_drop(Systemd *s);
 
 /* systemd-files.c: links of unit files */
+char *systemd_files_links(bool user); /* where they are made; the caller's */
 void systemd_files_init(Systemd *s);
-void systemd_files_add(Systemd *s, Call *call); /* a load, unload or reread */
+void systemd_files_add(Systemd *s, Call *call); /* a load, a reread, or an unload of what has [Install] */
 void systemd_files_turn(Systemd *s);
 void systemd_files_drop(Systemd *s);
 

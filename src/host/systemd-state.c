@@ -7,13 +7,24 @@
 
 enum { LOOK_MSEC = 100 };
 
-static int read_word(sd_bus_message *m, char *field, size_t size) {
+static int read_word(sd_bus_message *m, Words *words, const char **ret) {
         const char *word;
         int r = libsystemd.sd_bus_message_read(m, "v", "s", &word);
 
-        if (r >= 0)
-                supervisor_set_word(field, size, word);
-        return r;
+        if (r < 0)
+                return r;
+        word = words_keep(words, word);
+        if (!word)
+                return -ENOMEM;
+        *ret = word;
+        return 0;
+}
+
+static int read_text(sd_bus_message *m, KeptState *state) {
+        const char *text;
+        int r = libsystemd.sd_bus_message_read(m, "v", "s", &text);
+
+        return r < 0 ? r : kept_state_set_text(state, text);
 }
 
 static int read_int(sd_bus_message *m, const char *type, int64_t *ret) {
@@ -56,21 +67,21 @@ static const struct {
         {"StateChangeTimestamp", "t", FIELD_SINCE},
 };
 
-static int read_field(SupervisorState *state, PropertyField field, const char *type, sd_bus_message *m) {
+static int read_field(KeptState *state, Words *words, PropertyField field, const char *type, sd_bus_message *m) {
         int64_t number = 0;
         int r;
 
         switch (field) {
         case FIELD_LOAD:
-                return read_word(m, state->load, sizeof(state->load));
+                return read_word(m, words, &state->load);
         case FIELD_ACTIVE:
-                return read_word(m, state->active, sizeof(state->active));
+                return read_word(m, words, &state->active);
         case FIELD_SUB:
-                return read_word(m, state->sub, sizeof(state->sub));
+                return read_word(m, words, &state->sub);
         case FIELD_RESULT:
-                return read_word(m, state->result, sizeof(state->result));
+                return read_word(m, words, &state->result);
         case FIELD_TEXT:
-                return read_word(m, state->text, sizeof(state->text));
+                return read_text(m, state);
         default:
                 break;
         }
@@ -91,7 +102,7 @@ static int read_field(SupervisorState *state, PropertyField field, const char *t
 }
 
 /* An a{sv} of properties: takes those that we know. */
-static int read_properties(SupervisorState *state, sd_bus_message *m) {
+static int read_properties(KeptState *state, Words *words, sd_bus_message *m) {
         int r;
 
         r = libsystemd.sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -107,7 +118,7 @@ static int read_properties(SupervisorState *state, sd_bus_message *m) {
                 while (i < ARRAY_SIZE(properties) && !str_equals(properties[i].name, name))
                         i++;
                 if (i < ARRAY_SIZE(properties))
-                        r = read_field(state, properties[i].field, properties[i].type, m);
+                        r = read_field(state, words, properties[i].field, properties[i].type, m);
                 else
                         r = libsystemd.sd_bus_message_skip(m, "v");
                 if (r >= 0)
@@ -118,12 +129,6 @@ static int read_properties(SupervisorState *state, sd_bus_message *m) {
         return r < 0 ? r : libsystemd.sd_bus_message_exit_container(m);
 }
 
-static bool state_differs(const SupervisorState *a, const SupervisorState *b) {
-        return !str_equals(a->load, b->load) || !str_equals(a->active, b->active) || !str_equals(a->sub, b->sub) ||
-               !str_equals(a->result, b->result) || a->main_pid != b->main_pid || a->exit_code != b->exit_code ||
-               a->exit_status != b->exit_status || a->restarts != b->restarts || !str_equals(a->text, b->text);
-}
-
 void systemd_state_changed(Systemd *s, SystemdUnit *unit) {
         if (list_is_linked(&unit->changed_link))
                 return;
@@ -132,15 +137,17 @@ void systemd_state_changed(Systemd *s, SystemdUnit *unit) {
 }
 
 static void tell_unit(Systemd *s, SystemdUnit *unit) {
+        SupervisorState state;
+
         if (!list_is_linked(&unit->changed_link))
                 return;
         list_unlink(&unit->changed_link);
-        if (unit->was_told && !state_differs(&unit->state, &unit->told))
+        if (unit->was_told && !kept_state_differs(&unit->state, &unit->told))
                 return;
-        unit->told = unit->state;
-        unit->was_told = true;
+        unit->was_told = kept_state_copy(&unit->state, &unit->told) >= 0;
+        kept_state_fill(&unit->state, &state);
         if (s->base.events->changed)
-                s->base.events->changed(s->base.userdata, unit->name, &unit->told);
+                s->base.events->changed(s->base.userdata, unit->name, &state);
 }
 
 static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -156,7 +163,7 @@ static int on_properties_changed(sd_bus_message *m, void *userdata, sd_bus_error
         /* what a unit has passed through is told, too: each signal of the common part is a state of its own */
         if (str_equals(interface, SYSTEMD_DESTINATION ".Unit"))
                 tell_unit(s, unit);
-        if (read_properties(&unit->state, m) >= 0)
+        if (read_properties(&unit->state, &s->words, m) >= 0)
                 systemd_state_changed(s, unit);
         return 0;
 }
@@ -167,7 +174,7 @@ static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         (void)error;
         unit->fetches--;
-        if (!libsystemd.sd_bus_message_is_method_error(m, NULL) && read_properties(&unit->state, m) >= 0)
+        if (!libsystemd.sd_bus_message_is_method_error(m, NULL) && read_properties(&unit->state, &s->words, m) >= 0)
                 systemd_state_changed(s, unit);
         return 0;
 }

@@ -37,6 +37,8 @@ static void unit_free(SystemdUnit *unit) {
         list_unlink(&unit->unseen_link);
         free(unit->name);
         free(unit->path);
+        kept_state_deinit(&unit->state);
+        kept_state_deinit(&unit->told);
         free(unit);
 }
 
@@ -64,10 +66,10 @@ SystemdUnit *systemd_unit(Systemd *s, const char *name) {
                 unit_free(unit);
                 return NULL;
         }
-        supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "loaded");
-        supervisor_set_word(unit->state.active, SUPERVISOR_WORD_MAX, "inactive");
-        supervisor_set_word(unit->state.sub, SUPERVISOR_WORD_MAX, "dead");
-        supervisor_set_word(unit->state.result, SUPERVISOR_WORD_MAX, "success");
+        unit->state.load = "loaded";
+        unit->state.active = "inactive";
+        unit->state.sub = "dead";
+        unit->state.result = "success";
         list_append(&s->units, &unit->link);
         return unit;
 }
@@ -198,9 +200,9 @@ static int call_method(Call *call, const char *method, const char *signature, ..
 
 static void forget(SystemdUnit *unit) {
         unit->loaded = unit->start_asked = unit->has_install = false;
-        supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "not-found");
-        supervisor_set_word(unit->state.active, SUPERVISOR_WORD_MAX, "inactive");
-        supervisor_set_word(unit->state.sub, SUPERVISOR_WORD_MAX, "dead");
+        unit->state.load = "not-found";
+        unit->state.active = "inactive";
+        unit->state.sub = "dead";
         systemd_state_changed(unit->owner, unit);
 }
 
@@ -215,7 +217,12 @@ static void step_unload(Call *call) {
                 break;
         case 1:
                 call->has_install = unit && unit->has_install;
-                systemd_files_add(s, call);
+                if (call->has_install) {
+                        systemd_files_add(s, call);
+                        return;
+                }
+                call->step++;
+                step_unload(call);
                 return;
         case 2:
                 if (unit && !str_equals(unit->state.active, "failed")) {
@@ -226,7 +233,9 @@ static void step_unload(Call *call) {
                 r = call_method(call, "ResetFailedUnit", "s", call->unit);
                 break;
         default:
-                r = unit_store_remove(s->folder, call->unit, &call->error);
+                r = unit_store_unlink(s->folder, s->links, call->unit, &call->error);
+                if (r >= 0)
+                        r = unit_store_remove(s->folder, call->unit, &call->error);
                 if (r >= 0 && unit)
                         forget(unit);
                 call_end(call, r);
@@ -266,11 +275,12 @@ static void step_list(Call *call) {
         list_foreach(&s->units, node) {
                 SystemdUnit *unit = container_of(node, SystemdUnit, link);
                 _cleanup_free_ char *text = NULL, *tag = NULL;
-                SupervisorUnit told = {.name = unit->name, .state = unit->state};
+                SupervisorUnit told = {.name = unit->name};
 
                 if (!unit->loaded || unit_store_read(s->folder, unit->name, &text, &tag, NULL) < 0)
                         continue;
                 unit->has_install = check_text(unit->name, slice_from(text), &unit->has_install, NULL) >= 0 && unit->has_install;
+                kept_state_fill(&unit->state, &told.state);
                 told.tag = tag;
                 told.text = slice_from(text);
                 told.start_asked = unit->start_asked;
@@ -331,8 +341,8 @@ void systemd_call_linked(Call *call) {
         }
         if (unit) {
                 unit->loaded = true;
-                unit->has_install = call->has_install;
-                supervisor_set_word(unit->state.load, SUPERVISOR_WORD_MAX, "loaded");
+                unit->has_install |= call->has_install;
+                unit->state.load = "loaded";
                 systemd_state_changed(call->owner, unit);
                 if (unit->was_known)
                         (void)systemd_state_fetch(call->owner, unit);
@@ -341,6 +351,10 @@ void systemd_call_linked(Call *call) {
                 unit->was_known = false;
         }
         call_end(call, 0);
+}
+
+void systemd_call_failed(Call *call, int r) {
+        call_end(call, r);
 }
 
 void systemd_call_refused(Call *call, int r, const sd_bus_error *error) {
@@ -523,7 +537,7 @@ static int systemd_state(Supervisor *supervisor, const char *name, SupervisorSta
 
         if (!unit)
                 return -ENOENT;
-        *ret = unit->was_told ? unit->told : unit->state;
+        kept_state_fill(unit->was_told ? &unit->told : &unit->state, ret);
         return 0;
 }
 
@@ -595,7 +609,9 @@ static void systemd_free(Systemd *s) {
         map_deinit(&s->by_name);
         map_deinit(&s->by_path);
         map_deinit(&s->by_job);
+        words_deinit(&s->words);
         free(s->folder);
+        free(s->links);
         free(s);
 }
 
@@ -678,15 +694,18 @@ int systemd_supervisor_new(uv_loop_t *loop, const SystemdOptions *options, const
         list_init(&s->finished);
         list_init(&s->logs);
         s->folder = strdup(options->units_directory ? options->units_directory : "/run/fleet/units");
+        s->links = systemd_files_links(s->user);
         (void)uv_timer_init(loop, &s->timer); /* cannot fail, as the next three */
         (void)uv_timer_init(loop, &s->look);
         (void)uv_check_init(loop, &s->later);
         (void)uv_idle_init(loop, &s->hurry);
         s->timer.data = s->look.data = s->later.data = s->hurry.data = s;
         s->open = 4;
-        r = s->folder ? libsystemd_load(error) : -ENOMEM;
+        r = s->folder && s->links ? libsystemd_load(error) : -ENOMEM;
         if (r >= 0)
                 r = file_make_folder(s->folder, 0755, error);
+        if (r >= 0)
+                r = file_make_folder(s->links, 0755, error);
         if (r >= 0)
                 r = systemd_connect(s, error);
         if (r < 0) {

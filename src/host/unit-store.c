@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -83,5 +85,63 @@ int unit_store_list(const char *folder, StringList *list, Error *error) {
         if (r < 0)
                 return error_set_errno(error, r, "cannot list %s", folder);
         string_list_sort(list);
+        return 0;
+}
+
+/* ---- links ---- */
+
+/* Where the link leads. -ENOENT; -EINVAL: it is none. */
+static int read_link(const char *path, char target[PATH_MAX]) {
+        ssize_t n = readlink(path, target, PATH_MAX - 1);
+
+        if (n < 0)
+                return -errno;
+        target[n] = '\0';
+        return 0;
+}
+
+/* In one step: systemd may be reading its folders. */
+static int replace_link(const char *links, const char *unit, const char *target, const char *path) {
+        _cleanup_free_ char *temporary = str_printf("%s/.#%s", links, unit);
+
+        if (!temporary)
+                return -ENOMEM;
+        if (unlink(temporary) < 0 && errno != ENOENT)
+                return -errno;
+        if (symlink(target, temporary) < 0 || rename(temporary, path) < 0)
+                return -errno;
+        return 0;
+}
+
+int unit_store_link(const char *folder, const char *links, const char *unit, Error *error) {
+        _cleanup_free_ char *path = str_printf("%s/%s", links, unit), *target = str_printf("%s/%s", folder, unit);
+        char found[PATH_MAX];
+        int r;
+
+        if (!path || !target)
+                return error_set_errno(error, -ENOMEM, "cannot link %s", unit);
+        if (symlink(target, path) >= 0)
+                return 0;
+        r = errno == EEXIST ? read_link(path, found) : -errno;
+        if (r == -EINVAL)
+                return error_set(error, -EEXIST, "%s is a file that was not made here, and in the way of the unit: remove it, or give the unit another name",
+                                 path);
+        if (r >= 0 && str_equals(found, target))
+                return 0;
+        if (r >= 0)
+                r = replace_link(links, unit, target, path);
+        return r < 0 ? error_set_errno(error, r, "cannot make %s, a link to %s", path, target) : 0;
+}
+
+int unit_store_unlink(const char *folder, const char *links, const char *unit, Error *error) {
+        _cleanup_free_ char *path = str_printf("%s/%s", links, unit), *target = str_printf("%s/%s", folder, unit);
+        char found[PATH_MAX];
+
+        if (!path || !target)
+                return error_set_errno(error, -ENOMEM, "cannot remove the link of %s", unit);
+        if (read_link(path, found) < 0 || !str_equals(found, target))
+                return 0;
+        if (unlink(path) < 0 && errno != ENOENT)
+                return error_set_errno(error, -errno, "cannot remove %s", path);
         return 0;
 }

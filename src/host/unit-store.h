@@ -18,3 +18,10 @@ int unit_store_read(const char *folder, const char *unit, char **ret_text, char 
 
 /* Names of the units that are there, sorted. A missing folder has none. */
 int unit_store_list(const char *folder, StringList *list, Error *error);
+
+/* Makes the unit's file known to systemd for this boot, as `systemctl link --runtime --force` does: by a symbolic link in `links`, in
+ * place of another one of that name. -EEXIST: there is a file. */
+int unit_store_link(const char *folder, const char *links, const char *unit, Error *error);
+
+/* Takes the link away. Absence is success; what is no link to our file stays. */
+int unit_store_unlink(const char *folder, const char *links, const char *unit, Error *error);

@@ -40,7 +40,7 @@ static bool unit_is_placed(World *world, size_t unit, char *ret, size_t size) {
                 return true;
         if (!known->hash)
                 return SAY("of %s, which is destroyed, %s is left", known->name, known->n_placements ? "a placement" : "a part");
-        if (known->desired == UNIT_INACTIVE || !known->text || !pictured || pictured->requirements.global)
+        if (known->desired == UNIT_INACTIVE || !known->text || !pictured || pictured->requirements->global)
                 return known->n_placements == 0 ? true : SAY("%s is placed, and not to be", known->name);
         if (known->n_placements > 1)
                 return SAY("%s has two places: it moves, or something was left over", known->name);

@@ -85,7 +85,7 @@ static bool rests(void *userdata, const RegistryUnit *unit) {
         const Picture *picture = machine->partitioned ? cluster_picture(&machine->cluster) : NULL;
         const PictureUnit *known = picture ? picture_unit(picture, unit->name) : NULL;
 
-        return known && known->requirements.stop_on_partition;
+        return known && known->requirements->stop_on_partition;
 }
 
 static bool runs_global(void *userdata, const char *unit, bool is_here) {

@@ -60,7 +60,7 @@ bool watch_wants(World *world, const Machine *machine, size_t unit) {
                 return true;
         pictured = picture_unit(&world->cluster.picture, known->name);
         here = picture_machine(&world->cluster.picture, machine->id);
-        if (!pictured || !pictured->requirements.global)
+        if (!pictured || !pictured->requirements->global)
                 return false;
         if (!here || !here->present) /* that its key ran out is no reason to stop what runs there */
                 return machine->loaded[unit] == watch_spec_on(world, machine, known);

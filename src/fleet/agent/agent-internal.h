@@ -3,6 +3,7 @@
 #include "fleet/agent/agent.h"
 #include "fleet/agent/failures.h"
 #include "fleet/agent/touched.h"
+#include "host/kept-state.h"
 
 typedef struct AgentUnit {
         Agent *agent;
@@ -14,7 +15,7 @@ typedef struct AgentUnit {
         bool held;            /* what failed is tried again at agent->held_until */
         TaskKind in_flight;
         unsigned cut_short;   /* starts that a stop or an unload came after, and whose ends are not heard yet */
-        SupervisorState state;
+        KeptState state;
         bool state_dirty;     /* to be written */
         bool state_writing;
         bool state_written;   /* the registry has one of ours */
@@ -35,6 +36,7 @@ struct Agent {
         void *userdata;
         Supervisor *supervisor;
         Map units;       /* name → AgentUnit */
+        Words words;     /* of their states */
         Touched touched; /* units that agent_run() has to look at */
         bool listed;
         bool met; /* what the supervisor has and what the store says of it have come together */

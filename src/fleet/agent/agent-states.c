@@ -29,7 +29,7 @@ static void on_state_written(void *userdata, const StoreReply *reply) {
 }
 
 static const char *unit_text(const AgentUnit *unit) {
-        return unit->failure && *unit->failure ? unit->failure : unit->state.text;
+        return unit->failure && *unit->failure ? unit->failure : unit->state.text ?: "";
 }
 
 static StateRecord unit_record(const AgentUnit *unit, char hash[UNIT_HASH_HEX_SIZE]) {

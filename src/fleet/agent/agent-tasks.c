@@ -50,9 +50,9 @@ static void agent_note_failure(AgentUnit *unit, TaskKind kind, int r, const Erro
         agent_note(unit->agent, "cannot %s %s: %s", task_kind_to_string(kind), unit->name, error->text);
         if (kind == TASK_LOAD && r != -ECANCELED && !away) {
                 /* it is kept as loaded, with the reason, until another text comes: trying again would not help */
-                supervisor_set_word(unit->state.load, sizeof(unit->state.load), "error");
-                supervisor_set_word(unit->state.active, sizeof(unit->state.active), "inactive");
-                supervisor_set_word(unit->state.sub, sizeof(unit->state.sub), "dead");
+                unit->state.load = "error";
+                unit->state.active = "inactive";
+                unit->state.sub = "dead";
                 unit->start_asked = true;
         }
         if (away && kind == TASK_LOAD)

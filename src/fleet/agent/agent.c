@@ -19,6 +19,7 @@ AgentUnit *agent_unit_make(Agent *agent, const char *name) {
                 return NULL;
         unit->agent = agent;
         unit->in_flight = TASK_NONE;
+        unit->state = (KeptState){.load = "", .active = "", .sub = "", .result = ""};
         unit->name = strdup(name);
         if (!unit->name || map_put(&agent->units, slice_from(unit->name), unit, NULL) < 0) {
                 free(unit->name);
@@ -30,6 +31,7 @@ AgentUnit *agent_unit_make(Agent *agent, const char *name) {
 
 static void agent_unit_free(AgentUnit *unit) {
         free(unit->name);
+        kept_state_deinit(&unit->state);
         free(unit->told);
         free(unit->failure);
         free(unit->health_text);
@@ -60,12 +62,14 @@ void agent_note(Agent *agent, const char *format, ...) {
 static void on_changed(void *userdata, const char *name, const SupervisorState *state) {
         Agent *agent = userdata;
         AgentUnit *unit = agent_unit(agent, name);
+        SupervisorState before;
 
         if (!unit)
                 return;
-        if (failures_are_more(&unit->state, state))
+        kept_state_fill(&unit->state, &before);
+        if (failures_are_more(&before, state))
                 agent_count_failure(unit);
-        unit->state = *state;
+        (void)kept_state_set(&unit->state, &agent->words, state);
         agent_follow_health(unit);
         touched_add(&agent->touched, name);
         if (str_equals(state->load, "not-found"))
@@ -287,7 +291,7 @@ static void on_listed_unit(void *userdata, const SupervisorUnit *found) {
         unit->loaded = true;
         unit->start_asked = found->start_asked;
         unit->start_known = found->start_known;
-        unit->state = found->state;
+        (void)kept_state_set(&unit->state, &agent->words, &found->state);
         (void)unit_hash_from_hex(slice_from(found->tag), &unit->hash); /* without one it differs from any text */
         unit->state_dirty = true;
 }
@@ -386,6 +390,7 @@ Agent *agent_free(Agent *agent) {
         map_foreach(&agent->units, entry)
                 agent_unit_free(entry->value);
         map_deinit(&agent->units);
+        words_deinit(&agent->words);
         health_free(agent->health);
         touched_deinit(&agent->touched);
         free(agent);

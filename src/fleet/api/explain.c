@@ -2,7 +2,7 @@
 #include "fleet/api/handlers.h"
 
 static void write_verdict(JsonWriter *json, const PictureUnit *unit, const MachineVerdict *verdict) {
-        bool here = unit->requirements.global ? verdict->n_obstacles == 0 : unit->target == verdict->machine;
+        bool here = unit->requirements->global ? verdict->n_obstacles == 0 : unit->target == verdict->machine;
 
         json_begin_object(json);
         json_field_string(json, "machine", verdict->machine->id);

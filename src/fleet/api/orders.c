@@ -15,14 +15,14 @@ static void write_left(JsonWriter *json, const Picture *picture, const PictureMa
                 _cleanup_buffer_ Buffer text = BUFFER_INIT;
                 Decision decision;
 
-                if (unit->requirements.global)
+                if (unit->requirements->global)
                         continue;
                 decision = schedule_decide(picture, unit);
                 (void)schedule_describe(&decision, &text);
                 json_begin_object(json);
                 json_field_string(json, "unit", picture_unit_name(unit));
                 /* what is to follow another unit moves when that one has */
-                json_field_bool(json, "home", decision.machine || unit->source || unit->requirements.peers.length > 0);
+                json_field_bool(json, "home", decision.machine || unit->source || unit->requirements->peers.length > 0);
                 json_field_string(json, "why", buffer_string(&text) ?: "");
                 json_end_object(json);
         }

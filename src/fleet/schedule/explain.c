@@ -77,7 +77,7 @@ static int explain_peer(const Picture *picture, const char *name, MachineVerdict
         if (peer->desired == UNIT_INACTIVE)
                 return add(verdict, OBSTACLE_PEER, name, str_printf("it must join %s, which is inactive", name),
                            str_printf("load or start %s", name));
-        if (peer->requirements.global)
+        if (peer->requirements->global)
                 return add(verdict, OBSTACLE_PEER, name,
                            str_printf("it must join %s, which is global but does not run here", name),
                            str_printf("see why %s does not run here", name));
@@ -98,8 +98,8 @@ static const char *first_match(const StringList *globs, const char *name) {
 
 static int explain_conflict(const PictureUnit *unit, const PictureUnit *other, MachineVerdict *verdict) {
         const char *name = picture_unit_name(unit), *other_name = picture_unit_name(other);
-        const char *ours = first_match(&unit->requirements.conflicts, other_name);
-        const char *theirs = first_match(&other->requirements.conflicts, name);
+        const char *ours = first_match(&unit->requirements->conflicts, other_name);
+        const char *theirs = first_match(&other->requirements->conflicts, name);
 
         if (ours)
                 return add(verdict, OBSTACLE_CONFLICT, other_name,
@@ -114,7 +114,7 @@ static int explain_conflict(const PictureUnit *unit, const PictureUnit *other, M
 
 static int explain_replaced(const Picture *picture, const PictureUnit *unit, const PictureUnit *other, MachineVerdict *verdict) {
         const char *name = picture_unit_name(unit), *other_name = picture_unit_name(other);
-        const char *glob = first_match(&other->requirements.replaces, name);
+        const char *glob = first_match(&other->requirements->replaces, name);
 
         if (!glob || !schedule_replaces(picture, other, unit))
                 return 0;
@@ -125,7 +125,7 @@ static int explain_replaced(const Picture *picture, const PictureUnit *unit, con
 
 static int explain_machine(const PictureUnit *unit, MachineVerdict *verdict) {
         const PictureMachine *machine = verdict->machine;
-        const UnitRequirements *requirements = &unit->requirements;
+        const UnitRequirements *requirements = unit->requirements;
         int r;
 
         if (!machine->present) {
@@ -190,7 +190,7 @@ static int explain_amount(MachineVerdict *verdict, ObstacleKind kind, const char
 /* Reckons up the occupants, whatever the picture's sums say. */
 static int explain_resources(const PictureUnit *unit, MachineVerdict *verdict) {
         const PictureMachine *machine = verdict->machine;
-        const UnitResources *wanted = &unit->requirements.resources;
+        const UnitResources *wanted = &unit->resources;
         uint64_t memory = unit_resources_memory(wanted, machine->memory), memory_used = 0, cpu_used = 0;
         int r = 0;
 
@@ -199,8 +199,8 @@ static int explain_resources(const PictureUnit *unit, MachineVerdict *verdict) {
 
                 if (other == unit)
                         continue;
-                memory_used += unit_resources_memory(&other->requirements.resources, machine->memory);
-                cpu_used += other->requirements.resources.cpu;
+                memory_used += unit_resources_memory(&other->resources, machine->memory);
+                cpu_used += other->resources.cpu;
         }
         if (memory > 0 && machine->memory > 0 && memory_used + memory > machine->memory)
                 r = explain_amount(verdict, OBSTACLE_MEMORY, "memory", memory,
@@ -252,8 +252,8 @@ static int explain(const Picture *picture, const PictureUnit *unit, MachineVerdi
                 r = explain_cordon(verdict);
         if (r >= 0)
                 r = explain_ban(unit, verdict);
-        for (size_t i = 0; r >= 0 && i < unit->requirements.peers.length; i++)
-                r = explain_peer(picture, unit->requirements.peers.items[i], verdict);
+        for (size_t i = 0; r >= 0 && i < unit->requirements->peers.length; i++)
+                r = explain_peer(picture, unit->requirements->peers.items[i], verdict);
         if (r >= 0)
                 r = explain_occupants(picture, unit, verdict);
         if (r >= 0)
@@ -307,7 +307,7 @@ static char *summarize(const Picture *picture, const PictureUnit *unit) {
 
         if (unit->desired == UNIT_INACTIVE)
                 (void)buffer_append_string(&text, "its desired state is inactive: it is to run nowhere");
-        else if (unit->requirements.global)
+        else if (unit->requirements->global)
                 (void)buffer_append_string(&text, "it is global: it runs on every machine that has nothing against it");
         else if (unit->target)
                 summarize_placed(picture, unit, &text);
@@ -337,7 +337,7 @@ int schedule_explain(const Picture *picture, const PictureUnit *unit, Explanatio
                         continue;
                 verdict->machine = picture->slots[slot];
                 result.n_machines++;
-                r = unit->requirements.global ? schedule_explain_global(unit, verdict->machine, verdict)
+                r = unit->requirements->global ? schedule_explain_global(unit, verdict->machine, verdict)
                                               : explain(picture, unit, verdict);
                 if (r < 0)
                         return r;

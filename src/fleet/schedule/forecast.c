@@ -65,7 +65,7 @@ static bool same_machine(const PictureMachine *a, const PictureMachine *b) {
 }
 
 static bool is_wanted(const PictureUnit *unit) {
-        return unit && unit->desired != UNIT_INACTIVE && !unit->requirements.global;
+        return unit && unit->desired != UNIT_INACTIVE && !unit->requirements->global;
 }
 
 static int compare_unit(const Picture *before, const Picture *after, const PictureUnit *unit, const Plan *plan, Forecast *forecast) {
@@ -73,7 +73,7 @@ static int compare_unit(const Picture *before, const Picture *after, const Pictu
         const PictureMachine *from = place_of(old), *to = place_of(unit);
         bool homeless = is_wanted(unit) && !to;
 
-        if (unit->requirements.global || (same_machine(from, to) && !(homeless && !is_wanted(old))))
+        if (unit->requirements->global || (same_machine(from, to) && !(homeless && !is_wanted(old))))
                 return 0;
         return add_row(forecast, picture_unit_name(unit), from, to, homeless,
                        is_wanted(unit) ? reason_of(after, unit, plan) : strdup("its desired state is inactive"));

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 bool schedule_may_overlap(const PictureUnit *unit) {
-        return !unit->requirements.no_overlap && unit->requirements.peers.length == 0 && unit->name->followers.length == 0;
+        return !unit->requirements->no_overlap && unit->requirements->peers.length == 0 && unit->name->followers.length == 0;
 }
 
 int schedule_move(Picture *picture, PictureUnit *unit, const PictureMachine *to, const char *reason, Plan *plan) {
@@ -43,7 +43,7 @@ PictureUnit *schedule_next_drained(const Picture *picture, Decision *ret_decisio
                         PictureUnit *unit = machine->occupants.items[i];
                         Decision decision;
 
-                        if (unit->requirements.global || unit->source || unit->target != machine || (oldest && is_older(oldest, unit)))
+                        if (unit->requirements->global || unit->source || unit->target != machine || (oldest && is_older(oldest, unit)))
                                 continue;
                         decision = schedule_decide(picture, unit);
                         if (!decision.machine)
@@ -102,8 +102,8 @@ static int compare_load(const void *a, const void *b) {
 enum { MARK_MOVED = 4 };
 
 static bool may_be_moved(const PictureUnit *unit, const PictureMachine *from) {
-        return !unit->requirements.global && !(unit->planned & MARK_MOVED) && unit->target == from && !unit->source &&
-               unit->requirements.peers.length == 0 && unit->name->followers.length == 0;
+        return !unit->requirements->global && !(unit->planned & MARK_MOVED) && unit->target == from && !unit->source &&
+               unit->requirements->peers.length == 0 && unit->name->followers.length == 0;
 }
 
 /* The youngest unit that the one machine can give to the other without a loss to the unit's wishes. */

@@ -29,7 +29,7 @@ static char *class_text(const UnitRequirements *requirements) {
 }
 
 int picture_join_class(Picture *picture, PictureUnit *unit) {
-        _cleanup_free_ char *text = class_text(&unit->requirements);
+        _cleanup_free_ char *text = class_text(unit->requirements);
         PictureClass *class = text ? map_get(&picture->classes, slice_from(text)) : NULL;
 
         if (!text)
@@ -195,7 +195,7 @@ PictureMachine *picture_least_loaded(Picture *picture, const PictureUnit *unit,
         PictureClass *class = unit->class;
 
         if (!class || (!index->valid && index_make(picture) < 0) ||
-            (class->generation != index->generation && class_make(index, class, &unit->requirements) < 0))
+            (class->generation != index->generation && class_make(index, class, unit->requirements) < 0))
                 return NULL;
         *ret_count = class->count;
         for (size_t load = 0; load < index->n_buckets; load++)

@@ -17,6 +17,10 @@ void picture_withdraw(Picture *picture, PicturePatterns *list);
 int picture_match_unit(PicturePattern *pattern, PictureUnit *unit);
 void picture_pattern_free(PicturePattern *pattern);
 
+/* picture-own.c: what the unit asks for. Takes over the contents in any case. -ENOMEM: it asks for nothing. */
+int picture_take_requirements(PictureUnit *unit, UnitRequirements *requirements);
+void picture_free_requirements(PictureUnit *unit);
+
 /* picture-own.c: the unit's group of Spread=, by its requirements. */
 int picture_join_group(Picture *picture, PictureUnit *unit);
 void picture_leave_group(Picture *picture, PictureUnit *unit);

@@ -1,7 +1,47 @@
-/* What the picture has beyond fleet 1.0: groups that spread, bans, cordons, capacities; and copies of it. */
+/* What a unit asks for, and what the picture has beyond fleet 1.0: groups that spread, bans, cordons, capacities; and copies of it. */
 #include <errno.h>
 
 #include "fleet/schedule/picture-internal.h"
+
+/* ---- what it asks for ---- */
+
+void picture_free_requirements(PictureUnit *unit) {
+        UnitRequirements *own = unit->requirements == &unit_requirements_plain ? NULL : (UnitRequirements *)unit->requirements;
+
+        unit->requirements = &unit_requirements_plain;
+        unit->resources = (UnitResources){0};
+        if (own)
+                unit_requirements_deinit(own);
+        free(own);
+}
+
+int picture_take_requirements(PictureUnit *unit, UnitRequirements *requirements) {
+        UnitRequirements *own;
+
+        if (unit_requirements_are_plain(requirements)) {
+                unit->resources = requirements->resources;
+                unit_requirements_deinit(requirements);
+                return 0;
+        }
+        own = malloc(sizeof(*own));
+        if (!own) {
+                unit_requirements_deinit(requirements);
+                return -ENOMEM;
+        }
+        *own = *requirements;
+        *requirements = (UnitRequirements){0};
+        unit->requirements = own;
+        unit->resources = own->resources;
+        return 0;
+}
+
+int picture_unit_requirements(const PictureUnit *unit, UnitRequirements *ret) {
+        int r = unit_requirements_copy(unit->requirements, ret);
+
+        if (r >= 0)
+                ret->resources = unit->resources;
+        return r;
+}
 
 /* ---- groups ---- */
 
@@ -39,9 +79,9 @@ int picture_join_group(Picture *picture, PictureUnit *unit) {
         PictureGroup *group;
         int r;
 
-        if (!unit->requirements.spread)
+        if (!unit->requirements->spread)
                 return 0;
-        group = intern_group(picture, &unit->requirements);
+        group = intern_group(picture, unit->requirements);
         if (!group)
                 return -ENOMEM;
         r = picture_units_add(&group->members, unit);
@@ -75,7 +115,7 @@ int picture_set_capacity(Picture *picture, const char *id, uint64_t memory, uint
         machine->cpu = cpu;
         machine->memory_used = 0; /* some ask for a part of what there is */
         for (size_t i = 0; i < machine->occupants.length; i++)
-                machine->memory_used += unit_resources_memory(&machine->occupants.items[i]->requirements.resources, memory);
+                machine->memory_used += unit_resources_memory(&machine->occupants.items[i]->resources, memory);
         return 0;
 }
 
@@ -167,7 +207,7 @@ static int copy_machine(const PictureMachine *machine, Picture *to) {
 static int copy_unit(const PictureUnit *unit, Picture *to) {
         UnitRequirements requirements;
         const char *name = picture_unit_name(unit);
-        int r = unit_requirements_copy(&unit->requirements, &requirements);
+        int r = picture_unit_requirements(unit, &requirements);
 
         if (r < 0)
                 return r;

@@ -59,8 +59,8 @@ static int occupy(Picture *picture, PictureUnit *unit, PictureMachine *machine) 
         picture_index_load(picture, machine, 1);
         if (unit->matched.length > 0 || unit->conflicts.length > 0 || unit->replaces.length > 0)
                 picture_touch_machine(picture, machine); /* others may have to leave */
-        machine->memory_used += unit_resources_memory(&unit->requirements.resources, machine->memory);
-        machine->cpu_used += unit->requirements.resources.cpu;
+        machine->memory_used += unit_resources_memory(&unit->resources, machine->memory);
+        machine->cpu_used += unit->resources.cpu;
         return 0;
 }
 
@@ -70,8 +70,8 @@ static void vacate(Picture *picture, PictureUnit *unit, PictureMachine *machine)
         picture_index_load(picture, machine, -1);
         if (unit->name->followers.length > 0)
                 picture_touch_machine(picture, machine); /* these must leave, too */
-        machine->memory_used -= unit_resources_memory(&unit->requirements.resources, machine->memory);
-        machine->cpu_used -= unit->requirements.resources.cpu;
+        machine->memory_used -= unit_resources_memory(&unit->resources, machine->memory);
+        machine->cpu_used -= unit->resources.cpu;
 }
 
 /* For a unit that is not on the machine. */
@@ -104,7 +104,7 @@ static int settle_globals(Picture *picture, PictureMachine *machine) {
                 PictureUnit *unit = picture->globals.items[i];
                 int r;
 
-                if (unit->desired == UNIT_INACTIVE || !picture_admits(machine, &unit->requirements) ||
+                if (unit->desired == UNIT_INACTIVE || !picture_admits(machine, unit->requirements) ||
                     has_conflict(unit, machine))
                         continue;
                 r = occupy(picture, unit, machine);
@@ -336,9 +336,9 @@ static void maybe_forget_name(Picture *picture, PictureName *name) {
 }
 
 static int follow_peers(Picture *picture, PictureUnit *unit) {
-        for (size_t i = 0; i < unit->requirements.peers.length; i++) {
+        for (size_t i = 0; i < unit->requirements->peers.length; i++) {
                 PictureName *name;
-                int r = intern_name(picture, unit->requirements.peers.items[i], &name);
+                int r = intern_name(picture, unit->requirements->peers.items[i], &name);
 
                 if (r < 0)
                         return r;
@@ -352,8 +352,8 @@ static int follow_peers(Picture *picture, PictureUnit *unit) {
 }
 
 static void unfollow_peers(Picture *picture, PictureUnit *unit) {
-        for (size_t i = 0; i < unit->requirements.peers.length; i++) {
-                PictureName *name = map_get(&picture->names, slice_from(unit->requirements.peers.items[i]));
+        for (size_t i = 0; i < unit->requirements->peers.length; i++) {
+                PictureName *name = map_get(&picture->names, slice_from(unit->requirements->peers.items[i]));
 
                 if (!name)
                         continue;
@@ -383,7 +383,7 @@ static void unit_leave(Picture *picture, PictureUnit *unit) {
 static int unit_enter(Picture *picture, PictureUnit *unit) {
         int r;
 
-        if (unit->requirements.global)
+        if (unit->requirements->global)
                 return settle_globals_everywhere(picture);
         if (!unit->target || unit->desired == UNIT_INACTIVE)
                 return 0;
@@ -446,36 +446,36 @@ static void unit_drop_requirements(Picture *picture, PictureUnit *unit) {
         picture_withdraw(picture, &unit->avoids);
         picture_leave_group(picture, unit);
         picture_leave_class(picture, unit);
-        unit_requirements_deinit(&unit->requirements);
+        picture_free_requirements(unit);
 }
 
 static int unit_take_requirements(Picture *picture, PictureUnit *unit, UnitRequirements *requirements) {
-        int r;
+        int r = picture_take_requirements(unit, requirements);
 
-        unit->requirements = *requirements;
-        *requirements = (UnitRequirements){0};
-        if (unit->requirements.global) {
+        if (r < 0)
+                return r;
+        if (unit->requirements->global) {
                 r = globals_insert(picture, unit);
                 if (r < 0) {
-                        unit->requirements.global = false; /* so that it is not taken for one that has runs_on */
+                        picture_free_requirements(unit); /* so that it is not taken for one that has runs_on */
                         return r;
                 }
         }
         r = follow_peers(picture, unit);
         if (r < 0)
                 return r;
-        r = picture_declare(picture, &unit->requirements.conflicts, &unit->conflicts);
+        r = picture_declare(picture, &unit->requirements->conflicts, &unit->conflicts);
         if (r >= 0)
-                r = picture_declare(picture, &unit->requirements.replaces, &unit->replaces);
+                r = picture_declare(picture, &unit->requirements->replaces, &unit->replaces);
         if (r >= 0)
-                r = picture_declare(picture, &unit->requirements.avoids, &unit->avoids);
+                r = picture_declare(picture, &unit->requirements->avoids, &unit->avoids);
         if (r >= 0)
                 r = picture_join_class(picture, unit);
         return r < 0 ? r : picture_join_group(picture, unit);
 }
 
 static void unit_free(PictureUnit *unit) {
-        unit_requirements_deinit(&unit->requirements);
+        picture_free_requirements(unit);
         picture_bans_free(unit->bans, unit->n_bans);
         free(unit->avoids.items);
         free(unit->conflicts.items);
@@ -526,6 +526,7 @@ static int add_unit(Picture *picture, const char *name, PictureUnit **ret) {
                 return r;
         }
         unit->name = entry;
+        unit->requirements = &unit_requirements_plain;
         unit->position = picture->units.length - 1;
         entry->unit = unit;
         r = unit_match_all(picture, unit);
@@ -540,7 +541,7 @@ static int add_unit(Picture *picture, const char *name, PictureUnit **ret) {
 int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requirements, UnitState desired,
                      uint64_t order) {
         PictureUnit *unit = picture_unit(picture, name);
-        bool was_global = unit && unit->requirements.global;
+        bool was_global = unit && unit->requirements->global;
         PictureMachine *left[] = {unit ? unit->target : NULL, unit ? unit->source : NULL};
         int r = 0;
 
@@ -559,7 +560,7 @@ int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requi
         unit->order = order;
         picture_touch_unit(picture, unit);
         r = unit_enter(picture, unit);
-        if (r >= 0 && was_global && !unit->requirements.global)
+        if (r >= 0 && was_global && !unit->requirements->global)
                 r = settle_globals_everywhere(picture);
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(left); i++)
                 if (left[i])
@@ -576,7 +577,7 @@ void picture_remove_unit(Picture *picture, const char *name) {
                 return;
         left[0] = unit->target;
         left[1] = unit->source;
-        was_global = unit->requirements.global;
+        was_global = unit->requirements->global;
         unit_drop_requirements(picture, unit);
         for (size_t i = 0; i < ARRAY_SIZE(left); i++)
                 if (left[i])
@@ -613,7 +614,7 @@ int picture_set_desired(Picture *picture, const char *name, UnitState desired) {
         unit_leave(picture, unit);
         unit->desired = desired;
         r = unit_enter(picture, unit);
-        if (r >= 0 && unit->target && !unit->requirements.global)
+        if (r >= 0 && unit->target && !unit->requirements->global)
                 r = settle_globals(picture, unit->target);
         return r;
 }
@@ -635,7 +636,7 @@ int picture_set_placement(Picture *picture, const char *name, const char *machin
                 return -ENOENT;
         if (machine_id)
                 r = intern_machine(picture, machine_id, &machine);
-        if (r >= 0 && machine_id && source_id && !unit->requirements.global)
+        if (r >= 0 && machine_id && source_id && !unit->requirements->global)
                 r = intern_machine(picture, source_id, &source);
         if (r < 0)
                 return r;
@@ -646,7 +647,7 @@ int picture_set_placement(Picture *picture, const char *name, const char *machin
         if (left == machine && left_source == source)
                 return 0;
         picture_touch_unit(picture, unit);
-        if (!unit->requirements.global)
+        if (!unit->requirements->global)
                 unit_leave(picture, unit);
         unit->target = machine;
         picture->moving += source != NULL;
@@ -660,7 +661,7 @@ int picture_set_placement(Picture *picture, const char *name, const char *machin
                 left->placed--;
         if (left_source)
                 left_source->placed--;
-        r = unit->requirements.global ? 0 : unit_enter(picture, unit);
+        r = unit->requirements->global ? 0 : unit_enter(picture, unit);
         if (left_source == left)
                 left_source = NULL;
         if (r >= 0)

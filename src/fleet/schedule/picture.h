@@ -73,7 +73,8 @@ typedef struct PictureBan {
 
 struct PictureUnit {
         PictureName *name;
-        UnitRequirements requirements;
+        const UnitRequirements *requirements; /* but for resources; those of the many that ask for nothing else are shared */
+        UnitResources resources;
         UnitState desired;
         PictureMachine *target; /* NULL: not placed */
         PictureMachine *source; /* while it moves: where it still runs until it does at the target; else NULL */
@@ -209,6 +210,9 @@ int picture_remove_machine(Picture *picture, const char *id);
 int picture_put_unit(Picture *picture, const char *name, UnitRequirements *requirements, UnitState desired,
                      uint64_t order);
 void picture_remove_unit(Picture *picture, const char *name);
+
+/* What picture_put_unit() was given, as a copy of its own. -ENOMEM. */
+int picture_unit_requirements(const PictureUnit *unit, UnitRequirements *ret);
 
 /* -ENOENT: no such unit. */
 int picture_set_desired(Picture *picture, const char *name, UnitState desired);

@@ -57,7 +57,7 @@ failed:
 
 static int enqueue(Planner *planner, PictureUnit *unit) {
         if (unit->planned & MARK_QUEUED || unit->target || unit->desired == UNIT_INACTIVE ||
-            unit->requirements.global)
+            unit->requirements->global)
                 return 0;
         if (planner->length == planner->capacity) {
                 size_t capacity = planner->capacity ? planner->capacity * 2 : 64;
@@ -98,7 +98,7 @@ static int leave_if_unable(Planner *planner, PictureUnit *unit) {
 
         if (!unit->target)
                 return 0;
-        if (unit->requirements.global)
+        if (unit->requirements->global)
                 reason = strdup("it is global now: every machine decides for itself");
         else if (unit->desired == UNIT_INACTIVE)
                 reason = strdup("its desired state is inactive");
@@ -185,7 +185,7 @@ static int push_replaced(Planner *planner, const PictureUnit *unit) {
                 PictureUnit *other = machine->occupants.items[i];
                 ObstacleKind kind;
 
-                if (other->requirements.global || other->planned & MARK_REPLACED ||
+                if (other->requirements->global || other->planned & MARK_REPLACED ||
                     schedule_may_stay(planner->picture, other, machine, &kind))
                         continue;
                 victims.items[victims.length++] = other;
@@ -223,7 +223,7 @@ static int place(Planner *planner, PictureUnit *unit) {
 
 /* A unit that has failed where it is goes elsewhere if there is anywhere; what must be where it is goes along. */
 static int move_if_failed(Planner *planner, PictureUnit *unit) {
-        const PictureBan *ban = unit->target && !unit->source && !unit->requirements.global ? picture_ban(unit, unit->target) : NULL;
+        const PictureBan *ban = unit->target && !unit->source && !unit->requirements->global ? picture_ban(unit, unit->target) : NULL;
         int r;
 
         if (!ban || !schedule_decide(planner->picture, unit).machine)
@@ -277,7 +277,7 @@ static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
-                if (units[i]->target || units[i]->desired == UNIT_INACTIVE || units[i]->requirements.global)
+                if (units[i]->target || units[i]->desired == UNIT_INACTIVE || units[i]->requirements->global)
                         continue;
                 r = string_list_add(&planner->plan->waiting, picture_unit_name(units[i]));
                 if (r < 0)
@@ -289,7 +289,7 @@ static int plan_all(Planner *planner, PictureUnit **units, size_t n) {
 /* Those that wait, or are where they have failed, are looked at again in every pass: anything may have become free. */
 static void keep_waiting(Picture *picture, PictureUnit **units, size_t n) {
         for (size_t i = 0; i < n; i++)
-                if (!units[i]->requirements.global && units[i]->desired != UNIT_INACTIVE &&
+                if (!units[i]->requirements->global && units[i]->desired != UNIT_INACTIVE &&
                     (!units[i]->target || units[i]->n_bans > 0 || units[i]->source))
                         picture_keep_touched(picture, units[i]);
 }

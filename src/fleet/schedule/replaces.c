@@ -20,14 +20,14 @@ bool schedule_must_join(const Picture *picture, const PictureUnit *unit, const P
         Chain chain = {.units = {unit}, .length = 1};
 
         for (size_t i = 0; i < chain.length; i++) {
-                const StringList *peers = &chain.units[i]->requirements.peers;
+                const StringList *peers = &chain.units[i]->requirements->peers;
 
                 for (size_t j = 0; j < peers->length; j++) {
                         const PictureUnit *peer = picture_unit(picture, peers->items[j]);
 
                         if (peer == other)
                                 return true;
-                        if (peer && peer->requirements.peers.length > 0)
+                        if (peer && peer->requirements->peers.length > 0)
                                 chain_add(&chain, peer);
                 }
         }

@@ -6,8 +6,8 @@
 
 /* Whether all units of MachineOf= occupy the machine. */
 static bool peers_are_here(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine) {
-        for (size_t i = 0; i < unit->requirements.peers.length; i++) {
-                const PictureUnit *peer = picture_unit(picture, unit->requirements.peers.items[i]);
+        for (size_t i = 0; i < unit->requirements->peers.length; i++) {
+                const PictureUnit *peer = picture_unit(picture, unit->requirements->peers.items[i]);
 
                 if (!peer || !picture_occupies(peer, machine))
                         return false;
@@ -60,31 +60,31 @@ static uint64_t left_of(uint64_t all, uint64_t used, uint64_t own) {
 }
 
 uint64_t schedule_memory_left(const PictureUnit *unit, const PictureMachine *machine) {
-        uint64_t own = unit_resources_memory(&unit->requirements.resources, machine->memory);
+        uint64_t own = unit_resources_memory(&unit->resources, machine->memory);
 
         return left_of(machine->memory, machine->memory_used, picture_occupies(unit, machine) ? own : 0);
 }
 
 uint64_t schedule_cpu_left(const PictureUnit *unit, const PictureMachine *machine) {
-        return left_of(machine->cpu, machine->cpu_used, picture_occupies(unit, machine) ? unit->requirements.resources.cpu : 0);
+        return left_of(machine->cpu, machine->cpu_used, picture_occupies(unit, machine) ? unit->resources.cpu : 0);
 }
 
 /* Of a machine that does not tell what it has, all is taken to be enough. */
 static bool memory_is_short(const PictureUnit *unit, const PictureMachine *machine) {
-        uint64_t wanted = unit_resources_memory(&unit->requirements.resources, machine->memory);
+        uint64_t wanted = unit_resources_memory(&unit->resources, machine->memory);
 
         return wanted > 0 && machine->memory > 0 && wanted > schedule_memory_left(unit, machine);
 }
 
 static bool cpu_is_short(const PictureUnit *unit, const PictureMachine *machine) {
-        uint64_t wanted = unit->requirements.resources.cpu;
+        uint64_t wanted = unit->resources.cpu;
 
         return wanted > 0 && machine->cpu > 0 && wanted > schedule_cpu_left(unit, machine);
 }
 
 /* The first in the order of the kinds, or OBSTACLE_KINDS. `staying`: those only that drive a unit away. */
 static ObstacleKind first_obstacle(const Picture *picture, const PictureUnit *unit, const PictureMachine *machine, bool staying) {
-        const UnitRequirements *requirements = &unit->requirements;
+        const UnitRequirements *requirements = unit->requirements;
 
         if (!machine->present)
                 return OBSTACLE_GONE;
@@ -147,7 +147,7 @@ static size_t avoided_here(const PictureUnit *unit, const PictureMachine *machin
 
 /* Others of the unit's group on machines that have the same value as this one. */
 static size_t spread_here(const PictureUnit *unit, const PictureMachine *machine) {
-        const char *key = unit->requirements.spread, *value;
+        const char *key = unit->requirements->spread, *value;
         size_t count = 0;
 
         if (!unit->group)
@@ -216,7 +216,7 @@ Decision schedule_decide(const Picture *picture, const PictureUnit *unit) {
         decision.load = best.load;
         decision.avoided = best.avoided;
         decision.spread = best.spread;
-        decision.spreads = unit->group ? unit->requirements.spread : NULL;
+        decision.spreads = unit->group ? unit->requirements->spread : NULL;
         return decision;
 }
 

@@ -152,13 +152,13 @@ static void assert_counters_are_right(const Picture *picture) {
 
                         placed += here;
                         occupants += picture_occupies(unit, machine);
-                        if (!unit->requirements.global)
+                        if (!unit->requirements->global)
                                 assert_int_equal(picture_occupies(unit, machine),
                                                  here && unit->desired != UNIT_INACTIVE);
                 }
                 assert_int_equal(machine->placed, placed);
                 for (size_t j = 0; j < machine->occupants.length; j++) {
-                        const UnitResources *resources = &machine->occupants.items[j]->requirements.resources;
+                        const UnitResources *resources = &machine->occupants.items[j]->resources;
 
                         memory += unit_resources_memory(resources, machine->memory);
                         cpu += resources->cpu;
@@ -177,9 +177,9 @@ static void assert_counters_are_right(const Picture *picture) {
                                 expected.matching += glob_matches(slice_from(pattern->text),
                                                                   slice_from(picture_unit_name(unit)));
                                 expected.conflicting +=
-                                        string_list_contains(&unit->requirements.conflicts, pattern->text);
+                                        string_list_contains(&unit->requirements->conflicts, pattern->text);
                                 expected.replacing +=
-                                        string_list_contains(&unit->requirements.replaces, pattern->text);
+                                        string_list_contains(&unit->requirements->replaces, pattern->text);
                         }
                         assert_int_equal(got.matching, expected.matching);
                         assert_int_equal(got.conflicting, expected.conflicting);
@@ -227,7 +227,7 @@ static void assert_all_agree(const Picture *picture) {
         for (size_t i = 0; i < picture->units.length; i++) {
                 const PictureUnit *unit = picture->units.items[i];
 
-                if (!unit->requirements.global) {
+                if (!unit->requirements->global) {
                         assert_unit_agrees(picture, unit);
                         continue;
                 }
@@ -258,7 +258,7 @@ static void make_room(Picture *picture, const char *name, const char *id, Obstac
         const PictureMachine *machine = picture_machine(picture, id);
         UnitRequirements changed;
 
-        assert_int_equal(unit_requirements_copy(&unit->requirements, &changed), 0);
+        assert_int_equal(picture_unit_requirements(unit, &changed), 0);
         if (kind == OBSTACLE_CPU) {
                 changed.resources.cpu = schedule_cpu_left(unit, machine);
         } else {
@@ -279,16 +279,16 @@ static bool remove_obstacle(Picture *picture, const char *unit_name_, const char
         switch (obstacle->kind) {
         case OBSTACLE_GONE:
                 assert_int_equal(picture_put_machine(picture, id, "", machine->metadata, 0), 0);
-                return unit->requirements.n_metadata == 0;
+                return unit->requirements->n_metadata == 0;
         case OBSTACLE_METADATA:
                 for (size_t i = 0; i < machine->n_metadata; i++)
                         if (!str_equals(machine->metadata[i].key, obstacle->subject))
                                 pairs[n++] = (MetadataPair){strdup(machine->metadata[i].key),
                                                             strdup(machine->metadata[i].value)};
-                for (size_t i = 0; i < unit->requirements.n_metadata; i++)
-                        if (str_equals(unit->requirements.metadata[i].key, obstacle->subject))
+                for (size_t i = 0; i < unit->requirements->n_metadata; i++)
+                        if (str_equals(unit->requirements->metadata[i].key, obstacle->subject))
                                 pairs[n++] = (MetadataPair){strdup(obstacle->subject),
-                                                            strdup(unit->requirements.metadata[i].values.items[0])};
+                                                            strdup(unit->requirements->metadata[i].values.items[0])};
                 assert_int_equal(picture_put_machine(picture, id, "", pairs, n), 0);
                 for (size_t i = 0; i < n; i++) {
                         free(pairs[i].key);
@@ -297,12 +297,12 @@ static bool remove_obstacle(Picture *picture, const char *unit_name_, const char
                 return true;
         case OBSTACLE_CONFLICT:
         case OBSTACLE_REPLACED:
-                if (string_list_contains(&unit->requirements.peers, obstacle->subject))
+                if (string_list_contains(&unit->requirements->peers, obstacle->subject))
                         return false; /* it must join what keeps it out: nothing helps */
                 picture_remove_unit(picture, obstacle->subject);
                 return true;
         case OBSTACLE_PEER:
-                if (!other || other->requirements.global || other->desired == UNIT_INACTIVE)
+                if (!other || other->requirements->global || other->desired == UNIT_INACTIVE)
                         return false;
                 assert_int_equal(picture_set_target(picture, obstacle->subject, id), 0);
                 return true;
@@ -319,7 +319,7 @@ static bool remove_obstacle(Picture *picture, const char *unit_name_, const char
         case OBSTACLE_MACHINE: {
                 UnitRequirements changed;
 
-                assert_int_equal(unit_requirements_copy(&unit->requirements, &changed), 0);
+                assert_int_equal(picture_unit_requirements(unit, &changed), 0);
                 free(changed.machine_id);
                 changed.machine_id = strdup(id);
                 assert_int_equal(picture_put_unit(picture, unit_name_, &changed, unit->desired, unit->order), 0);
@@ -501,7 +501,7 @@ static void test_quick_decision_is_the_same(void **state) {
                                 const PictureUnit *unit = picture.units.items[j];
                                 Decision quick, whole;
 
-                                if (unit->requirements.global || j % 5 != i % 5)
+                                if (unit->requirements->global || j % 5 != i % 5)
                                         continue;
                                 quick = schedule_decide_quickly(&picture, unit);
                                 whole = schedule_decide(&picture, unit);

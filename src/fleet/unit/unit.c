@@ -92,6 +92,22 @@ static int copy_list(const StringList *from, StringList *to) {
         return r;
 }
 
+const UnitRequirements unit_requirements_plain = {
+        .failures_within = UNIT_FAILURES_WITHIN_DEFAULT,
+        .health_interval = UNIT_HEALTH_INTERVAL_DEFAULT,
+        .health_timeout = UNIT_HEALTH_TIMEOUT_DEFAULT,
+};
+
+bool unit_requirements_are_plain(const UnitRequirements *requirements) {
+        const UnitRequirements *plain = &unit_requirements_plain;
+
+        return !requirements->global && !requirements->machine_id && requirements->peers.length == 0 && requirements->conflicts.length == 0 &&
+               requirements->replaces.length == 0 && requirements->n_metadata == 0 && requirements->avoids.length == 0 &&
+               !requirements->spread && requirements->move_after == 0 && requirements->failures_within == plain->failures_within &&
+               !requirements->stop_on_partition && !requirements->no_overlap && !requirements->health_check &&
+               requirements->health_interval == plain->health_interval && requirements->health_timeout == plain->health_timeout;
+}
+
 int unit_requirements_copy(const UnitRequirements *from, UnitRequirements *ret) {
         _cleanup_unit_requirements_ UnitRequirements result = {
                 .global = from->global,

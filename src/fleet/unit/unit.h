@@ -88,6 +88,12 @@ void unit_requirements_deinit(UnitRequirements *requirements);
  * -ENOMEM. */
 int unit_requirements_read(const UnitFile *file, const char *name, UnitRequirements *ret);
 
+/* Those of a unit without an [X-Fleet] section. */
+extern const UnitRequirements unit_requirements_plain;
+
+/* Whether they ask for nothing, but perhaps for resources. */
+bool unit_requirements_are_plain(const UnitRequirements *requirements);
+
 /* A copy of its own. -ENOMEM. */
 int unit_requirements_copy(const UnitRequirements *requirements, UnitRequirements *ret);
 
