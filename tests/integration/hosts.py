@@ -41,8 +41,8 @@ ETC = ["alternatives", "bash.bashrc", "ca-certificates.conf", "dbus-1", "debian_
 MASKED = ["modprobe@configfs.service", "modprobe@dm_mod.service", "modprobe@fuse.service", "modprobe@loop.service", "systemd-remount-fs.service",
           "sys-fs-fuse-connections.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
           "systemd-sysctl.service", "systemd-tmpfiles-clean.timer", "systemd-user-sessions.service",
-          "console-getty.service", "dev-hugepages.mount", "getty.target", "getty-static.service", "kmod-static-nodes.service", "packagekit.service",
-          "polkit.service", "systemd-firstboot.service", "systemd-journal-catalog-update.service", "systemd-journal-flush.service",
+          "console-getty.service", "dev-hugepages.mount", "getty.target", "getty-static.service", "kmod-static-nodes.service", "ldconfig.service",
+          "packagekit.service", "polkit.service", "systemd-firstboot.service", "systemd-journal-catalog-update.service", "systemd-journal-flush.service",
           "systemd-logind.service", "systemd-machine-id-commit.service", "systemd-random-seed.service", "systemd-sysusers.service",
           "systemd-update-done.service", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "var-lib-machines.mount"]
 HIDDEN = ["boot", "home", "media", "mnt", "opt", "root", "srv"]  # folders of this machine that are empty in a host
