@@ -1,4 +1,5 @@
 /* The common list against a real systemd. Only where it is asked for: it makes and starts units. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -218,8 +219,75 @@ static void test_many_units_at_once_all_start(void **state) {
         end_watch();
 }
 
+/* ---- links ---- */
+
+#define LINKS "/run/systemd/system/"
+#define WANTED LINKS "multi-user.target.wants/linked.service"
+
+static void load_and_wait(Sweep *sweep, const char *name, const char *text) {
+        size_t done = sweep->done;
+
+        supervisor_load(opened, name, slice_from(text), "tag-1", on_done, sweep);
+        supervisor_reread(opened, on_done, sweep);
+        while (sweep->done < done + 2)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void unload_and_wait(Sweep *sweep, const char *name) {
+        size_t done = sweep->done;
+
+        supervisor_unload(opened, name, on_done, sweep);
+        while (sweep->done < done + 1)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void test_links_come_and_go_with_their_unit(void **state) {
+        static const SupervisorEvents none = {0};
+        const char *plain = supervisor_test_unit(TEST_RUNS);
+        _cleanup_free_ char *installed = str_printf("%s\n[Install]\nWantedBy=multi-user.target\n", plain);
+        Sweep sweep = {0};
+        void *backend;
+
+        (void)state;
+        (void)list_open(&none, NULL, &backend);
+        load_and_wait(&sweep, "linked.service", plain);
+        shell("test \"$(systemctl is-enabled linked.service)\" = linked-runtime");
+        shell("test \"$(systemctl show -P NeedDaemonReload linked.service)\" = no");
+        unload_and_wait(&sweep, "linked.service");
+        shell("! test -L " LINKS "linked.service");
+        load_and_wait(&sweep, "linked.service", installed);
+        shell("test -L " WANTED);
+        load_and_wait(&sweep, "linked.service", plain); /* what it had asked for goes with it all the same */
+        unload_and_wait(&sweep, "linked.service");
+        shell("! test -L " WANTED " && ! test -L " LINKS "linked.service");
+        end_watch();
+}
+
+static void on_refused(void *userdata, int r, const Error *error) {
+        assert_int_equal(r, -EEXIST);
+        assert_non_null(strstr(error->text, LINKS "taken.service"));
+        *(bool *)userdata = true;
+}
+
+static void test_a_file_of_somebody_else_is_not_replaced(void **state) {
+        static const SupervisorEvents none = {0};
+        bool refused = false;
+        void *backend;
+
+        (void)state;
+        shell("echo '[Unit]' >" LINKS "taken.service");
+        (void)list_open(&none, NULL, &backend);
+        supervisor_load(opened, "taken.service", slice_from(supervisor_test_unit(TEST_RUNS)), "tag-1", on_refused, &refused);
+        while (!refused)
+                (void)uv_run(&loop, UV_RUN_ONCE);
+        end_watch(); /* which unloads all */
+        shell("test \"$(cat " LINKS "taken.service)\" = '[Unit]' && rm " LINKS "taken.service");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_links_come_and_go_with_their_unit),
+                cmocka_unit_test(test_a_file_of_somebody_else_is_not_replaced),
                 cmocka_unit_test(test_a_new_systemd_is_followed),
                 cmocka_unit_test(test_a_lost_bus_is_found_again_without_haste),
                 cmocka_unit_test(test_many_units_at_once_all_start),
