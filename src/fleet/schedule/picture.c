@@ -308,13 +308,12 @@ static int intern_name(Picture *picture, const char *text, PictureName **ret) {
                 *ret = name;
                 return 0;
         }
-        name = calloc(1, sizeof(*name));
+        name = calloc(1, sizeof(*name) + strlen(text) + 1);
         if (!name)
                 return -ENOMEM;
-        name->text = strdup(text);
-        r = name->text ? map_put(&picture->names, slice_from(name->text), name, NULL) : -ENOMEM;
+        memcpy(name->text, text, strlen(text));
+        r = map_put(&picture->names, slice_from(name->text), name, NULL);
         if (r < 0) {
-                free(name->text);
                 free(name);
                 return r;
         }
@@ -324,7 +323,6 @@ static int intern_name(Picture *picture, const char *text, PictureName **ret) {
 
 static void name_free(PictureName *name) {
         free(name->followers.items);
-        free(name->text);
         free(name);
 }
 

@@ -94,9 +94,9 @@ struct PictureUnit {
 
 /* A name of a unit, known or only mentioned in a MachineOf=. */
 struct PictureName {
-        char *text;
         PictureUnit *unit;      /* NULL: only mentioned */
         PictureUnits followers; /* units that name it in MachineOf= */
+        char text[];            /* a new pattern is held against all of them: one step less to each */
 };
 
 /* Units that share out the values of one metadata key. */
