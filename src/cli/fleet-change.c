@@ -17,9 +17,9 @@ static const ChangeVerb change_stop = {"stop", "loaded", false, "Error stopping 
 static const ChangeVerb change_unload = {"unload", "inactive", false, "Error unloading units",
                                          "Successfully unloaded units"};
 
-/* The units that are to be changed, by names that need not be files: of each its state as it is, in `units`. Exit code 1 when
- * one is not known; those that are known are there all the same. */
-static int known_units(FleetLook *look, const StringList *arguments, StringList *names, json_t *units) {
+/* The units that are to be changed, by names that need not be files: of each its state as it is, in `units`. With one that is not
+ * known, *ret_missing is the exit code for the end; it is that of this as well if none is known. */
+static int known_units(FleetLook *look, const StringList *arguments, StringList *names, json_t *units, int *ret_missing) {
         _cleanup_buffer_ Buffer unknown = BUFFER_INIT;
 
         for (size_t i = 0; i < arguments->length; i++) {
@@ -43,7 +43,8 @@ static int known_units(FleetLook *look, const StringList *arguments, StringList 
         if (buffer_length(&unknown) == 0)
                 return 0;
         fleet_complain(look->group, "Units not found in registry:%s", buffer_string(&unknown) ?: "");
-        return CLI_FAILED;
+        *ret_missing = CLI_FAILED;
+        return names->length > 0 ? 0 : CLI_FAILED;
 }
 
 static int parse_change(FleetGroup *group, const char *name, const Option *options, int argc, char **argv,
@@ -172,9 +173,7 @@ static int run_known(FleetGroup *group, const ChangeVerb *change, int argc, char
 
         look = fleet_look(group, arguments.length);
         if (code == 0)
-                code = missing = known_units(&look, &arguments, &names, units);
-        if (missing && names.length > 0)
-                code = 0;
+                code = known_units(&look, &arguments, &names, units, &missing);
         if (code == 0 && change == &change_stop)
                 code = check_stoppable(group, change->name, units);
         for (size_t i = 0; code == 0 && i < names.length; i++)
@@ -238,9 +237,7 @@ int fleet_verb_restart(void *userdata, int argc, char **argv) {
 
         look = fleet_look(group, arguments.length);
         if (code == 0)
-                code = missing = known_units(&look, &arguments, &names, units);
-        if (missing && names.length > 0)
-                code = 0;
+                code = known_units(&look, &arguments, &names, units, &missing);
         if (code == 0)
                 code = check_stoppable(group, "restart", units);
         json_array_foreach (units, i, unit)
@@ -286,9 +283,7 @@ int fleet_verb_destroy(void *userdata, int argc, char **argv) {
 
         look = fleet_look(group, arguments.length);
         if (code == 0)
-                code = missing = known_units(&look, &arguments, &names, units);
-        if (missing && names.length > 0)
-                code = 0;
+                code = known_units(&look, &arguments, &names, units, &missing);
         if (code == 0)
                 code = destroy_units(group, &names);
         if (code == 0)

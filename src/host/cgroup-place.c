@@ -70,9 +70,7 @@ static int append_unescaped(Buffer *to, Slice text) {
         return r;
 }
 
-/* The group's path below the mount; a mount shows the hierarchy from `root` on. "" for the mount itself, also when the
- * group lies outside of it: then the path begins with "/..", or not with root. */
-static Slice below_mount(Slice path, Slice root) {
+Slice cgroup_below_mount(Slice path, Slice root) {
         if (slice_equals(root, slice_from("/")))
                 root.length = 0;
         if (path.length < root.length || memcmp(path.data, root.data, root.length) != 0)
@@ -85,7 +83,7 @@ static Slice below_mount(Slice path, Slice root) {
 
 static int set_place(CgroupPlace *place, bool unified, Slice root, Slice mount_point, Slice path) {
         _cleanup_buffer_ Buffer top = BUFFER_INIT, own = BUFFER_INIT;
-        Slice below = below_mount(path, root);
+        Slice below = cgroup_below_mount(path, root);
         _cleanup_free_ char *top_string = NULL, *own_string = NULL;
 
         if (append_unescaped(&top, mount_point) < 0 || append_unescaped(&own, mount_point) < 0 ||

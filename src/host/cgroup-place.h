@@ -28,5 +28,9 @@ typedef struct CgroupPlaces {
 void cgroup_places_deinit(CgroupPlaces *places);
 #define _cleanup_cgroup_places_ _cleanup_(cgroup_places_deinit)
 
+/* A group's path below a mount, which shows the hierarchy from `root` on. "" for the mount itself, also when the group lies outside of it:
+ * then the path begins with "/..", or not with root. Borrows `path`. */
+Slice cgroup_below_mount(Slice path, Slice root);
+
 /* Lines that are not understood are passed over. Of several mounts of one hierarchy the last counts. -ENOMEM. */
 int cgroup_places_read(Slice mountinfo, Slice self_cgroup, CgroupPlaces *ret);

@@ -5,6 +5,8 @@
 #include "host/embedded-internal.h"
 #include "unitfile/name.h"
 
+enum { UID_ROOM = 16 };
+
 void definition_deinit(Definition *definition) {
         free(definition->text);
         free(definition->tag);
@@ -67,11 +69,27 @@ static int read_options(const UnitFile *file, const char *name, UnitNameKind nam
         return service_options_read(file, ret->kind == UNIT_TEMPLATE ? NULL : source, &ret->options, error);
 }
 
-int definition_read(Embedded *e, const char *name, Slice text, const char *tag, Definition *ret, Error *error) {
-        UnitName parts = unit_name_split(slice_from(name));
-        _cleanup_unitfile_ UnitFile file = {0};
-        char uid[16];
-        SpecifierFacts facts = {
+/* Whether units of that name can run here at all. */
+static int check_name(const char *name, const UnitName *parts, Error *error) {
+        bool service = slice_equals(parts->type, slice_from("service"));
+        TriggerKind kind;
+
+        if (!unit_name_is_valid(slice_from(name)))
+                return error_set(error, -EINVAL, "\"%s\" is no name of a unit", name);
+        if (!service && !trigger_kind_of(name, &kind))
+                return error_set(error, -EOPNOTSUPP,
+                                 "%s: units of type \"%.*s\" need systemd: without it services, sockets, timers and "
+                                 "paths run; %s",
+                                 name, (int)parts->type.length, parts->type.data, instead_of(parts->type));
+        if (parts->kind == UNIT_NAME_TEMPLATE && !service)
+                return error_set(error, -EINVAL, "%s is a template: only instances of it can run", name);
+        return 0;
+}
+
+/* `uid` is room for a number. */
+static SpecifierFacts specifier_facts(const Embedded *e, const char *name, char uid[static UID_ROOM]) {
+        (void)snprintf(uid, UID_ROOM, "%u", geteuid());
+        return (SpecifierFacts){
                 .unit = name,
                 .machine_id = e->machine_id,
                 .boot_id = e->boot_id,
@@ -89,21 +107,19 @@ int definition_read(Embedded *e, const char *name, Slice text, const char *tag, 
                 .temporary = "/tmp",
                 .large_temporary = "/var/tmp",
         };
+}
+
+int definition_read(Embedded *e, const char *name, Slice text, const char *tag, Definition *ret, Error *error) {
+        UnitName parts = unit_name_split(slice_from(name));
+        _cleanup_unitfile_ UnitFile file = {0};
+        char uid[UID_ROOM];
+        SpecifierFacts facts = specifier_facts(e, name, uid);
         SpecifierSource source = specifier_source(&facts);
         Definition definition = {0};
-        TriggerKind kind;
-        int r;
+        int r = check_name(name, &parts, error);
 
-        (void)snprintf(uid, sizeof(uid), "%u", geteuid());
-        if (!unit_name_is_valid(slice_from(name)))
-                return error_set(error, -EINVAL, "\"%s\" is no name of a unit", name);
-        if (!slice_equals(parts.type, slice_from("service")) && !trigger_kind_of(name, &kind))
-                return error_set(error, -EOPNOTSUPP,
-                                 "%s: units of type \"%.*s\" need systemd: without it services, sockets, timers and "
-                                 "paths run; %s",
-                                 name, (int)parts.type.length, parts.type.data, instead_of(parts.type));
-        if (parts.kind == UNIT_NAME_TEMPLATE && !slice_equals(parts.type, slice_from("service")))
-                return error_set(error, -EINVAL, "%s is a template: only instances of it can run", name);
+        if (r < 0)
+                return r;
         if (strlen(tag) > SUPERVISOR_TAG_MAX)
                 return error_set(error, -EINVAL, "%s: the tag is longer than %d characters", name, SUPERVISOR_TAG_MAX);
         r = unitfile_parse(&file, text, NULL, error);

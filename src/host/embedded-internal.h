@@ -272,11 +272,18 @@ static inline Embedded *embedded_of(Supervisor *supervisor) {
 Unit *embedded_find(Embedded *e, const char *name);
 void embedded_wake(Embedded *e); /* tell and settle things in the next turn */
 void embedded_set_deadline(Unit *unit);
-void embedded_handle_closed(Embedded *e);
 void unit_mark_dirty(Unit *unit);
 void unit_settle_lingering(Unit *unit);
 int embedded_add_unit(Embedded *e, const char *name, Unit **ret, Error *error);
 Unit *embedded_load_unit(Embedded *e, const char *name, Slice text, const char *tag, int *ret_r, Error *error); /* NULL: *ret_r < 0 */
+
+/* embedded-end.c */
+void embedded_close(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata);
+void embedded_leave(Supervisor *supervisor, void (*closed)(void *userdata), void *userdata);
+void embedded_close_step(Embedded *e);   /* while it closes, in each turn */
+void embedded_close_handles(Embedded *e); /* the last step, also of a birth that fails */
+void embedded_handle_closed(Embedded *e); /* one of e->open; with the last it is freed */
+void embedded_free(Embedded *e);
 
 /* embedded-jobs.c: ends of operations, states told */
 void embedded_finish_job(Embedded *e, Job *job, int r, const Error *error);

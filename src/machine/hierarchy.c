@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "host/cgroup-place.h"
 #include "host/file.h"
 
 void hierarchies_deinit(Hierarchies *hierarchies) {
@@ -56,20 +57,8 @@ static bool shows(const Mount *mount, Slice controllers) {
                has_word(mount->options, word);
 }
 
-/* The group's path below the mount, which shows the hierarchy from `root` on; "" when it lies outside. */
-static Slice below(Slice path, Slice root) {
-        if (slice_equals(root, slice_from("/")))
-                root.length = 0;
-        if (path.length < root.length || memcmp(path.data, root.data, root.length) != 0)
-                return slice_from("");
-        path = (Slice){path.data + root.length, path.length - root.length};
-        if (path.length < 2 || path.data[0] != '/' || (path.length >= 3 && memcmp(path.data, "/..", 3) == 0))
-                return slice_from("");
-        return path;
-}
-
 static int add(Hierarchies *all, Slice controllers, const Mount *mount, Slice path) {
-        Slice rest = below(path, mount->root);
+        Slice rest = cgroup_below_mount(path, mount->root);
         Hierarchy *one = &all->items[all->length++];
 
         *one = (Hierarchy){

@@ -286,6 +286,24 @@ static int mirror_lease(Registry *registry, const char *value, bool quiet) {
         return 0;
 }
 
+/* What is ordered for a unit: bans, moves, another text step by step. */
+static int mirror_order(Registry *registry, const KeyParts *key, const char *value, bool quiet) {
+        const char *kind = key->parts[0], *unit = key->parts[1];
+        int r;
+
+        if (str_equals(kind, "ban") && key->length == 3)
+                r = mirror_ban(registry, unit, key->parts[2], value);
+        else if (str_equals(kind, "move") && key->length == 2)
+                r = mirror_move(registry, unit, value);
+        else if (str_equals(kind, "roll") && key->length == 2)
+                r = mirror_roll(registry, unit, value);
+        else
+                return 0;
+        if (r >= 0)
+                mirror_tell(registry, quiet, REGISTRY_UNIT, unit);
+        return r;
+}
+
 int mirror_node(Registry *registry, const char *text, const char *value, uint64_t created, bool quiet) {
         _cleanup_(key_parts_deinit) KeyParts key;
         char **part = key.parts;
@@ -306,23 +324,9 @@ int mirror_node(Registry *registry, const char *text, const char *value, uint64_
                 return mirror_state(registry, part[1], part[2], value, quiet);
         if (str_equals(part[0], "cordon") && key.length == 2)
                 return mirror_cordon(registry, part[1], value, quiet);
-        if ((str_equals(part[0], "ban") && key.length == 3) || (str_equals(part[0], "move") && key.length == 2)) {
-                int r = key.length == 3 ? mirror_ban(registry, part[1], part[2], value) : mirror_move(registry, part[1], value);
-
-                if (r >= 0)
-                        mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
-                return r;
-        }
-        if (str_equals(part[0], "roll") && key.length == 2) {
-                int r = mirror_roll(registry, part[1], value);
-
-                if (r >= 0)
-                        mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
-                return r;
-        }
         if (str_equals(part[0], "lease") && str_equals(part[1], "engine-leader"))
                 return mirror_lease(registry, value, quiet);
-        return 0;
+        return mirror_order(registry, &key, value, quiet);
 }
 
 static void machine_gone(Registry *registry, const char *id, const char *what, const char *key, bool quiet) {
@@ -362,6 +366,26 @@ static void states_gone(Registry *registry, const char *id, const char *unit, bo
         mirror_tell(registry, quiet, REGISTRY_STATE, unit);
 }
 
+static void lease_gone(Registry *registry, bool quiet) {
+        free(registry->leader);
+        registry->leader = NULL;
+        mirror_tell(registry, quiet, REGISTRY_LEASE, NULL);
+}
+
+static void order_gone(Registry *registry, const KeyParts *key, bool quiet) {
+        const char *kind = key->parts[0], *unit = key->parts[1];
+
+        if (str_equals(kind, "ban"))
+                mirror_ban_gone(registry, unit, key->length > 2 ? key->parts[2] : NULL);
+        else if (str_equals(kind, "move"))
+                mirror_move_gone(registry, unit);
+        else if (str_equals(kind, "roll"))
+                mirror_roll_gone(registry, unit);
+        else
+                return;
+        mirror_tell(registry, quiet, REGISTRY_UNIT, unit);
+}
+
 /* A directory's going is that of all below it; of those above the first level only a person's hand does that, and the
  * mirror is then loaded anew. */
 void mirror_gone(Registry *registry, const char *text, bool quiet) {
@@ -380,22 +404,12 @@ void mirror_gone(Registry *registry, const char *text, bool quiet) {
                 placement_gone(registry, part[1], part[2], quiet);
         else if (str_equals(part[0], "cordon"))
                 cordon_gone(registry, part[1], quiet);
-        else if (str_equals(part[0], "ban") || str_equals(part[0], "move")) {
-                if (str_equals(part[0], "ban"))
-                        mirror_ban_gone(registry, part[1], key.length > 2 ? part[2] : NULL);
-                else
-                        mirror_move_gone(registry, part[1]);
-                mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
-        } else if (str_equals(part[0], "roll")) {
-                mirror_roll_gone(registry, part[1]);
-                mirror_tell(registry, quiet, REGISTRY_UNIT, part[1]);
-        } else if (str_equals(part[0], "states"))
+        else if (str_equals(part[0], "states"))
                 states_gone(registry, part[1], key.length > 2 ? part[2] : NULL, quiet);
-        else if (str_equals(part[0], "lease")) {
-                free(registry->leader);
-                registry->leader = NULL;
-                mirror_tell(registry, quiet, REGISTRY_LEASE, NULL);
-        }
+        else if (str_equals(part[0], "lease"))
+                lease_gone(registry, quiet);
+        else
+                order_gone(registry, &key, quiet);
 }
 
 void mirror_clear(Registry *registry) {
