@@ -263,6 +263,11 @@ static int lint_file(FleetGroup *group, Linting *linting, const char *argument) 
                 return CLI_USAGE;
         }
         r = fleet_read_local_text(argument, name, &text, &source);
+        if (r == -ENOENT) { /* a file of any name */
+                free(source);
+                source = strdup(argument);
+                r = source ? fleet_read_file(argument, &text) : -ENOMEM;
+        }
         if (r < 0) {
                 fleet_complain(group,
                                "cannot read %s: %s; lint looks at files, and at those of templates for their instances",

@@ -27,10 +27,14 @@ static int choose_fields(FleetGroup *group, const Field *known, const ListOption
         Slice rest = slice_from(options->fields), name;
         size_t count = 0;
 
+        if (!*options->fields) {
+                fleet_complain(group, "Must define output format");
+                return CLI_FAILED;
+        }
         while (slice_split(&rest, ',', &name) && count < FIELDS_MAX) {
                 const Field *field = known;
 
-                while (field->name && !slice_equals(slice_trim(name), slice_from(field->name)))
+                while (field->name && !slice_equals(name, slice_from(field->name)))
                         field++;
                 if (!field->name) {
                         fleet_complain(group, "Invalid key in output format: \"%.*s\"", (int)name.length, name.data);

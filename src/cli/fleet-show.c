@@ -14,7 +14,11 @@ int fleet_show_unit(FleetGroup *group, const char *argument, const char *complai
         }
         code = fleet_get_unit(group, *ret_name, ret_unit);
         if (code == 0 && !*ret_unit) {
-                fleet_complain(group, "Unit %s %s; \"%s list-unit-files\" lists those that exist", *ret_name, complaint, group->program);
+                if (group->old)
+                        fleet_complain(group, "Unit %s %s", *ret_name, complaint);
+                else
+                        fleet_complain(group, "Unit %s %.*s; \"%s list-unit-files\" lists those that exist", *ret_name,
+                                       (int)strcspn(complaint, "."), complaint, group->program);
                 code = CLI_FAILED;
         }
         return code;

@@ -7,10 +7,11 @@
 
 enum { UNIT_FILE_MAX = 1 << 20 };
 
-static int read_file(const char *path, char **ret_text) {
+int fleet_read_file(const char *path, char **ret_text) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT_LIMIT(UNIT_FILE_MAX);
         FILE *file = fopen(path, "re");
         size_t got = 0;
+        int r = 0;
 
         if (!file)
                 return -errno;
@@ -22,9 +23,11 @@ static int read_file(const char *path, char **ret_text) {
                 got = fread(to, 1, 4096, file);
                 buffer_commit(&text, got);
         } while (got > 0);
+        if (ferror(file)) /* a folder */
+                r = -errno;
         (void)fclose(file);
-        if (buffer_failed(&text))
-                return buffer_failed(&text);
+        if (r < 0 || buffer_failed(&text))
+                return r < 0 ? r : buffer_failed(&text);
         *ret_text = buffer_string(&text) ? buffer_steal_string(&text, NULL) : NULL;
         return *ret_text ? 0 : -ENOMEM;
 }
@@ -118,28 +121,28 @@ static char *template_name(const char *name) {
         return str_printf("%.*s%s", (int)(at + 1 - name), name, dot);
 }
 
-/* The file of a unit whose argument was given without ".service". */
-static int read_argument(const char *argument, const char *name, char **ret_text) {
-        _cleanup_free_ char *beside = NULL;
-        const char *slash = strrchr(argument, '/');
-        int r = read_file(argument, ret_text);
+/* "folder/web" → "folder/web.service". As with fleet the folder "web", or another file without a unit's ending, is not it. */
+static char *argument_path(const char *argument, const char *name) {
+        size_t length = strlen(argument);
+        const char *slash;
 
-        if (r != -ENOENT)
-                return r;
-        beside = str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, name);
-        return beside ? read_file(beside, ret_text) : -ENOMEM;
+        while (length > 0 && argument[length - 1] == '/')
+                length--;
+        slash = length ? memrchr(argument, '/', length) : NULL;
+        return str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, name);
 }
 
 /* The text of the argument's file, or of its template's. 0, -ENOENT, or what reading came to. */
 static int read_local(const char *argument, const char *name, const char *template, char **ret_text, char **ret_source) {
-        const char *slash = strrchr(argument, '/');
-        int r = read_argument(argument, name, ret_text);
+        _cleanup_free_ char *path = argument_path(argument, name);
+        int r = path ? fleet_read_file(path, ret_text) : -ENOMEM;
 
         if (r == -ENOENT && template) {
-                *ret_source = str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, template);
-                return *ret_source ? read_file(*ret_source, ret_text) : -ENOMEM;
+                *ret_source = argument_path(argument, template);
+                return *ret_source ? fleet_read_file(*ret_source, ret_text) : -ENOMEM;
         }
-        *ret_source = strdup(argument);
+        *ret_source = path;
+        path = NULL;
         return *ret_source ? r : -ENOMEM;
 }
 
@@ -160,7 +163,7 @@ int fleet_read_local(FleetGroup *group, const char *argument, const char *name, 
         int r = read_local(argument, name, template, &text, &source);
 
         *ret_found = r >= 0;
-        if (r == -ENOENT || r == -EISDIR)
+        if (r == -ENOENT)
                 return 0;
         return r < 0 ? complain_file(&submission, argument, r) : parse_text(&submission, text, source, file);
 }
@@ -187,7 +190,7 @@ static int submit_known(const Submission *submission, const char *argument, cons
         _cleanup_unitfile_ UnitFile file = {0};
         int r = read_local(argument, name, template, &text, &source), code;
 
-        if (r == -ENOENT || (r == -EISDIR && !submission->replace))
+        if (r == -ENOENT || (r < 0 && !submission->replace))
                 return 0;
         if (r < 0)
                 return complain_file(submission, argument, r);
@@ -211,16 +214,28 @@ static int submit_known(const Submission *submission, const char *argument, cons
         return CLI_FAILED;
 }
 
+static int complain_missing(const Submission *submission, const char *name, const char *template) {
+        static const char where[] = "in Registry or on filesystem";
+
+        if (template)
+                fleet_complain(submission->group,
+                               "Error creating units: failed getting Unit(%s) from template: unable to find template Unit(%s) %s", name,
+                               template, where);
+        else
+                fleet_complain(submission->group, "Error creating units: unable to find Unit(%s) %s", name, where);
+        return CLI_FAILED;
+}
+
 static int submit_unknown(const Submission *submission, const char *argument, const char *name) {
         _cleanup_free_ char *text = NULL, *template = template_name(name), *source = NULL;
         json_t *known = NULL;
         int code, r;
 
-        r = read_argument(argument, name, &text);
+        r = read_local(argument, name, NULL, &text, &source);
         if (r >= 0)
-                return submit_text(submission, name, text, argument);
+                return submit_text(submission, name, text, source);
         if (r != -ENOENT)
-                return complain_file(submission, argument, r);
+                return complain_file(submission, source ?: argument, r);
         if (template) {
                 code = string_list_contains(submission->pending, template) ? submit_noted(submission) : 0;
                 if (code == 0)
@@ -232,13 +247,15 @@ static int submit_unknown(const Submission *submission, const char *argument, co
                 }
                 if (code != 0)
                         return code;
+                free(source);
+                source = NULL;
                 r = read_local(argument, name, template, &text, &source);
                 if (r >= 0)
                         return submit_text(submission, name, text, source);
+                if (r != -ENOENT)
+                        return complain_file(submission, source ?: argument, r);
         }
-        fleet_complain(submission->group, "Error creating units: unable to find Unit(%s) in Registry or on filesystem%s%s", name,
-                       template ? "; nor its template " : "", template ?: "");
-        return CLI_FAILED;
+        return complain_missing(submission, name, template);
 }
 
 static int submit_one(const Submission *submission, const char *argument, const char *name) {

@@ -100,6 +100,9 @@ int fleet_submit_units(FleetLook *look, const char *verb, bool replace, const St
 /* The file, or its template's file, that an argument names. *ret_found false: there is none. 0 or the exit code. */
 int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found);
 
+/* A whole file. 0 or -errno: -EISDIR for a folder. */
+int fleet_read_file(const char *path, char **ret_text);
+
 /* The text of that file, and its path. 0, or -errno: -ENOENT when there is none. */
 int fleet_read_local_text(const char *argument, const char *name, char **ret_text, char **ret_source);
 

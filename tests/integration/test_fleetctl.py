@@ -76,8 +76,11 @@ def test_unknown_units_end_with_1(one, tmp_path):
     code, out, err = said(one.fleetctl("start", "nosuch"))
     assert (code, out) == (1, "") and err.startswith("Error creating units: unable to find Unit(nosuch.service) in Registry or on filesystem")
     for verb, text in (("status", "does not exist."), ("cat", "not found"), ("journal", "does not exist.")):
-        code, out, err = said(one.fleetctl(verb, "nosuch"))
-        assert (code, out) == (1, "") and err.startswith(f"Unit nosuch.service {text}")
+        assert said(one.fleetctl(verb, "nosuch")) == (1, "", f"Unit nosuch.service {text}\n")
+        code, out, err = said(one.fleet(verb, "nosuch"))
+        assert (code, out) == (1, "") and f"{text.rstrip('.')}; \"faering fleet list-unit-files\" lists" in err
+    assert said(one.fleetctl("ssh", "--machine=zz", "ls")) == (1, "", "Unable to proceed: machine does not exist\n")
+    assert said(one.fleetctl("ssh", "--unit=zz", "ls")) == (1, "", "Unable to proceed: unit does not exist\n")
     # those that are known are dealt with all the same
     one.fleetctl("submit", write(tmp_path, "known.service"))
     assert said(one.fleetctl("destroy", "nosuch", "known")) == (1, "Destroyed known.service\n", "Units not found in registry: nosuch.service\n")
@@ -177,6 +180,44 @@ def test_prefixes_help_and_version(one):
     done = one.fleetctl("--driver", "etcd", "list-units")
     assert done.returncode == 2 and "--driver etcd is no more" in done.stderr
     assert one.fleetctl("--request-timeout=3.0", "--endpoint", f"file://{one.socket},http://127.0.0.1:1", "list-units").returncode == 0
+
+
+def test_the_groups_options_stand_anywhere(one, tmp_path):
+    """fleetctl took them behind the verb and behind its arguments as well, and the verb's in front of it."""
+    one.fleetctl("submit", write(tmp_path, "anywhere.service"))
+    nowhere = f"unix://{tmp_path}/none"
+    wanted = one.fleetctl("cat", "anywhere").stdout
+    endpoint = f"unix://{one.socket}"
+    for words in (("cat", "--endpoint", endpoint, "anywhere"), ("cat", "anywhere", f"--endpoint={endpoint}"), ("--endpoint", endpoint, "cat", "anywhere"),
+                  ("cat", "--debug=false", "--endpoint", endpoint, "--request-timeout=3.0", "anywhere")):
+        assert said(one.fleetctl(*words, endpoint=nowhere)) == (0, wanted, ""), words
+    assert said(one.fleetctl("--no-legend", "list-unit-files", "--fields=unit")) == (0, "anywhere.service\n", "")
+    assert one.fleetctl("list-units", "--etcd-keyfile=", "--experimental-api").returncode == 0
+    assert said(one.fleetctl("list-units", "--driver=foo")) == (1, "", 'Unable to initialize client: unrecognized driver "foo"\n')
+    assert "--block-attempts" in one.fleetctl("--help", "start").stdout and "--block-attempts" in one.fleetctl("start", "--help").stdout
+    code, _, err = said(one.fleetctl("list-units", "--nosuch"))
+    assert code == 2 and "list-units: unknown option --nosuch" in err
+    assert said(one.fleetctl("list-units", "--fields=")) == (1, "", "Must define output format\n")
+
+
+def test_a_folder_is_no_unit_file(one, tmp_path):
+    """`start web` beside a folder web/ means web.service, and a file without a unit's ending is none."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "notes.txt").write_text(SLEEP)
+    (tmp_path / "folder.service").mkdir()
+    code, out, err = said(one.fleetctl("submit", str(tmp_path / "web")))
+    assert (code, out, err) == (1, "", "Error creating units: unable to find Unit(web.service) in Registry or on filesystem\n")
+    write(tmp_path, "web.service")
+    assert said(one.fleetctl("submit", str(tmp_path / "web"))) == (0, "Unit web.service inactive\n", "")
+    assert said(one.fleetctl("submit", str(tmp_path / "web") + "/")) == (0, "", "")
+    code, out, err = said(one.fleetctl("submit", str(tmp_path / "notes.txt")))
+    assert (code, out) == (1, "") and "unable to find Unit(notes.txt.service)" in err
+    code, out, err = said(one.fleetctl("submit", str(tmp_path / "folder")))
+    assert (code, out) == (1, "") and "Is a directory" in err
+    done = one.fleet("lint", str(tmp_path / "web.service"), str(tmp_path / "notes.txt"))
+    assert done.returncode == 0, done.stderr
+    assert said(one.fleetctl("submit", "nosuch@1")) == (1, "", "Error creating units: failed getting Unit(nosuch@1.service) from template: "
+                                                          "unable to find template Unit(nosuch@.service) in Registry or on filesystem\n")
 
 
 # ---- ssh: a program of that name notes what it was called with ----
