@@ -99,10 +99,22 @@ static int parse_text(const Submission *submission, const char *text, const char
         return CLI_FAILED;
 }
 
+/* fleetctl's word of it; lint has said more under the other name. */
+static void warn_of_keys(const UnitFile *file, const char *name) {
+        for (size_t i = 0; i < file->n_options; i++)
+                if (str_equals(unitfile_section_name(file, &file->options[i]), "X-Fleet") && !unit_requirement_is_known(file->options[i].name)) {
+                        (void)fprintf(stderr, "WARN: Unit %s: unrecognized requirement in [X-Fleet] section: \"%s\"\n", name,
+                                      file->options[i].name);
+                        return;
+                }
+}
+
 static int submit_text(const Submission *submission, const char *name, const char *text, const char *source) {
         _cleanup_unitfile_ UnitFile file = {0};
         int code = parse_text(submission, text, source, &file);
 
+        if (code == 0 && submission->group->old)
+                warn_of_keys(&file, name);
         return code != 0 ? code : submit_file(submission, name, &file);
 }
 
@@ -184,14 +196,33 @@ static bool same_text(json_t *unit, const UnitFile *file) {
                unit_hash_equals(&a, &b);
 }
 
+/* fleetctl named the argument, with its ending, also where it meant its template's file. */
+static void warn_of_difference(const Submission *submission, const char *name, const char *argument, bool template) {
+        _cleanup_free_ char *base = NULL, *path = NULL;
+
+        if (unit_name_mangle(argument, &base, NULL) >= 0 && (path = argument_path(argument, base)))
+                fleet_complain(submission->group, "WARNING: Unit %s in registry differs from local %sunit file %s. Add --replace to override.",
+                               name, template ? "template " : "", path);
+}
+
+static int complain_nothing_to_replace(const Submission *submission, const char *name, const char *source) {
+        if (submission->group->old && !strchr(name, '@'))
+                fleet_complain(submission->group, "Error creating units: error Unit %s does not seem to be a template unit", name);
+        else
+                fleet_complain(submission->group, "Error creating units: there is no file %s to put in the place of %s", source, name);
+        return CLI_FAILED;
+}
+
 /* The cluster has the unit: its file, if there is one, may differ. */
 static int submit_known(const Submission *submission, const char *argument, const char *name, json_t *unit) {
         _cleanup_free_ char *text = NULL, *source = NULL, *template = template_name(name);
         _cleanup_unitfile_ UnitFile file = {0};
         int r = read_local(argument, name, template, &text, &source), code;
 
-        if (r == -ENOENT || (r < 0 && !submission->replace))
+        if (r < 0 && !submission->replace)
                 return 0;
+        if (r == -ENOENT)
+                return complain_nothing_to_replace(submission, name, source);
         if (r < 0)
                 return complain_file(submission, argument, r);
         code = parse_text(submission, text, source, &file);
@@ -203,8 +234,7 @@ static int submit_known(const Submission *submission, const char *argument, cons
                 return 0;
         }
         if (!submission->replace) {
-                fleet_complain(submission->group,
-                               "WARNING: Unit %s in registry differs from local unit file %s. Add --replace to override.", name, source);
+                warn_of_difference(submission, name, argument, template && str_ends_with(source, template));
                 return 0;
         }
         if (may_replace(submission, unit))
@@ -226,6 +256,16 @@ static int complain_missing(const Submission *submission, const char *name, cons
         return CLI_FAILED;
 }
 
+/* The cluster's template is taken, and a file of it may be another one. */
+static void warn_of_template(const Submission *submission, const char *argument, const char *name, const char *template, json_t *known) {
+        _cleanup_free_ char *text = NULL, *source = NULL;
+        _cleanup_unitfile_ UnitFile file = {0};
+
+        if (read_local(argument, name, template, &text, &source) >= 0 && unitfile_parse(&file, slice_from(text), NULL, NULL) >= 0 &&
+            !same_text(known, &file))
+                warn_of_difference(submission, template, argument, true);
+}
+
 static int submit_unknown(const Submission *submission, const char *argument, const char *name) {
         _cleanup_free_ char *text = NULL, *template = template_name(name), *source = NULL;
         json_t *known = NULL;
@@ -241,6 +281,8 @@ static int submit_unknown(const Submission *submission, const char *argument, co
                 if (code == 0)
                         code = fleet_look_unit(submission->look, template, &known);
                 if (code == 0 && known) {
+                        if (!submission->replace)
+                                warn_of_template(submission, argument, name, template, known);
                         code = submit_copy(submission, name, known);
                         json_decref(known);
                         return code;

@@ -101,12 +101,69 @@ def test_waiting_has_an_end(one, tmp_path):
     begun = time.monotonic()
     code, out, err = said(one.fleetctl("start", "--block-attempts=1", nowhere))
     assert (code, out) == (1, "Unit nowhere.service inactive\n") and 1.5 < time.monotonic() - begun < 10
-    assert err.startswith("Error waiting for units: timed out waiting for unit nowhere.service to report state launched")
+    late = "timed out waiting for unit nowhere.service to report state launched"
+    assert err == f"Error waiting for units: {late}\nError waiting for unit states, exit status: {late}\n"
+    # what is wanted already is not asked for again; what no machine can take is stopped at once
+    assert said(one.fleetctl("start", "--no-block", nowhere)) == (0, "", "")
+    assert said(one.fleetctl("stop", "nowhere")) == (0, "Unit nowhere.service inactive\n", "Successfully stopped units [nowhere.service].\n")
+    assert one.api("GET", "/fleet/v1/units/nowhere.service")[1]["desiredState"] == "loaded"
+
+
+def test_a_start_that_does_not_become_active_fails(one, tmp_path):
+    def start(name, text, program="fleetctl"):
+        return said(getattr(one, program)("start", write(tmp_path, name, text)))
+
+    why = "Failed to find an active unit {} within 2s, err: Failed to fetch states within 2s"
+    for name, text in (("fail.service", "[Service]\nType=oneshot\nExecStart=/bin/false\n"), ("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 4\n"),
+                       ("over.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")):
+        code, out, err = start(name, text)
+        assert code == 1 and f"Unit {name} launched on " in out
+        assert err == f"Error waiting for units: {why.format(name)}\nError waiting for systemd unit states, err: {why.format(name)}\n"
+    # under our name a oneshot that is over is fine
+    code, out, err = start("done.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n", "fleet")
+    assert (code, err) == (0, "")
+    code, out, err = start("slow2.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 4\n", "fleet")
+    assert code == 1 and "unit slow2.service is activating" in err
+
+
+def test_what_was_done_already_is_not_told_as_done(one, tmp_path):
+    one.fleetctl("load", write(tmp_path, "twice.service"))
+    assert said(one.fleetctl("stop", "twice")) == (0, "", "Successfully stopped units [].\n")
+    one.fleetctl("unload", "twice")
+    assert said(one.fleetctl("unload", "twice")) == (0, "", "Successfully unloaded units [].\n")
+
+
+def test_unknown_keys_are_warned_about(one, tmp_path):
+    path = write(tmp_path, "odd.service", SLEEP + "[X-Fleet]\nMemory=1M\nBogus=1\nOther=2\n")
+    warning = 'WARN: Unit odd.service: unrecognized requirement in [X-Fleet] section: "Bogus"\n'
+    assert said(one.fleetctl("submit", path)) == (0, "Unit odd.service inactive\n", warning)
+
+
+def test_templates_files_that_differ_are_told(one, tmp_path):
+    template, instance = write(tmp_path, "t@.service"), str(tmp_path / "t@1.service")
+    one.fleetctl("submit", template)
+    write(tmp_path, "t@.service", SLEEP + "Nice=5\n")
+    warning = "WARNING: Unit {} in registry differs from local template unit file {}. Add --replace to override.\n"
+    assert said(one.fleetctl("submit", instance)) == (0, "Unit t@1.service inactive\n", warning.format("t@.service", instance))
+    assert said(one.fleetctl("submit", str(tmp_path / "t@1"))) == (0, "", warning.format("t@1.service", instance))
+    assert "Nice" not in one.fleetctl("cat", "t@1").stdout
+
+
+def test_replacing_needs_a_file(one, tmp_path):
+    one.fleetctl("submit", write(tmp_path, "lost.service"))
+    (tmp_path / "lost.service").unlink()
+    for verb in ("submit", "start"):
+        code, out, err = said(one.fleetctl(verb, "--replace", str(tmp_path / "lost.service")))
+        assert (code, out, err) == (1, "", "Error creating units: error Unit lost.service does not seem to be a template unit\n")
+        code, out, err = said(one.fleet(verb, "--replace", str(tmp_path / "lost.service")))
+        assert (code, out) == (1, "") and f"there is no file {tmp_path}/lost.service to put in the place of lost.service" in err
+    assert one.api("GET", "/fleet/v1/units/lost.service")[1]["desiredState"] == "inactive"
 
 
 def test_global_units(one, tmp_path):
     everywhere = write(tmp_path, "glob.service", SLEEP + "[X-Fleet]\nGlobal=true\n")
-    assert said(one.fleetctl("start", everywhere)) == (0, "Unit glob.service inactive\nTriggered global unit glob.service start\n", "")
+    assert said(one.fleetctl("start", everywhere)) == (0, "Unit glob.service \nTriggered global unit glob.service start\n", "")
+    assert said(one.fleetctl("start", "glob")) == (0, "", "")
     rows = wait_for("it runs on all", lambda: one.fleetctl("list-units", "--no-legend").stdout, lambda text: text.count("running") == 3)
     assert "glob.service" in rows
     assert said(one.fleetctl("stop", "glob")) == (0, "Triggered global unit glob.service stop\n", "Successfully stopped units [].\n")
