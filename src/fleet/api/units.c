@@ -40,10 +40,11 @@ static bool unit_is_global(const RegistryUnit *unit) {
                unit_requirements_read(&file, unit->name, &requirements) >= 0 && requirements.global;
 }
 
-static void write_unit(JsonWriter *json, const Registry *registry, const RegistryUnit *unit) {
+/* `current`: NULL, or what is said of a unit that is not global in place of its own state. */
+static void write_unit(JsonWriter *json, const Registry *registry, const RegistryUnit *unit, const char *current) {
         json_begin_object(json);
         if (!unit_is_global(unit))
-                json_field_string(json, "currentState", unit_current_state(registry, unit));
+                json_field_string(json, "currentState", current ?: unit_current_state(registry, unit));
         json_field_string(json, "desiredState", unit_state_to_string(unit->desired));
         if (unit->machine)
                 json_field_string(json, "machineID", unit->machine);
@@ -68,7 +69,7 @@ static void list_units(FleetApi *api, HttpRequest *request) {
                 json_key(&json, "units");
                 json_begin_array(&json);
                 for (size_t i = page.first; i < fleet_page_end(&page, total); i++)
-                        write_unit(&json, api->registry, units[i]);
+                        write_unit(&json, api->registry, units[i], NULL);
                 json_end_array(&json);
                 fleet_write_next_page(&json, &page, total);
         }
@@ -91,7 +92,7 @@ static void get_unit(FleetApi *api, HttpRequest *request, const char *name) {
                 fleet_fail(request, 404, "unit does not exist");
                 return;
         }
-        write_unit(&json, api->registry, unit);
+        write_unit(&json, api->registry, unit, fleet_old_client_looks(api, request, name) ? "launched" : NULL);
         fleet_respond_json(request, &body);
 }
 
@@ -312,6 +313,7 @@ static void create_unit(FleetApi *api, HttpRequest *request, const char *name, j
 }
 
 static void change_unit(FleetApi *api, HttpRequest *request, const char *name, UnitState desired) {
+        const RegistryUnit *unit;
         Error error = ERROR_NONE;
         UnitWrite *write;
 
@@ -322,6 +324,9 @@ static void change_unit(FleetApi *api, HttpRequest *request, const char *name, U
         write = write_new(api, request, name, 204);
         if (!write)
                 return;
+        unit = find_unit(api, name);
+        fleet_old_client_changes(api, request, name,
+                                 unit && desired == UNIT_LOADED && str_equals(unit_current_state(api->registry, unit), "launched"));
         write->desired = desired;
         write_desired(write);
         write_settle(write);
@@ -446,6 +451,7 @@ static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {
         write = write_new(api, request, name, 204);
         if (!write)
                 return;
+        fleet_old_client_changes(api, request, name, false);
         write_try(write, registry_destroy_unit(api->registry, name, on_destroyed, write));
         write_settle(write);
 }
