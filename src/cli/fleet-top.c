@@ -371,7 +371,7 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
         _cleanup_(top_deinit)
                 Top top = {.group = group, .rounds = isatty(STDOUT_FILENO) ? 0 : 1, .interval = INTERVAL_SEC};
         _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *output = NULL, *sort = NULL;
+        _cleanup_free_ char *sort = NULL;
         const Option options[] = {
                 {"rounds", 'n', OPTION_U64, "N", NULL,
                  "end after N pictures (default: 1 when the output is no terminal)", &top.rounds, NULL},
@@ -379,7 +379,7 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
                  NULL},
                 {"sort", 's', OPTION_STRING, "KEY", NULL, "cpu, memory or unit (default: cpu)", &sort, NULL},
                 {"units", 'u', OPTION_U64, "N", NULL, "only the first N units", &top.most, NULL},
-                {"output", 'o', OPTION_STRING, "FORM", NULL, "table or json", &output, NULL},
+                FLEET_FORM_OPTION(top.json),
                 {0}};
         int code;
 
@@ -393,7 +393,6 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
         code = sort ? read_order(group, sort, &top.order) : 0;
         if (code != 0)
                 return code;
-        top.json = output && str_equals(output, "json");
         fleet_live_catch_signals();
         return run(&top);
 }

@@ -221,7 +221,7 @@ static int finish(Update *update) {
                 if (is_last_of_unit(update, i))
                         code = end_roll(update->group, update->targets[i].unit, false);
         if (code == 0 && update->length > 0)
-                printf("Updated: all %zu %s the new text\n", update->length, update->length == 1 ? "has" : "have");
+                printf(update->length == 1 ? "Updated: it has the new text\n" : "Updated: all %zu have the new text\n", update->length);
         return code;
 }
 

@@ -172,6 +172,21 @@ int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
         return fleet_get_of(group, "/fleet/v1/units", name, ret_unit);
 }
 
+int fleet_set_form(void *target, const char *value, Error *error) {
+        bool *json = target;
+
+        *json = str_equals(value, "json");
+        return *json || str_equals(value, "text") || str_equals(value, "table")
+                       ? 0
+                       : error_set(error, -EINVAL, "unknown form \"%s\": it is text or json", value);
+}
+
+void fleet_print_answer(const CliAnswer *answer) {
+        const char *body = answer->body ?: "";
+
+        printf("%s%s", body, str_ends_with(body, "\n") ? "" : "\n");
+}
+
 char *fleet_desired_body(const char *desired) {
         return str_printf("{\"desiredState\":\"%s\"}", desired);
 }
