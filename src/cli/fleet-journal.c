@@ -130,7 +130,7 @@ static void print_held(Journal *journal) {
                 json_decref(journal->held[i].json);
         }
         journal->n_held = 0;
-        (void)fflush(stdout);
+        cli_flush();
 }
 
 static void on_window(uv_timer_t *timer) {
@@ -335,6 +335,7 @@ static void on_moves(uv_timer_t *timer) {
         Journal *journal = timer->data;
         FleetGroup *group = journal->group;
 
+        cli_flush(); /* also when nothing is written: perhaps nobody reads any more */
         for (size_t i = 0; i < journal->n_streams; i++) {
                 JournalStream *stream = &journal->streams[i];
                 _cleanup_free_ char *target = stream->at ? fleet_unit_target("/fleet/v1/units", stream->unit) : NULL;

@@ -68,6 +68,7 @@ static int print_fields(FleetGroup *group, const Field *known, const ListOptions
         if (code != 0)
                 return code;
         table_init(&table, count);
+        table.most = options->watch ? fleet_live_lines() : 0;
         for (size_t k = 0; k < count; k++) {
                 char upper[32] = "";
 
@@ -225,7 +226,8 @@ static int list_units_once(FleetGroup *group, const ListOptions *options) {
                 code = print_fields(group, unit_fields, options, states, machines);
         json_decref(machines);
         json_decref(states);
-        (void)fflush(stdout);
+        if (options->watch)
+                fleet_live_printed();
         return code;
 }
 
@@ -277,7 +279,7 @@ static int list_changes(FleetGroup *group, const ListOptions *options, json_t **
         *told = lines;
         json_decref(machines);
         json_decref(states);
-        (void)fflush(stdout);
+        fleet_live_printed();
         return code;
 }
 
@@ -286,7 +288,7 @@ static int watch_units(FleetGroup *group, const ListOptions *options) {
         uint64_t number = 0;
         int code;
 
-        fleet_live_catch_signals();
+        fleet_live_begin(group);
         do {
                 code = fleet_live_wait(group, &number);
                 if (code == 0)

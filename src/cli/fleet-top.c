@@ -275,6 +275,7 @@ static void print_table(const Top *top) {
         _cleanup_table_ Table table = {0};
 
         table_init(&table, ARRAY_SIZE(names));
+        table.most = fleet_live_lines();
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 (void)table_add(&table, names[i]);
         for (size_t i = 0; i < top->n_rows; i++)
@@ -324,7 +325,7 @@ static int print_round(Top *top) {
                 print_json(top);
         else
                 print_table(top);
-        (void)fflush(stdout);
+        fleet_live_printed();
         return 0;
 }
 
@@ -393,6 +394,6 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
         code = sort ? read_order(group, sort, &top.order) : 0;
         if (code != 0)
                 return code;
-        fleet_live_catch_signals();
+        fleet_live_begin(group);
         return run(&top);
 }
