@@ -110,14 +110,19 @@ static int change_units(FleetLook *look, const ChangeVerb *change, StringList *n
 /* The units that were asked; of `units` (called `names`) it is known which are global. */
 static void print_done(const char *done, const StringList *names, json_t *units, const StringList *asked) {
         bool first = true;
+        size_t next = 0;
 
         (void)fflush(stdout);
         (void)fprintf(stderr, "%s [", done);
-        for (size_t i = 0; i < names->length; i++)
-                if (string_list_contains(asked, names->items[i]) && !fleet_unit_is_global(json_array_get(units, i))) {
+        for (size_t i = 0; i < names->length && next < asked->length; i++) {
+                if (!str_equals(names->items[i], asked->items[next])) /* they are in one order */
+                        continue;
+                next++;
+                if (!fleet_unit_is_global(json_array_get(units, i))) {
                         (void)fprintf(stderr, "%s%s", first ? "" : " ", names->items[i]);
                         first = false;
                 }
+        }
         (void)fprintf(stderr, "].\n");
 }
 

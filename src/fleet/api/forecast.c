@@ -162,7 +162,7 @@ static void forget_waiting(Picture *before, json_t *body) {
                 const char *name = json_string_value(json_object_get(one, "name"));
                 const PictureUnit *unit = name ? picture_unit(before, name) : NULL;
 
-                if (unit && !unit->target && !unit->requirements.global)
+                if (unit && !unit->target && !unit->requirements->global)
                         picture_remove_unit(before, name);
         }
 }
