@@ -32,6 +32,8 @@ static int known_units(FleetLook *look, const StringList *arguments, StringList 
                         fleet_complain(look->group, "%s", error.text);
                         return CLI_USAGE;
                 }
+                if (string_list_contains(names, name)) /* named twice */
+                        continue;
                 code = fleet_look_unit(look, name, &unit);
                 if (code != 0)
                         return code;

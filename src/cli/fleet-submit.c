@@ -244,13 +244,14 @@ static int submit_known(const Submission *submission, const char *argument, cons
         return CLI_FAILED;
 }
 
-static int complain_missing(const Submission *submission, const char *name, const char *template) {
+static int complain_missing(const Submission *submission, const char *argument, const char *name, const char *template) {
         static const char where[] = "in Registry or on filesystem";
+        _cleanup_free_ char *path = argument_path(argument, name);
 
         if (template)
                 fleet_complain(submission->group,
-                               "Error creating units: failed getting Unit(%s) from template: unable to find template Unit(%s) %s", name,
-                               template, where);
+                               "Error creating units: failed getting Unit(%s) from template: unable to find template Unit(%s) %s",
+                               path ?: name, template, where);
         else
                 fleet_complain(submission->group, "Error creating units: unable to find Unit(%s) %s", name, where);
         return CLI_FAILED;
@@ -297,7 +298,7 @@ static int submit_unknown(const Submission *submission, const char *argument, co
                 if (r != -ENOENT)
                         return complain_file(submission, source ?: argument, r);
         }
-        return complain_missing(submission, name, template);
+        return complain_missing(submission, argument, name, template);
 }
 
 static int submit_one(const Submission *submission, const char *argument, const char *name) {

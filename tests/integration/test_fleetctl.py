@@ -133,6 +133,12 @@ def test_what_was_done_already_is_not_told_as_done(one, tmp_path):
     assert said(one.fleetctl("unload", "twice")) == (0, "", "Successfully unloaded units [].\n")
 
 
+def test_a_unit_that_is_named_twice_is_one(one, tmp_path):
+    path = write(tmp_path, "once.service")
+    assert said(one.fleetctl("submit", path, "once", "./once.service")) == (0, "Unit once.service inactive\n", "")
+    assert said(one.fleetctl("destroy", "once", "once.service", path)) == (0, "Destroyed once.service\n", "")
+
+
 def test_unknown_keys_are_warned_about(one, tmp_path):
     path = write(tmp_path, "odd.service", SLEEP + "[X-Fleet]\nMemory=1M\nBogus=1\nOther=2\n")
     warning = 'WARN: Unit odd.service: unrecognized requirement in [X-Fleet] section: "Bogus"\n'
@@ -273,6 +279,8 @@ def test_a_folder_is_no_unit_file(one, tmp_path):
     assert (code, out) == (1, "") and "Is a directory" in err
     done = one.fleet("lint", str(tmp_path / "web.service"), str(tmp_path / "notes.txt"))
     assert done.returncode == 0, done.stderr
+    code, _, err = said(one.fleetctl("submit", f"{tmp_path}/nosuch@1"))
+    assert code == 1 and f"failed getting Unit({tmp_path}/nosuch@1.service) from template" in err
     assert said(one.fleetctl("submit", "nosuch@1")) == (1, "", "Error creating units: failed getting Unit(nosuch@1.service) from template: "
                                                           "unable to find template Unit(nosuch@.service) in Registry or on filesystem\n")
 
