@@ -32,6 +32,8 @@ static int known_units(FleetLook *look, const StringList *arguments, StringList 
                         fleet_complain(look->group, "%s", error.text);
                         return CLI_USAGE;
                 }
+                if (string_list_contains(names, name)) /* named twice */
+                        continue;
                 code = fleet_look_unit(look, name, &unit);
                 if (code != 0)
                         return code;
@@ -61,11 +63,17 @@ static int parse_change(FleetGroup *group, const char *name, const Option *optio
         return 0;
 }
 
-/* What need not be asked for. */
-static bool has_reached(json_t *unit, const char *desired) {
+static bool is_wanted(json_t *unit, const char *desired) {
+        return str_equals(cli_text(unit, "desiredState"), desired);
+}
+
+/* What need be neither asked nor waited for. Global units have no state of their own; of these start and load are said once. */
+static bool has_reached(const ChangeVerb *change, json_t *unit, const FleetWaiting *waiting) {
         const char *current = json_string_value(json_object_get(unit, "currentState"));
 
-        return current && str_equals(current, desired) && str_equals(cli_text(unit, "desiredState"), desired);
+        if (!is_wanted(unit, change->desired))
+                return false;
+        return current && !(change->submits && waiting->no_block) ? str_equals(current, change->desired) : change->submits;
 }
 
 /* Asks for `desired` of each unit that has not reached it, then waits for these; their names remain in `names`. */
@@ -79,7 +87,7 @@ static int change_units(FleetLook *look, const ChangeVerb *change, StringList *n
                 json_t *unit = NULL;
 
                 code = fleet_look_unit(look, names->items[i], &unit);
-                if (code == 0 && !(unit && has_reached(unit, change->desired))) {
+                if (code == 0 && !(unit && has_reached(change, unit, waiting))) {
                         if (string_list_add(&changed, names->items[i]) < 0 ||
                             (unit && fleet_unit_is_global(unit) && string_list_add(&global, names->items[i]) < 0))
                                 code = CLI_FAILED;
@@ -102,16 +110,22 @@ static int change_units(FleetLook *look, const ChangeVerb *change, StringList *n
         return code;
 }
 
-static void print_done(const char *done, const StringList *names, json_t *units) {
+/* The units that were asked; of `units` (called `names`) it is known which are global. */
+static void print_done(const char *done, const StringList *names, json_t *units, const StringList *asked) {
         bool first = true;
+        size_t next = 0;
 
         (void)fflush(stdout);
         (void)fprintf(stderr, "%s [", done);
-        for (size_t i = 0; i < names->length; i++)
+        for (size_t i = 0; i < names->length && next < asked->length; i++) {
+                if (!str_equals(names->items[i], asked->items[next])) /* they are in one order */
+                        continue;
+                next++;
                 if (!fleet_unit_is_global(json_array_get(units, i))) {
                         (void)fprintf(stderr, "%s%s", first ? "" : " ", names->items[i]);
                         first = false;
                 }
+        }
         (void)fprintf(stderr, "].\n");
 }
 
@@ -182,7 +196,7 @@ static int run_known(FleetGroup *group, const ChangeVerb *change, int argc, char
         if (code == 0)
                 code = change_units(&look, change, &asked, &waiting);
         if (code == 0)
-                print_done(change->done, &names, units);
+                print_done(change->done, &names, units, &asked);
         json_decref(units);
         return code < 0 ? CLI_OK : code ?: missing;
 }

@@ -91,8 +91,8 @@ int fleet_verb_whatif(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
         _cleanup_cli_answer_ CliAnswer answer = {0};
-        _cleanup_free_ char *output = NULL;
-        const Option options[] = {{"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL}, {0}};
+        bool as_json = false;
+        const Option options[] = {FLEET_FORM_OPTION(as_json), {0}};
         json_t *losses, *loss;
         size_t i;
         int code, result = CLI_OK;
@@ -103,9 +103,9 @@ int fleet_verb_whatif(void *userdata, int argc, char **argv) {
         if (code != 0)
                 return code;
         losses = json_object_get(answer.json, "losses");
-        if (!output || !str_equals(output, "json"))
+        if (!as_json)
                 return print_losses(group, losses);
-        printf("%s", answer.body);
+        fleet_print_answer(&answer);
         json_array_foreach(losses, i, loss)
                 if (json_integer_value(json_object_get(loss, "homeless")) > 0)
                         result = CLI_FAILED;
@@ -149,12 +149,11 @@ static int add_file(FleetGroup *group, const char *argument, bool replace, json_
 
 static int add_destroyed(FleetGroup *group, const char *argument, json_t *destroy) {
         _cleanup_free_ char *name = NULL;
-        Error error = ERROR_NONE;
+        json_auto_t *unit = NULL;
+        int code = fleet_show_unit(group, argument, "does not exist", &name, &unit);
 
-        if (unit_name_mangle(argument, &name, &error) < 0) {
-                fleet_complain(group, "%s", error.text);
-                return CLI_USAGE;
-        }
+        if (code != 0)
+                return code;
         (void)json_array_append_new(destroy, json_string(name));
         return 0;
 }
@@ -163,11 +162,11 @@ int fleet_verb_plan(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
         _cleanup_cli_answer_ CliAnswer answer = {0};
-        _cleanup_free_ char *output = NULL, *text = NULL;
-        bool replace = false, destroy = false;
+        _cleanup_free_ char *text = NULL;
+        bool replace = false, destroy = false, as_json = false;
         const Option options[] = {{"replace", 0, OPTION_SWITCH, NULL, NULL, "as if the files were put in place of what the cluster has", &replace, NULL},
                                   {"destroy", 0, OPTION_SWITCH, NULL, NULL, "as if the units were destroyed", &destroy, NULL},
-                                  {"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL},
+                                  FLEET_FORM_OPTION(as_json),
                                   {0}};
         int code = fleet_parse_names(group, "plan", options, argc, argv, true, &arguments);
         json_t *body;
@@ -184,8 +183,8 @@ int fleet_verb_plan(void *userdata, int argc, char **argv) {
                 code = text ? fleet_request(group, "POST", "/faering/v1/plan", text, &answer) : CLI_FAILED;
         if (code != 0)
                 return code;
-        if (!output || !str_equals(output, "json"))
+        if (!as_json)
                 return print_units(group, answer.json, "nothing would change its place");
-        printf("%s", answer.body);
+        fleet_print_answer(&answer);
         return json_integer_value(json_object_get(answer.json, "homeless")) > 0 ? CLI_FAILED : CLI_OK;
 }

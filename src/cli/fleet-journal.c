@@ -40,8 +40,17 @@ typedef struct JournalLine {
         size_t number; /* in the order of coming */
 } JournalLine;
 
+/* journalctl's names for them */
+typedef enum JournalForm {
+        JOURNAL_SHORT,
+        JOURNAL_ISO,
+        JOURNAL_CAT,
+        JOURNAL_JSON,
+} JournalForm;
+
 struct Journal {
         FleetGroup *group;
+        JournalForm form;
         uint64_t lines;
         bool follow;
         const char *machine; /* the beginning of the ID that was asked for; NULL: all of the unit's */
@@ -63,29 +72,65 @@ static int compare_lines(const void *a, const void *b) {
         return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static void print_line(const JournalLine *line) {
+static void print_json(const JournalLine *line) {
+        const char *machine = line->stream->machine ?: line->stream->at;
+        _cleanup_buffer_ Buffer text = BUFFER_INIT;
+        JsonWriter json = json_writer(&text);
+
+        json_begin_object(&json);
+        json_field_i64(&json, "time", line->time); /* microseconds */
+        json_field_string(&json, "unit", line->stream->unit);
+        if (machine)
+                json_field_string(&json, "machine", machine);
+        json_field_i64(&json, "pid", json_integer_value(json_object_get(line->json, "pid")));
+        json_field_string(&json, "text", cli_text(line->json, "text"));
+        json_end_object(&json);
+        printf("%s\n", buffer_string(&text) ?: "");
+}
+
+static void print_line(JournalForm form, const JournalLine *line) {
         time_t seconds = (time_t)(line->time / (json_int_t)USEC_PER_SEC);
+        json_int_t pid = json_integer_value(json_object_get(line->json, "pid"));
         struct tm parts;
         char at[32] = "";
 
+        if (form == JOURNAL_JSON || form == JOURNAL_CAT) {
+                if (form == JOURNAL_JSON)
+                        print_json(line);
+                else
+                        printf("%s\n", cli_text(line->json, "text"));
+                return;
+        }
         if (localtime_r(&seconds, &parts))
-                (void)strftime(at, sizeof(at), "%b %d %H:%M:%S", &parts);
+                (void)strftime(at, sizeof(at), form == JOURNAL_ISO ? "%Y-%m-%dT%H:%M:%S%z" : "%b %d %H:%M:%S", &parts);
         printf("%s %s", at, line->stream->unit);
         if (line->stream->machine)
                 printf(" on %.8s...", line->stream->machine);
-        printf("[%" JSON_INTEGER_FORMAT "]: %s\n", json_integer_value(json_object_get(line->json, "pid")),
-               cli_text(line->json, "text"));
+        if (pid > 0) /* otherwise it is the supervisor that says it */
+                printf("[%" JSON_INTEGER_FORMAT "]", pid);
+        printf(": %s\n", cli_text(line->json, "text"));
+}
+
+static int set_form(void *target, const char *value, Error *error) {
+        static const char *const forms[] = {[JOURNAL_SHORT] = "short", [JOURNAL_ISO] = "short-iso", [JOURNAL_CAT] = "cat", [JOURNAL_JSON] = "json"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+                if (str_equals(value, forms[i])) {
+                        *(JournalForm *)target = (JournalForm)i;
+                        return 0;
+                }
+        return error_set(error, -EINVAL, "unknown form \"%s\": it is short, short-iso, cat or json", value);
 }
 
 static void print_held(Journal *journal) {
         if (journal->n_held > 1)
                 qsort(journal->held, journal->n_held, sizeof(*journal->held), compare_lines);
         for (size_t i = 0; i < journal->n_held; i++) {
-                print_line(&journal->held[i]);
+                print_line(journal->form, &journal->held[i]);
                 json_decref(journal->held[i].json);
         }
         journal->n_held = 0;
-        (void)fflush(stdout);
+        cli_flush();
 }
 
 static void on_window(uv_timer_t *timer) {
@@ -290,6 +335,7 @@ static void on_moves(uv_timer_t *timer) {
         Journal *journal = timer->data;
         FleetGroup *group = journal->group;
 
+        cli_flush(); /* also when nothing is written: perhaps nobody reads any more */
         for (size_t i = 0; i < journal->n_streams; i++) {
                 JournalStream *stream = &journal->streams[i];
                 _cleanup_free_ char *target = stream->at ? fleet_unit_target("/fleet/v1/units", stream->unit) : NULL;
@@ -365,7 +411,7 @@ int fleet_verb_journal(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_(journal_deinit) Journal journal = {.group = group, .lines = LINES_DEFAULT};
         _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *output = NULL, *machine = NULL;
+        _cleanup_free_ char *machine = NULL;
         uint64_t unused = 0;
         bool unused_switch = false;
         const Option options[] = {
@@ -375,7 +421,7 @@ int fleet_verb_journal(void *userdata, int argc, char **argv) {
                 {"f", 0, OPTION_SWITCH, NULL, NULL, NULL, &journal.follow, NULL},
                 {"machine", 'm', OPTION_STRING, "ID", NULL, "of a global unit: which machine's (default: all)",
                  &machine, NULL},
-                {"output", 'o', OPTION_STRING, NULL, NULL, NULL, &output, NULL},
+                {"output", 'o', OPTION_CALL, "FORM", NULL, "short, short-iso, cat or json", &journal.form, set_form},
                 {"ssh-port", 0, OPTION_U64, NULL, NULL, NULL, &unused, NULL},
                 {"sudo", 0, OPTION_SWITCH, NULL, NULL, NULL, &unused_switch, NULL},
                 {0},

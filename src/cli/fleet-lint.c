@@ -263,6 +263,11 @@ static int lint_file(FleetGroup *group, Linting *linting, const char *argument) 
                 return CLI_USAGE;
         }
         r = fleet_read_local_text(argument, name, &text, &source);
+        if (r == -ENOENT) { /* a file of any name */
+                free(source);
+                source = strdup(argument);
+                r = source ? fleet_read_file(argument, &text) : -ENOMEM;
+        }
         if (r < 0) {
                 fleet_complain(group,
                                "cannot read %s: %s; lint looks at files, and at those of templates for their instances",
@@ -302,7 +307,7 @@ static int lint_files(FleetGroup *group, Linting *linting, const StringList *arg
         }
         if (linting->files)
                 print_json(linting, linting->cluster.view.length > 0);
-        else if (linting->cluster.view.length == 0)
+        else if (linting->cluster.asked && linting->cluster.view.length == 0)
                 (void)fprintf(stderr, "no fleet daemon answers: whether a machine could run it is not looked at\n");
         return result;
 }
@@ -310,16 +315,15 @@ static int lint_files(FleetGroup *group, Linting *linting, const StringList *arg
 int fleet_verb_lint(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *output = NULL;
-        bool strict = false;
-        const Option options[] = {{"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL},
+        bool strict = false, as_json = false;
+        const Option options[] = {FLEET_FORM_OPTION(as_json),
                                   {"strict", 0, OPTION_SWITCH, NULL, NULL, "exit 1 also for warnings", &strict, NULL},
                                   {0}};
         Linting linting = {0};
         int code = fleet_parse_names(group, "lint", options, argc, argv, true, &arguments);
 
         if (code == 0) {
-                linting.files = output && str_equals(output, "json") ? json_array() : NULL;
+                linting.files = as_json ? json_array() : NULL;
                 code = lint_files(group, &linting, &arguments);
                 if (code == 0 && (linting.errors > 0 || (strict && linting.warnings > 0)))
                         code = CLI_FAILED;

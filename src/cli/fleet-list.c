@@ -27,10 +27,14 @@ static int choose_fields(FleetGroup *group, const Field *known, const ListOption
         Slice rest = slice_from(options->fields), name;
         size_t count = 0;
 
+        if (!*options->fields) {
+                fleet_complain(group, "Must define output format");
+                return CLI_FAILED;
+        }
         while (slice_split(&rest, ',', &name) && count < FIELDS_MAX) {
                 const Field *field = known;
 
-                while (field->name && !slice_equals(slice_trim(name), slice_from(field->name)))
+                while (field->name && !slice_equals(name, slice_from(field->name)))
                         field++;
                 if (!field->name) {
                         fleet_complain(group, "Invalid key in output format: \"%.*s\"", (int)name.length, name.data);
@@ -64,6 +68,7 @@ static int print_fields(FleetGroup *group, const Field *known, const ListOptions
         if (code != 0)
                 return code;
         table_init(&table, count);
+        table.most = options->watch ? fleet_live_lines() : 0;
         for (size_t k = 0; k < count; k++) {
                 char upper[32] = "";
 
@@ -221,7 +226,8 @@ static int list_units_once(FleetGroup *group, const ListOptions *options) {
                 code = print_fields(group, unit_fields, options, states, machines);
         json_decref(machines);
         json_decref(states);
-        (void)fflush(stdout);
+        if (options->watch)
+                fleet_live_printed();
         return code;
 }
 
@@ -273,7 +279,7 @@ static int list_changes(FleetGroup *group, const ListOptions *options, json_t **
         *told = lines;
         json_decref(machines);
         json_decref(states);
-        (void)fflush(stdout);
+        fleet_live_printed();
         return code;
 }
 
@@ -282,7 +288,7 @@ static int watch_units(FleetGroup *group, const ListOptions *options) {
         uint64_t number = 0;
         int code;
 
-        fleet_live_catch_signals();
+        fleet_live_begin(group);
         do {
                 code = fleet_live_wait(group, &number);
                 if (code == 0)

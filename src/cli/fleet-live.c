@@ -2,31 +2,57 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#define WRAP_OFF "\033[?7l"
+#define WRAP_ON "\033[?7h"
 
 enum {
         WAIT_SEC = 20,
         ANSWER_SEC = 5,   /* longer than that after its time the daemon is not there any more */
+        READER_MSEC = 500, /* between two looks whether somebody reads */
         PAUSE_MSEC = 200, /* between two pictures */
         OLD_MSEC = 2000,  /* of a daemon that must be asked again and again */
 };
 
 static void on_signal(int number) {
         (void)number;
-        if (isatty(STDOUT_FILENO) && write(STDOUT_FILENO, "\n", 1) < 0)
+        if (isatty(STDOUT_FILENO) && write(STDOUT_FILENO, WRAP_ON "\n", strlen(WRAP_ON "\n")) < 0)
                 _exit(CLI_FAILED);
         _exit(CLI_OK);
 }
 
-void fleet_live_catch_signals(void) {
+static void on_reader_due(uv_timer_t *timer) {
+        (void)timer;
+        cli_flush();
+}
+
+void fleet_live_begin(FleetGroup *group) {
+        static uv_timer_t reader; /* to the end of the program */
         const struct sigaction action = {.sa_handler = on_signal};
 
         (void)sigaction(SIGINT, &action, NULL);
+        if (uv_timer_init(&group->loop, &reader) == 0 && uv_timer_start(&reader, on_reader_due, READER_MSEC, READER_MSEC) == 0)
+                uv_unref((uv_handle_t *)&reader);
 }
 
 void fleet_live_clear(void) {
         if (isatty(STDOUT_FILENO))
-                printf("\033[H\033[J");
+                printf(WRAP_OFF "\033[H\033[J");
+}
+
+void fleet_live_printed(void) {
+        if (isatty(STDOUT_FILENO))
+                printf(WRAP_ON);
+        cli_flush();
+}
+
+size_t fleet_live_lines(void) {
+        struct winsize size = {0};
+
+        /* the last line is the cursor's */
+        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 2 ? size.ws_row - 1U : 0;
 }
 
 static int ask_changes(FleetGroup *group, uint64_t since, CliAnswer *ret) {

@@ -227,13 +227,12 @@ int fleet_verb_rebalance(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
         _cleanup_cli_answer_ CliAnswer answer = {0};
-        _cleanup_free_ char *output = NULL;
-        bool dry = false, no_block = false;
+        bool dry = false, no_block = false, as_json = false;
         json_t *moves;
         int code;
         const Option options[] = {{"dry-run", 0, OPTION_SWITCH, NULL, NULL, "only print the moves", &dry, NULL},
                                   {"no-block", 0, OPTION_SWITCH, NULL, NULL, "do not wait until the units have moved", &no_block, NULL},
-                                  {"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL},
+                                  FLEET_FORM_OPTION(as_json),
                                   {0}};
 
         if (verb_parse(verb_find(fleet_verbs, "rebalance", false), group->program, options, OPTIONS_GNU, argc, argv, &arguments, &code) < 0)
@@ -242,8 +241,8 @@ int fleet_verb_rebalance(void *userdata, int argc, char **argv) {
         if (code != 0)
                 return code;
         moves = json_object_get(answer.json, "moves");
-        if (output && str_equals(output, "json"))
-                printf("%s", answer.body);
+        if (as_json)
+                fleet_print_answer(&answer);
         else
                 print_moves(moves);
         if (dry || no_block)

@@ -14,7 +14,11 @@ int fleet_show_unit(FleetGroup *group, const char *argument, const char *complai
         }
         code = fleet_get_unit(group, *ret_name, ret_unit);
         if (code == 0 && !*ret_unit) {
-                fleet_complain(group, "Unit %s %s; \"%s list-unit-files\" lists those that exist", *ret_name, complaint, group->program);
+                if (group->old)
+                        fleet_complain(group, "Unit %s %s", *ret_name, complaint);
+                else
+                        fleet_complain(group, "Unit %s %.*s; \"%s list-unit-files\" lists those that exist", *ret_name,
+                                       (int)strcspn(complaint, "."), complaint, group->program);
                 code = CLI_FAILED;
         }
         return code;
@@ -80,11 +84,12 @@ int fleet_verb_explain(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
         _cleanup_cli_answer_ CliAnswer answer = {0};
-        _cleanup_free_ char *name = NULL, *output = NULL;
+        _cleanup_free_ char *name = NULL;
         Error error = ERROR_NONE;
+        bool as_json = false;
         json_t *machine;
         size_t i;
-        const Option options[] = {{"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL}, {0}};
+        const Option options[] = {FLEET_FORM_OPTION(as_json), {0}};
         int code = fleet_parse_names(group, "explain", options, argc, argv, false, &arguments);
 
         if (code != 0)
@@ -96,8 +101,8 @@ int fleet_verb_explain(void *userdata, int argc, char **argv) {
         code = get_explanation(group, name, &answer);
         if (code != 0)
                 return code;
-        if (output && str_equals(output, "json")) {
-                printf("%s", answer.body);
+        if (as_json) {
+                fleet_print_answer(&answer);
                 return CLI_OK;
         }
         printf("%s: %s\n", name, cli_text(answer.json, "summary"));
@@ -184,9 +189,9 @@ static int print_status(FleetGroup *group, const char *argument, bool as_json) {
 int fleet_verb_status(void *userdata, int argc, char **argv) {
         FleetGroup *group = userdata;
         _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *output = NULL;
+        bool as_json = false;
         uint64_t unused = 0;
-        const Option options[] = {{"output", 'o', OPTION_STRING, "FORM", NULL, "text or json", &output, NULL},
+        const Option options[] = {FLEET_FORM_OPTION(as_json),
                                   {"ssh-port", 0, OPTION_U64, NULL, NULL, NULL, &unused, NULL},
                                   {0}};
         int result = CLI_OK, code = fleet_parse_names(group, "status", options, argc, argv, true, &arguments);
@@ -194,9 +199,9 @@ int fleet_verb_status(void *userdata, int argc, char **argv) {
         if (code != 0)
                 return code < 0 ? CLI_OK : code;
         for (size_t i = 0; i < arguments.length; i++) {
-                if (i > 0 && !(output && str_equals(output, "json")))
+                if (i > 0 && !as_json)
                         printf("\n");
-                code = print_status(group, arguments.items[i], output && str_equals(output, "json"));
+                code = print_status(group, arguments.items[i], as_json);
                 if (code != CLI_OK)
                         result = code;
         }

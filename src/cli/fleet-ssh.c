@@ -206,7 +206,9 @@ static size_t find_machines(json_t *machines, const char *prefix, const char **r
 }
 
 static int complain_machines(FleetGroup *group, const char *prefix, size_t count) {
-        if (count == 0)
+        if (count == 0 && group->old)
+                fleet_complain(group, "Unable to proceed: machine does not exist");
+        else if (count == 0)
                 fleet_complain(group, "Unable to proceed: could not find a machine whose ID begins with %s", prefix);
         else
                 fleet_complain(group, "Unable to proceed: %zu machines have IDs that begin with %s: give more of it",
@@ -214,8 +216,8 @@ static int complain_machines(FleetGroup *group, const char *prefix, size_t count
         return CLI_FAILED;
 }
 
-/* Where the unit runs. 0, or the exit code; *ret_address "" when it is nowhere. */
-static int find_unit(FleetGroup *group, json_t *machines, const char *argument, const char **ret_address) {
+/* Where the unit runs. 0, or the exit code; *ret_address "" when it is nowhere. `of_unit`: it must exist. */
+static int find_unit(FleetGroup *group, json_t *machines, const char *argument, bool of_unit, const char **ret_address) {
         _cleanup_free_ char *name = NULL;
         Error error = ERROR_NONE;
         json_t *unit = NULL;
@@ -227,6 +229,10 @@ static int find_unit(FleetGroup *group, json_t *machines, const char *argument, 
                 return CLI_USAGE;
         }
         code = fleet_get_unit(group, name, &unit);
+        if (code == 0 && !unit && of_unit) {
+                fleet_complain(group, "Unable to proceed: unit does not exist");
+                code = CLI_FAILED;
+        }
         if (code == 0 && unit && *cli_text(unit, "machineID"))
                 (void)find_machines(machines, cli_text(unit, "machineID"), ret_address);
         json_decref(unit);
@@ -236,7 +242,7 @@ static int find_unit(FleetGroup *group, json_t *machines, const char *argument, 
 static int find_either(FleetGroup *group, json_t *machines, const char *argument, const char **ret_address) {
         const char *of_machine = "", *of_unit = "";
         size_t count = find_machines(machines, argument, &of_machine);
-        int code = find_unit(group, machines, argument, &of_unit);
+        int code = find_unit(group, machines, argument, false, &of_unit);
 
         if (code != 0)
                 return code;
@@ -268,7 +274,7 @@ static int find_address(FleetGroup *group, json_t *machines, const SshArguments 
 
         *ret_used = 0;
         if (ssh->machine && ssh->unit) {
-                fleet_complain(group, "Both machine and unit flags provided, please specify only one");
+                fleet_complain(group, "Both machine and unit flags provided, please specify only one.");
                 return CLI_FAILED;
         }
         if (ssh->machine) {
@@ -276,7 +282,7 @@ static int find_address(FleetGroup *group, json_t *machines, const SshArguments 
                 return count == 1 ? 0 : complain_machines(group, ssh->machine, count);
         }
         if (ssh->unit) {
-                code = find_unit(group, machines, ssh->unit, ret_address);
+                code = find_unit(group, machines, ssh->unit, true, ret_address);
                 if (code == 0 && !**ret_address) {
                         fleet_complain(group, "Unable to proceed: requested unit %s does not appear to be running",
                                        ssh->unit);

@@ -7,10 +7,11 @@
 
 enum { UNIT_FILE_MAX = 1 << 20 };
 
-static int read_file(const char *path, char **ret_text) {
+int fleet_read_file(const char *path, char **ret_text) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT_LIMIT(UNIT_FILE_MAX);
         FILE *file = fopen(path, "re");
         size_t got = 0;
+        int r = 0;
 
         if (!file)
                 return -errno;
@@ -22,9 +23,11 @@ static int read_file(const char *path, char **ret_text) {
                 got = fread(to, 1, 4096, file);
                 buffer_commit(&text, got);
         } while (got > 0);
+        if (ferror(file)) /* a folder */
+                r = -errno;
         (void)fclose(file);
-        if (buffer_failed(&text))
-                return buffer_failed(&text);
+        if (r < 0 || buffer_failed(&text))
+                return r < 0 ? r : buffer_failed(&text);
         *ret_text = buffer_string(&text) ? buffer_steal_string(&text, NULL) : NULL;
         return *ret_text ? 0 : -ENOMEM;
 }
@@ -96,10 +99,22 @@ static int parse_text(const Submission *submission, const char *text, const char
         return CLI_FAILED;
 }
 
+/* fleetctl's word of it; lint has said more under the other name. */
+static void warn_of_keys(const UnitFile *file, const char *name) {
+        for (size_t i = 0; i < file->n_options; i++)
+                if (str_equals(unitfile_section_name(file, &file->options[i]), "X-Fleet") && !unit_requirement_is_known(file->options[i].name)) {
+                        (void)fprintf(stderr, "WARN: Unit %s: unrecognized requirement in [X-Fleet] section: \"%s\"\n", name,
+                                      file->options[i].name);
+                        return;
+                }
+}
+
 static int submit_text(const Submission *submission, const char *name, const char *text, const char *source) {
         _cleanup_unitfile_ UnitFile file = {0};
         int code = parse_text(submission, text, source, &file);
 
+        if (code == 0 && submission->group->old)
+                warn_of_keys(&file, name);
         return code != 0 ? code : submit_file(submission, name, &file);
 }
 
@@ -118,28 +133,28 @@ static char *template_name(const char *name) {
         return str_printf("%.*s%s", (int)(at + 1 - name), name, dot);
 }
 
-/* The file of a unit whose argument was given without ".service". */
-static int read_argument(const char *argument, const char *name, char **ret_text) {
-        _cleanup_free_ char *beside = NULL;
-        const char *slash = strrchr(argument, '/');
-        int r = read_file(argument, ret_text);
+/* "folder/web" → "folder/web.service". As with fleet the folder "web", or another file without a unit's ending, is not it. */
+static char *argument_path(const char *argument, const char *name) {
+        size_t length = strlen(argument);
+        const char *slash;
 
-        if (r != -ENOENT)
-                return r;
-        beside = str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, name);
-        return beside ? read_file(beside, ret_text) : -ENOMEM;
+        while (length > 0 && argument[length - 1] == '/')
+                length--;
+        slash = length ? memrchr(argument, '/', length) : NULL;
+        return str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, name);
 }
 
 /* The text of the argument's file, or of its template's. 0, -ENOENT, or what reading came to. */
 static int read_local(const char *argument, const char *name, const char *template, char **ret_text, char **ret_source) {
-        const char *slash = strrchr(argument, '/');
-        int r = read_argument(argument, name, ret_text);
+        _cleanup_free_ char *path = argument_path(argument, name);
+        int r = path ? fleet_read_file(path, ret_text) : -ENOMEM;
 
         if (r == -ENOENT && template) {
-                *ret_source = str_printf("%.*s%s", slash ? (int)(slash + 1 - argument) : 0, argument, template);
-                return *ret_source ? read_file(*ret_source, ret_text) : -ENOMEM;
+                *ret_source = argument_path(argument, template);
+                return *ret_source ? fleet_read_file(*ret_source, ret_text) : -ENOMEM;
         }
-        *ret_source = strdup(argument);
+        *ret_source = path;
+        path = NULL;
         return *ret_source ? r : -ENOMEM;
 }
 
@@ -160,7 +175,7 @@ int fleet_read_local(FleetGroup *group, const char *argument, const char *name, 
         int r = read_local(argument, name, template, &text, &source);
 
         *ret_found = r >= 0;
-        if (r == -ENOENT || r == -EISDIR)
+        if (r == -ENOENT)
                 return 0;
         return r < 0 ? complain_file(&submission, argument, r) : parse_text(&submission, text, source, file);
 }
@@ -181,14 +196,33 @@ static bool same_text(json_t *unit, const UnitFile *file) {
                unit_hash_equals(&a, &b);
 }
 
+/* fleetctl named the argument, with its ending, also where it meant its template's file. */
+static void warn_of_difference(const Submission *submission, const char *name, const char *argument, bool template) {
+        _cleanup_free_ char *base = NULL, *path = NULL;
+
+        if (unit_name_mangle(argument, &base, NULL) >= 0 && (path = argument_path(argument, base)))
+                fleet_complain(submission->group, "WARNING: Unit %s in registry differs from local %sunit file %s. Add --replace to override.",
+                               name, template ? "template " : "", path);
+}
+
+static int complain_nothing_to_replace(const Submission *submission, const char *name, const char *source) {
+        if (submission->group->old && !strchr(name, '@'))
+                fleet_complain(submission->group, "Error creating units: error Unit %s does not seem to be a template unit", name);
+        else
+                fleet_complain(submission->group, "Error creating units: there is no file %s to put in the place of %s", source, name);
+        return CLI_FAILED;
+}
+
 /* The cluster has the unit: its file, if there is one, may differ. */
 static int submit_known(const Submission *submission, const char *argument, const char *name, json_t *unit) {
         _cleanup_free_ char *text = NULL, *source = NULL, *template = template_name(name);
         _cleanup_unitfile_ UnitFile file = {0};
         int r = read_local(argument, name, template, &text, &source), code;
 
-        if (r == -ENOENT || (r == -EISDIR && !submission->replace))
+        if (r < 0 && !submission->replace)
                 return 0;
+        if (r == -ENOENT)
+                return complain_nothing_to_replace(submission, name, source);
         if (r < 0)
                 return complain_file(submission, argument, r);
         code = parse_text(submission, text, source, &file);
@@ -200,8 +234,7 @@ static int submit_known(const Submission *submission, const char *argument, cons
                 return 0;
         }
         if (!submission->replace) {
-                fleet_complain(submission->group,
-                               "WARNING: Unit %s in registry differs from local unit file %s. Add --replace to override.", name, source);
+                warn_of_difference(submission, name, argument, template && str_ends_with(source, template));
                 return 0;
         }
         if (may_replace(submission, unit))
@@ -211,34 +244,61 @@ static int submit_known(const Submission *submission, const char *argument, cons
         return CLI_FAILED;
 }
 
+static int complain_missing(const Submission *submission, const char *argument, const char *name, const char *template) {
+        static const char where[] = "in Registry or on filesystem";
+        _cleanup_free_ char *path = argument_path(argument, name);
+
+        if (template)
+                fleet_complain(submission->group,
+                               "Error creating units: failed getting Unit(%s) from template: unable to find template Unit(%s) %s",
+                               path ?: name, template, where);
+        else
+                fleet_complain(submission->group, "Error creating units: unable to find Unit(%s) %s", name, where);
+        return CLI_FAILED;
+}
+
+/* The cluster's template is taken, and a file of it may be another one. */
+static void warn_of_template(const Submission *submission, const char *argument, const char *name, const char *template, json_t *known) {
+        _cleanup_free_ char *text = NULL, *source = NULL;
+        _cleanup_unitfile_ UnitFile file = {0};
+
+        if (read_local(argument, name, template, &text, &source) >= 0 && unitfile_parse(&file, slice_from(text), NULL, NULL) >= 0 &&
+            !same_text(known, &file))
+                warn_of_difference(submission, template, argument, true);
+}
+
 static int submit_unknown(const Submission *submission, const char *argument, const char *name) {
         _cleanup_free_ char *text = NULL, *template = template_name(name), *source = NULL;
         json_t *known = NULL;
         int code, r;
 
-        r = read_argument(argument, name, &text);
+        r = read_local(argument, name, NULL, &text, &source);
         if (r >= 0)
-                return submit_text(submission, name, text, argument);
+                return submit_text(submission, name, text, source);
         if (r != -ENOENT)
-                return complain_file(submission, argument, r);
+                return complain_file(submission, source ?: argument, r);
         if (template) {
                 code = string_list_contains(submission->pending, template) ? submit_noted(submission) : 0;
                 if (code == 0)
                         code = fleet_look_unit(submission->look, template, &known);
                 if (code == 0 && known) {
+                        if (!submission->replace)
+                                warn_of_template(submission, argument, name, template, known);
                         code = submit_copy(submission, name, known);
                         json_decref(known);
                         return code;
                 }
                 if (code != 0)
                         return code;
+                free(source);
+                source = NULL;
                 r = read_local(argument, name, template, &text, &source);
                 if (r >= 0)
                         return submit_text(submission, name, text, source);
+                if (r != -ENOENT)
+                        return complain_file(submission, source ?: argument, r);
         }
-        fleet_complain(submission->group, "Error creating units: unable to find Unit(%s) in Registry or on filesystem%s%s", name,
-                       template ? "; nor its template " : "", template ?: "");
-        return CLI_FAILED;
+        return complain_missing(submission, argument, name, template);
 }
 
 static int submit_one(const Submission *submission, const char *argument, const char *name) {

@@ -275,6 +275,7 @@ static void print_table(const Top *top) {
         _cleanup_table_ Table table = {0};
 
         table_init(&table, ARRAY_SIZE(names));
+        table.most = fleet_live_lines();
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 (void)table_add(&table, names[i]);
         for (size_t i = 0; i < top->n_rows; i++)
@@ -324,7 +325,7 @@ static int print_round(Top *top) {
                 print_json(top);
         else
                 print_table(top);
-        (void)fflush(stdout);
+        fleet_live_printed();
         return 0;
 }
 
@@ -371,7 +372,7 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
         _cleanup_(top_deinit)
                 Top top = {.group = group, .rounds = isatty(STDOUT_FILENO) ? 0 : 1, .interval = INTERVAL_SEC};
         _cleanup_string_list_ StringList arguments = {0};
-        _cleanup_free_ char *output = NULL, *sort = NULL;
+        _cleanup_free_ char *sort = NULL;
         const Option options[] = {
                 {"rounds", 'n', OPTION_U64, "N", NULL,
                  "end after N pictures (default: 1 when the output is no terminal)", &top.rounds, NULL},
@@ -379,7 +380,7 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
                  NULL},
                 {"sort", 's', OPTION_STRING, "KEY", NULL, "cpu, memory or unit (default: cpu)", &sort, NULL},
                 {"units", 'u', OPTION_U64, "N", NULL, "only the first N units", &top.most, NULL},
-                {"output", 'o', OPTION_STRING, "FORM", NULL, "table or json", &output, NULL},
+                FLEET_FORM_OPTION(top.json),
                 {0}};
         int code;
 
@@ -393,7 +394,6 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
         code = sort ? read_order(group, sort, &top.order) : 0;
         if (code != 0)
                 return code;
-        top.json = output && str_equals(output, "json");
-        fleet_live_catch_signals();
+        fleet_live_begin(group);
         return run(&top);
 }

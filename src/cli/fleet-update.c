@@ -221,7 +221,7 @@ static int finish(Update *update) {
                 if (is_last_of_unit(update, i))
                         code = end_roll(update->group, update->targets[i].unit, false);
         if (code == 0 && update->length > 0)
-                printf("Updated: all %zu %s the new text\n", update->length, update->length == 1 ? "has" : "have");
+                printf(update->length == 1 ? "Updated: it has the new text\n" : "Updated: all %zu have the new text\n", update->length);
         return code;
 }
 
@@ -376,13 +376,13 @@ static int run_update(Update *update) {
 /* ---- the verb ---- */
 
 static int read_new_text(Update *update, const char *path) {
-        _cleanup_free_ char *text = NULL, *source = NULL;
+        _cleanup_free_ char *text = NULL;
         _cleanup_buffer_ Buffer body = BUFFER_INIT;
         JsonWriter json = json_writer(&body);
         Error error = ERROR_NONE;
         TextPosition at = {0};
         UnitHash hash;
-        int r = fleet_read_local_text(path, path, &text, &source);
+        int r = fleet_read_file(path, &text);
 
         if (r < 0) {
                 fleet_complain(update->group, "cannot read %s: %s", path, strerror(-r));

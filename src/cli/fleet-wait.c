@@ -16,11 +16,14 @@ static bool wait_more(const FleetWaiting *waiting, FleetLook *look, uint64_t *lo
         return true;
 }
 
-static bool unit_is_there(json_t *unit, const char *desired) {
+static bool unit_is_there(json_t *unit, const char *desired, const char *action) {
         const char *current = json_string_value(json_object_get(unit, "currentState"));
 
         /* global units have no state of their own: their being wanted is all there is to wait for */
-        return !current || str_equals(current, desired);
+        if (!current || str_equals(current, desired))
+                return true;
+        /* one that no machine can take does not run */
+        return str_equals(action, "stop") && str_equals(current, "inactive") && !*cli_text(unit, "machineID");
 }
 
 /* "Unit U loaded on 12345678.../1.2.3.4" */
@@ -30,12 +33,15 @@ static int print_reached(FleetLook *look, const char *name, json_t *unit, const 
         json_t *machines;
         int code;
 
-        if (!json_object_get(unit, "currentState") && !str_equals(action, "submit")) {
-                printf("Triggered global unit %s %s\n", name, action);
+        if (!json_object_get(unit, "currentState")) {
+                if (!str_equals(action, "submit"))
+                        printf("Triggered global unit %s %s\n", name, action);
+                else /* fleetctl knew no word for it */
+                        printf("Unit %s %s\n", name, look->group->old ? "" : desired);
                 return CLI_OK;
         }
         if (!*machine || str_equals(desired, "inactive")) {
-                printf("Unit %s %s\n", name, desired);
+                printf("Unit %s %s\n", name, cli_text(unit, "currentState"));
                 return CLI_OK;
         }
         code = fleet_look_machines(look, &machines);
@@ -46,6 +52,19 @@ static int print_reached(FleetLook *look, const char *name, json_t *unit, const 
         return CLI_OK;
 }
 
+static void complain_late(FleetGroup *group, const char *name, const char *desired, const char *action) {
+        static const char late[] = "timed out waiting for unit";
+
+        if (!group->old) {
+                fleet_complain(group, "Error waiting for units: %s %s to report state %s; \"%s explain %s\" says why", late, name, desired,
+                               group->program, name);
+                return;
+        }
+        fleet_complain(group, "Error waiting for units: %s %s to report state %s", late, name, desired);
+        if (str_equals(action, "start") || str_equals(action, "load"))
+                fleet_complain(group, "Error waiting for unit states, exit status: %s %s to report state %s", late, name, desired);
+}
+
 int fleet_wait_state(FleetLook *look, const char *name, const char *desired, const char *action,
                      const FleetWaiting *waiting) {
         FleetGroup *group = look->group;
@@ -54,7 +73,7 @@ int fleet_wait_state(FleetLook *look, const char *name, const char *desired, con
         do {
                 json_t *unit = NULL;
                 int code = fleet_look_unit(look, name, &unit);
-                bool there = unit && unit_is_there(unit, desired);
+                bool there = unit && unit_is_there(unit, desired, action);
 
                 if (code != 0)
                         return code;
@@ -68,11 +87,38 @@ int fleet_wait_state(FleetLook *look, const char *name, const char *desired, con
                 if (there)
                         return code;
         } while (wait_more(waiting, look, &looks));
-        fleet_complain(
-                group,
-                "Error waiting for units: timed out waiting for unit %s to report state %s; \"%s explain %s\" says why",
-                name, desired, group->program, name);
+        complain_late(group, name, desired, action);
         return CLI_FAILED;
+}
+
+static void complain_not_active(FleetGroup *group, const char *name, const char *active) {
+        if (!group->old) {
+                fleet_complain(group, "Error waiting for units: Failed to find an active unit %s: unit %s is %s; \"%s status %s\" says more",
+                               name, name, *active ? active : "not there yet", group->program, name);
+                return;
+        }
+        for (int i = 0; i < 2; i++)
+                fleet_complain(group, "Error waiting for %s Failed to find an active unit %s within 2s, err: Failed to fetch states within 2s",
+                               i == 0 ? "units:" : "systemd unit states, err:", name);
+}
+
+static bool unit_is_oneshot(json_t *unit) {
+        _cleanup_unitfile_ UnitFile file = {0};
+        const UnitOption *type = NULL;
+        bool oneshot = false;
+
+        if (fleet_read_options(unit, &file) >= 0)
+                while ((type = unitfile_next(&file, "Service", "Type", type)))
+                        oneshot = str_equals(type->value, "oneshot");
+        return oneshot;
+}
+
+/* A oneshot that is over is fine; fleetctl did not think so. */
+static bool may_be_over(FleetLook *look, const char *name, json_t *state) {
+        json_auto_t *unit = NULL;
+
+        return !look->group->old && str_equals(cli_text(state, "systemdActiveState"), "inactive") &&
+               fleet_look_unit(look, name, &unit) == 0 && unit && unit_is_oneshot(unit);
 }
 
 /* A unit that was started should be active soon; a failure is better told now than never. */
@@ -85,13 +131,10 @@ int fleet_wait_active(FleetLook *look, const char *name) {
                 if (code != 0 || str_equals(active, "active"))
                         return code;
                 if (str_equals(active, "failed") || waited >= ACTIVE_MSEC) {
-                        fleet_complain(look->group,
-                                       "Error waiting for units: Failed to find an active unit %s: unit %s is %s; \"%s "
-                                       "status %s\" says more",
-                                       name, name, *active ? active : "not there yet", look->group->program, name);
-                        return str_equals(active, "activating") || str_equals(cli_text(state, "systemdSubState"), "dead")
-                                       ? CLI_OK
-                                       : CLI_FAILED;
+                        if (may_be_over(look, name, state))
+                                return CLI_OK;
+                        complain_not_active(look->group, name, active);
+                        return CLI_FAILED;
                 }
                 (void)usleep(LOOK_MSEC * 1000);
                 fleet_look_again(look);

@@ -172,6 +172,21 @@ int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit) {
         return fleet_get_of(group, "/fleet/v1/units", name, ret_unit);
 }
 
+int fleet_set_form(void *target, const char *value, Error *error) {
+        bool *json = target;
+
+        *json = str_equals(value, "json");
+        return *json || str_equals(value, "text") || str_equals(value, "table")
+                       ? 0
+                       : error_set(error, -EINVAL, "unknown form \"%s\": it is text or json", value);
+}
+
+void fleet_print_answer(const CliAnswer *answer) {
+        const char *body = answer->body ?: "";
+
+        printf("%s%s", body, str_ends_with(body, "\n") ? "" : "\n");
+}
+
 char *fleet_desired_body(const char *desired) {
         return str_printf("{\"desiredState\":\"%s\"}", desired);
 }
@@ -277,6 +292,65 @@ static int help_verb(FleetGroup *group, char *name) {
         return CLI_USAGE;
 }
 
+/* ---- options of the group may stand anywhere, as with fleetctl ---- */
+
+/* What the verb would take for a value of its own is left to it: of ssh's the first words only are options. */
+static bool is_value_of_ssh(const char *before) {
+        return str_equals(before, "--machine") || str_equals(before, "-m") || str_equals(before, "--unit") || str_equals(before, "-u") ||
+               str_equals(before, "--ssh-port");
+}
+
+static const Option *find_option(const Option *options, const char *word) {
+        size_t length = strcspn(word, "=");
+
+        for (const Option *option = options; option->name; option++)
+                if (option->letter && word[1] == option->letter && !word[2])
+                        return option;
+                else if (str_starts_with(word, "--") && strlen(option->name) == length - 2 && strncmp(word + 2, option->name, length - 2) == 0)
+                        return option;
+        return NULL;
+}
+
+static bool takes_next_word(const Option *option, const char *word) {
+        return option->type != OPTION_SWITCH && !strchr(word, '=');
+}
+
+typedef struct Words {
+        char **group, **verb; /* for the group; the verb and what is its own */
+        size_t n_group, n_verb;
+} Words;
+
+/* Sorts argv[1..]. Options before the verb that are none of the group's are the verb's. */
+static void sort_words(const Option *options, int argc, char **argv, Words *words) {
+        bool ended = false, ssh = false, have_verb = false;
+
+        for (int i = 1; i < argc; i++) {
+                const Option *option = ended || argv[i][0] != '-' ? NULL : find_option(options, argv[i]);
+
+                if (option && !(have_verb && option->letter)) { /* --help and --version are the verb's */
+                        words->group[words->n_group++] = argv[i];
+                        if (takes_next_word(option, argv[i]) && i + 1 < argc)
+                                words->group[words->n_group++] = argv[++i];
+                } else if (!have_verb && argv[i][0] != '-') {
+                        const Verb *verb = find_verb(argv[i]);
+
+                        have_verb = true;
+                        ssh = verb && str_equals(verb->name, "ssh");
+                        memmove(words->verb + 1, words->verb, words->n_verb * sizeof(*words->verb));
+                        words->verb[0] = argv[i];
+                        words->n_verb++;
+                } else {
+                        ended = ended || str_equals(argv[i], "--") || (ssh && argv[i][0] != '-' && !is_value_of_ssh(argv[i - 1]));
+                        words->verb[words->n_verb++] = argv[i];
+                }
+        }
+        if (!have_verb) { /* who speaks to nobody speaks to the group */
+                memcpy(words->group + words->n_group, words->verb, words->n_verb * sizeof(*words->verb));
+                words->n_group += words->n_verb;
+                words->n_verb = 0;
+        }
+}
+
 static int group_run(FleetGroup *group, int argc, char **argv) {
         bool help = false, version = false;
         char *unused = NULL;
@@ -307,14 +381,26 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                 {"debug", 0, OPTION_SWITCH, NULL, "FLEETCTL_DEBUG", NULL, &unused_switch, NULL},
                 {"version", 'v', OPTION_SWITCH, NULL, NULL, "print the version", &version, NULL},
                 {"help", 'h', OPTION_SWITCH, NULL, NULL, "print this", &help, NULL},
+                {"h", 0, OPTION_SWITCH, NULL, NULL, NULL, &help, NULL},
+                /* old names */
+                {"etcd-certfile", 0, OPTION_STRING, "FILE", "FLEETCTL_ETCD_CERTFILE", NULL, &group->tls.cert_file, NULL},
+                {"etcd-keyfile", 0, OPTION_STRING, "FILE", "FLEETCTL_ETCD_KEYFILE", NULL, &group->tls.key_file, NULL},
+                {"etcd-cafile", 0, OPTION_STRING, "FILE", "FLEETCTL_ETCD_CAFILE", NULL, &group->tls.ca_file, NULL},
                 {0},
         };
-        _cleanup_string_list_ StringList arguments = {0};
+        _cleanup_free_ char **room = calloc(2 * ((size_t)argc + 1), sizeof(*room));
+        Words words = {.group = room ? room + 1 : NULL, .verb = room ? room + argc + 1 : NULL};
+        _cleanup_string_list_ StringList unexpected = {0};
         Error error = ERROR_NONE;
         const Verb *verb;
-        int first;
 
-        if (options_parse(options, OPTIONS_STOP_AT_ARGUMENT, argc, argv, &arguments, &error) < 0) {
+        if (!room) {
+                cli_complain(group->program, "out of memory");
+                return CLI_FAILED;
+        }
+        sort_words(options, argc, argv, &words);
+        room[0] = argv[0];
+        if (options_parse(options, OPTIONS_GNU, (int)words.n_group + 1, room, &unexpected, &error) < 0) {
                 cli_complain(group->program, "%s", error.text[0] ? error.text : "out of memory");
                 free(unused);
                 return CLI_USAGE;
@@ -325,25 +411,31 @@ static int group_run(FleetGroup *group, int argc, char **argv) {
                 free(unused);
                 return CLI_USAGE;
         }
+        if (unused && !str_equals(unused, "API")) {
+                fleet_complain(group, "Unable to initialize client: unrecognized driver \"%s\"", unused);
+                free(unused);
+                return CLI_FAILED;
+        }
         free(unused);
-        if (version || (arguments.length > 0 && str_equals(arguments.items[0], "version"))) {
+        if (version || (words.n_verb > 0 && str_equals(words.verb[0], "version"))) {
                 printf("%s version %s\n", group->program, FAERING_VERSION);
                 return CLI_OK;
         }
-        if (arguments.length > 1 && str_equals(arguments.items[0], "help"))
-                return help_verb(group, arguments.items[1]);
-        if (help || arguments.length == 0 || str_equals(arguments.items[0], "help")) {
+        if (words.n_verb > 1 && str_equals(words.verb[0], "help"))
+                return help_verb(group, words.verb[1]);
+        if (help && words.n_verb > 0)
+                return help_verb(group, words.verb[0]);
+        if (help || words.n_verb == 0 || str_equals(words.verb[0], "help")) {
                 verb_print_group_help(fleet_verbs, group->program, "Units on all machines of the cluster.", options);
                 printf("\n%s version %s\n", group->program, FAERING_VERSION);
                 return CLI_OK;
         }
-        verb = find_verb(arguments.items[0]);
+        verb = find_verb(words.verb[0]);
         if (!verb) {
-                verb_complain(fleet_verbs, group->program, arguments.items[0]);
+                verb_complain(fleet_verbs, group->program, words.verb[0]);
                 return CLI_USAGE;
         }
-        first = argc - (int)arguments.length;
-        return run_verb(group, verb, argc - first, argv + first);
+        return run_verb(group, verb, (int)words.n_verb, words.verb);
 }
 
 int fleet_group_main(const char *program, int argc, char **argv) {

@@ -84,6 +84,13 @@ int fleet_get_unit(FleetGroup *group, const char *name, json_t **ret_unit);
 int fleet_set_desired(FleetGroup *group, const char *what, const char *name, const char *desired);
 char *fleet_desired_body(const char *desired);
 
+/* OPTION_CALL of -o for verbs whose text is for people: `target` is a bool, true for json. */
+int fleet_set_form(void *target, const char *value, Error *error);
+#define FLEET_FORM_OPTION(json) {"output", 'o', OPTION_CALL, "FORM", NULL, "text or json", &(json), fleet_set_form}
+
+/* An answer as it came, on a line of its own. */
+void fleet_print_answer(const CliAnswer *answer);
+
 /* The unit's text out of the API's options. -ENOMEM and the errors of unitfile_add(). */
 int fleet_read_options(json_t *unit, UnitFile *file);
 bool fleet_unit_is_global(json_t *unit);
@@ -99,6 +106,9 @@ int fleet_submit_units(FleetLook *look, const char *verb, bool replace, const St
 
 /* The file, or its template's file, that an argument names. *ret_found false: there is none. 0 or the exit code. */
 int fleet_read_local(FleetGroup *group, const char *argument, const char *name, UnitFile *file, bool *ret_found);
+
+/* A whole file. 0 or -errno: -EISDIR for a folder. */
+int fleet_read_file(const char *path, char **ret_text);
 
 /* The text of that file, and its path. 0, or -errno: -ENOENT when there is none. */
 int fleet_read_local_text(const char *argument, const char *name, char **ret_text, char **ret_source);

@@ -35,11 +35,10 @@ static int print_help(void) {
         return CLI_OK;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
         const char *name = argc > 0 ? basename(argv[0]) : "faering";
         const Verb *verb;
 
-        (void)signal(SIGPIPE, SIG_IGN);
         for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
                 if (groups[i].personality && str_equals(name, groups[i].personality))
                         return groups[i].main(groups[i].personality, argc, argv);
@@ -57,4 +56,9 @@ int main(int argc, char **argv) {
                 return machine_verb_main(verb, argc - 1, argv + 1);
         cli_complain("faering", "unknown group or verb \"%s\"; see \"faering --help\"", argv[1]);
         return CLI_USAGE;
+}
+
+int main(int argc, char **argv) {
+        (void)signal(SIGPIPE, SIG_IGN);
+        return cli_end(run(argc, argv));
 }

@@ -56,6 +56,10 @@ void table_print(const Table *table, TableStyle style, bool header) {
                 return; /* it is empty */
         measure_columns(table, first);
         for (size_t row = first; row < rows; row++) {
+                if (table->most > 0 && row - first + 1 >= table->most && row + 1 < rows) {
+                        printf("… and %zu more\n", rows - row);
+                        return;
+                }
                 for (size_t column = 0; column < table->columns; column++) {
                         const char *text = table->cells.items[row * table->columns + column];
 

@@ -6,6 +6,7 @@ typedef struct Table {
         size_t columns;
         StringList cells; /* row after row */
         size_t *widths;   /* of the columns, while it is printed; NULL: no cells */
+        size_t most;      /* lines that there is room for; 0: all */
 } Table;
 
 void table_init(Table *table, size_t columns);

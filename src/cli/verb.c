@@ -1,6 +1,8 @@
 #include "cli/verb.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -45,6 +47,47 @@ void verb_complain(const Verb *verbs, const char *program, const char *name) {
                 cli_complain(program, "unknown verb \"%s\"; did you mean \"%s\"?", name, nearest);
         else
                 cli_complain(program, "unknown verb \"%s\"; see \"%s --help\"", name, program);
+}
+
+/* The other end of the pipe is closed. */
+static bool output_is_gone(void) {
+        struct pollfd fd = {.fd = STDOUT_FILENO};
+
+        return poll(&fd, 1, 0) > 0 && (fd.revents & POLLERR);
+}
+
+static int write_output(void) {
+        int r = fflush(stdout) == 0 ? 0 : -errno;
+
+        if (r == -EPIPE || output_is_gone())
+                return -EPIPE;
+        return r < 0 ? r : ferror(stdout) ? -EIO : 0;
+}
+
+static void complain_output(int r) {
+        (void)fprintf(stderr, "cannot write the output: %s\n", strerror(-r));
+}
+
+void cli_flush(void) {
+        int r = write_output();
+
+        if (r == -EPIPE) {
+                (void)signal(SIGPIPE, SIG_DFL);
+                (void)raise(SIGPIPE);
+        }
+        if (r == 0)
+                return;
+        complain_output(r);
+        _exit(CLI_FAILED);
+}
+
+int cli_end(int code) {
+        int r = write_output();
+
+        if (r == 0 || r == -EPIPE)
+                return code;
+        complain_output(r);
+        return code ?: CLI_FAILED;
 }
 
 static void print_options(const Option *options) {

@@ -38,5 +38,12 @@ int verb_parse(const Verb *verb, const char *program, const Option *options, Opt
 /* Whether standard output is a terminal that wants colour: honours NO_COLOR. */
 bool cli_wants_color(FILE *file);
 
+/* Lets out what was printed so far. When nobody reads it any more the program ends, as SIGPIPE ends others; when it cannot be
+ * written, it ends with CLI_FAILED, having said why. */
+void cli_flush(void);
+
+/* The exit code to end with: CLI_FAILED in place of success when what was printed could not be written. */
+int cli_end(int code);
+
 /* "program: text" on stderr. */
 void cli_complain(const char *program, const char *format, ...) _printf_(2, 3);

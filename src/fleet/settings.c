@@ -159,8 +159,15 @@ static int read_config(FleetSettings *settings, const char *path, bool must, Err
 
         if (!file)
                 return errno == ENOENT && !must ? 0 : error_set_errno(error, -errno, "cannot open %s", path);
-        while (r >= 0 && fgets(line, sizeof(line), file))
-                r = config_line(settings, path, ++number, line, error);
+        while (r >= 0 && fgets(line, sizeof(line), file)) {
+                number++;
+                if (strlen(line) + 1 == sizeof(line) && line[sizeof(line) - 2] != '\n')
+                        r = error_set(error, -EINVAL, "%s:%u: a line is longer than %d bytes", path, number, CONFIG_LINE_MAX - 2);
+                else
+                        r = config_line(settings, path, number, line, error);
+        }
+        if (r >= 0 && ferror(file)) /* a folder */
+                r = error_set_errno(error, -errno, "cannot read %s", path);
         (void)fclose(file);
         return r;
 }

@@ -17,8 +17,24 @@ Slice http_request_method_text(const HttpRequest *request) {
         return slice_from(http_parser_method_text(request_connection(request)->parser));
 }
 
+/* A client that thinks of us as its proxy sends "http://HOST/PATH": RFC 9112 has servers take that as well. */
+static Slice origin_form(Slice target) {
+        static const char *const schemes[] = {"http://", "https://"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+                size_t length = strlen(schemes[i]);
+                const char *path;
+
+                if (target.length < length || memcmp(target.data, schemes[i], length) != 0)
+                        continue;
+                path = memchr(target.data + length, '/', target.length - length);
+                return path ? (Slice){path, target.length - (size_t)(path - target.data)} : slice_from("/");
+        }
+        return target;
+}
+
 Slice http_request_target(const HttpRequest *request) {
-        return http_parser_target(request_connection(request)->parser);
+        return origin_form(http_parser_target(request_connection(request)->parser));
 }
 
 Slice http_request_path(const HttpRequest *request) {

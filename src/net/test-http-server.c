@@ -75,6 +75,8 @@ static void test_each_kind_of_request_gets_its_answer(void **state) {
         (void)state;
         check_answer("GET / HTTP/1.1\r\n" CLOSE "\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\nhello");
         check_answer("PUT /echo HTTP/1.1\r\n" CLOSE "Content-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
+        check_answer("PUT http://x:80/echo HTTP/1.1\r\n" CLOSE "Content-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
+        check_answer("GET http://x HTTP/1.1\r\n" CLOSE "\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\nhello");
         check_answer("PUT /echo HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
                      "HTTP/1.1 200 OK\r\n", "\r\n\r\nabc");
         check_answer("HEAD / HTTP/1.1\r\n" CLOSE "\r\n", "HTTP/1.1 200 OK\r\n", "nosniff\r\n\r\n");

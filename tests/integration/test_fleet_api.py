@@ -95,6 +95,26 @@ def test_names_are_decoded_once_and_stay_names(many):
         assert many.api("DELETE", f"/fleet/v1/units/{name}")[0] == 204
 
 
+def test_empty_values_are_left_out_as_by_fleet(many):
+    """Its client does so too: `ExecStart=` comes without a value."""
+    options = [{"section": "Service", "name": "ExecStart"}, *OPTIONS]
+    assert many.api("PUT", "/fleet/v1/units/reset.service", {"options": options}) == (201, {})
+    assert many.api("GET", "/fleet/v1/units/reset.service")[1]["options"] == options
+    assert many.ok("cat", "reset.service") == "[Service]\nExecStart=\nExecStart=/bin/sleep 1000\n"
+    assert many.api("DELETE", "/fleet/v1/units/reset.service")[0] == 204
+
+
+def test_bodies_and_headers_are_as_by_fleet(many):
+    def raw(*arguments: str) -> str:
+        return subprocess.run(["curl", "-sSi", "--unix-socket", str(many.socket), *arguments], capture_output=True, text=True, check=True).stdout
+
+    answer = raw("http://localhost/fleet/v1/state?machineID=nosuch")
+    assert answer.endswith("\n\n{}") and "Content-Length: 2\n" in answer
+    assert "Content-Type: application/json\n" in raw("-X", "PATCH", "-d", "[]", "http://localhost/fleet/v1/machines")
+    without = raw("-X", "PUT", "-H", "Content-Type:", "-d", "{}", "http://localhost/fleet/v1/units/a.service")
+    assert without.startswith("HTTP/1.1 415 ") and "expected 1 Content-Type, got 0" in without
+
+
 def test_a_write_is_seen_by_the_next_reading(many):
     """Each answer comes when the daemon's own view has what was written."""
     for _ in range(30):

@@ -1,10 +1,13 @@
 """list-units -w and top: what goes on until the user ends it."""
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -77,6 +80,39 @@ def test_terminal_is_drawn_anew_and_left_clean(one, tmp_path):
     assert read_terminal(ours, "\n").endswith("\n")
     os.close(ours)
     os.close(theirs)
+
+
+def test_a_small_terminal_is_not_overrun(one, tmp_path):
+    one.ok("start", *(write(tmp_path, f"small{number}.service", SLEEP) for number in range(8)))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 6, 30, 0, 0))
+    with subprocess.Popen(faering(one, "list-units", "-w"), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as watcher:
+        try:
+            picture = read_terminal(ours, "\033[?7h")
+        finally:
+            watcher.send_signal(signal.SIGINT)
+    os.close(theirs)
+    os.close(ours)
+    # what is too wide is cut by the terminal itself, what is too long is counted: 6 lines, and the cursor has the last
+    assert picture.startswith("\033[?7l\033[H\033[J") and len(picture.splitlines()) == 6, picture
+    assert picture.splitlines()[4] == "… and 5 more", picture
+
+
+def test_what_nobody_reads_ends(one, tmp_path):
+    """`… | head -1`, also while nothing new is written."""
+    one.ok("start", write(tmp_path, "quiet.service", SLEEP), write(tmp_path, "talk.service", "[Service]\nExecStart=/bin/sh -c 'echo said; exec sleep 1000'\n"))
+    wait_for("it has spoken", lambda: one.ok("journal", "talk"))
+    for words in (["list-units", "-w"], ["journal", "-f", "talk"], ["top", "-n", "1000", "-d", "1"]):
+        with subprocess.Popen(faering(one, *words), stdout=subprocess.PIPE) as watcher:
+            assert watcher.stdout.readline()
+            watcher.stdout.close()
+            assert watcher.wait(timeout=8) == -signal.SIGPIPE, words
+
+
+def test_a_full_disk_is_told(one):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(faering(one, "list-machines"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=10)
+    assert done.returncode == 1 and done.stderr == "cannot write the output: No space left on device\n"
 
 
 def test_nobody_asks_while_nothing_changes(one, tmp_path):

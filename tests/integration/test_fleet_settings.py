@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from fleets import Machine, wait_for
-from stores import Cluster
+from stores import BUILD, Cluster
 
 IGNORED = {"engine_reconcile_interval": "2", "etcd_request_timeout": "1.0", "token_limit": "100", "enable_grpc": "false",
            "disable_watches": "false", "verify_units": "true", "authorized_keys_file": "~/.ssh/authorized_keys"}
@@ -82,12 +82,20 @@ def test_the_command_line_counts_before_variables_and_these_before_the_file(daem
 
 
 @pytest.mark.parametrize("config,told", [("no_such_key=1\n", ("fleet.conf:1", "no_such_key")), ("agent_ttl=soon\n", ("fleet.conf:1", "agent_ttl")),
-                                         ("etcd_username=me\n", ("etcd_password is missing",)), ("just words\n", ("fleet.conf:1", "key=value"))])
+                                         ("etcd_username=me\n", ("etcd_password is missing",)), ("just words\n", ("fleet.conf:1", "key=value")),
+                                         ("metadata=" + 5000 * "a" + "=b\n", ("fleet.conf:1", "a line is longer than"))])
 def test_wrong_settings_are_refused_with_their_place(daemon, config, told):
     machine = daemon(config)
     assert machine.process.wait(timeout=15) == 2
     log = machine.log.read_text()
     assert [word for word in told if word not in log] == []
+
+
+def test_a_folder_is_no_file_of_settings(tmp_path):
+    """It was read as an empty file: the daemon ran with other settings than those that were meant."""
+    done = subprocess.run([str(BUILD / "src/fleet/faering-fleet"), "--config", str(tmp_path), "--state-dir", str(tmp_path / "state"), "--supervisor", "fake",
+                           "--listen", f"unix://{tmp_path}/sock", "--etcd_servers", "http://127.0.0.1:1"], capture_output=True, text=True, timeout=15)
+    assert done.returncode == 2 and f"cannot read {tmp_path}: Is a directory" in done.stderr
 
 
 def test_the_socket_is_its_owners_and_groups(daemon, store):

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from urllib.parse import unquote
 
-from fleets import WAIT_SECONDS, Fleet
+from fleets import WAIT_SECONDS, Fleet, wait_for
 from test_fleet_api import METADATA, RECORDED_IDS, for_these
 
 COMMANDS = json.loads((Path(__file__).resolve().parent.parent / "fleet-api" / "fleetctl.json").read_text())
@@ -95,6 +95,33 @@ def test_stock_fleetctl_is_answered_as_by_fleet(tmp_path):
                 assert got == expected, (command["command"], step["method"], step["path"])
         units = fleet.machines[0].api("GET", "/fleet/v1/state")[1]["states"]
         assert len({row["machineID"] for row in units if row["name"].startswith("hello@")}) == len(RECORDED_IDS)
+
+
+def test_the_stock_clients_restart_ends(tmp_path):
+    """It asks for "loaded", waits for "launched", which held a little longer with fleet 1.0, and asks for "launched"."""
+    unit = "/fleet/v1/units/again.service?alt=json"
+    options = [{"section": "Service", "name": "ExecStart", "value": f"/bin/sh -c 'echo $$$$ >> {tmp_path}/pids; exec sleep 1000'"}]
+    with Fleet(tmp_path, count=1) as fleet, Connection(fleet.machines[0].socket) as connection:
+        def wait(state: str) -> None:
+            end = time.monotonic() + WAIT_SECONDS
+            while json.loads(connection.ask("GET", unit)[2])["currentState"] != state:
+                assert time.monotonic() < end, state
+                time.sleep(POLL_SECONDS)
+
+        def pids() -> list[str]:
+            return (tmp_path / "pids").read_text().split()
+
+        assert connection.ask("PUT", unit, json.dumps({"options": options, "desiredState": "launched"}))[0] == 201
+        wait("launched")
+        assert connection.ask("PUT", unit, '{"desiredState":"loaded","name":"again.service"}')[0] == 204
+        wait_for("it has stopped", lambda: fleet.machines[0].api("GET", unit)[1]["currentState"], lambda state: state == "loaded")
+        wait("launched")
+        assert connection.ask("PUT", unit, '{"desiredState":"launched","name":"again.service"}')[0] == 204
+        wait("launched")
+        wait_for("it runs anew", pids, lambda found: len(found) == 2)
+        # its stop waits for "loaded", and sees it at its second look
+        assert connection.ask("PUT", unit, '{"desiredState":"loaded","name":"again.service"}')[0] == 204
+        wait("loaded")
 
 
 def test_names_in_the_recording_are_encoded_as_go_does_it():

@@ -76,8 +76,11 @@ def test_unknown_units_end_with_1(one, tmp_path):
     code, out, err = said(one.fleetctl("start", "nosuch"))
     assert (code, out) == (1, "") and err.startswith("Error creating units: unable to find Unit(nosuch.service) in Registry or on filesystem")
     for verb, text in (("status", "does not exist."), ("cat", "not found"), ("journal", "does not exist.")):
-        code, out, err = said(one.fleetctl(verb, "nosuch"))
-        assert (code, out) == (1, "") and err.startswith(f"Unit nosuch.service {text}")
+        assert said(one.fleetctl(verb, "nosuch")) == (1, "", f"Unit nosuch.service {text}\n")
+        code, out, err = said(one.fleet(verb, "nosuch"))
+        assert (code, out) == (1, "") and f"{text.rstrip('.')}; \"faering fleet list-unit-files\" lists" in err
+    assert said(one.fleetctl("ssh", "--machine=zz", "ls")) == (1, "", "Unable to proceed: machine does not exist\n")
+    assert said(one.fleetctl("ssh", "--unit=zz", "ls")) == (1, "", "Unable to proceed: unit does not exist\n")
     # those that are known are dealt with all the same
     one.fleetctl("submit", write(tmp_path, "known.service"))
     assert said(one.fleetctl("destroy", "nosuch", "known")) == (1, "Destroyed known.service\n", "Units not found in registry: nosuch.service\n")
@@ -98,12 +101,75 @@ def test_waiting_has_an_end(one, tmp_path):
     begun = time.monotonic()
     code, out, err = said(one.fleetctl("start", "--block-attempts=1", nowhere))
     assert (code, out) == (1, "Unit nowhere.service inactive\n") and 1.5 < time.monotonic() - begun < 10
-    assert err.startswith("Error waiting for units: timed out waiting for unit nowhere.service to report state launched")
+    late = "timed out waiting for unit nowhere.service to report state launched"
+    assert err == f"Error waiting for units: {late}\nError waiting for unit states, exit status: {late}\n"
+    # what is wanted already is not asked for again; what no machine can take is stopped at once
+    assert said(one.fleetctl("start", "--no-block", nowhere)) == (0, "", "")
+    assert said(one.fleetctl("stop", "nowhere")) == (0, "Unit nowhere.service inactive\n", "Successfully stopped units [nowhere.service].\n")
+    assert one.api("GET", "/fleet/v1/units/nowhere.service")[1]["desiredState"] == "loaded"
+
+
+def test_a_start_that_does_not_become_active_fails(one, tmp_path):
+    def start(name, text, program="fleetctl"):
+        return said(getattr(one, program)("start", write(tmp_path, name, text)))
+
+    why = "Failed to find an active unit {} within 2s, err: Failed to fetch states within 2s"
+    for name, text in (("fail.service", "[Service]\nType=oneshot\nExecStart=/bin/false\n"), ("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 4\n"),
+                       ("over.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")):
+        code, out, err = start(name, text)
+        assert code == 1 and f"Unit {name} launched on " in out
+        assert err == f"Error waiting for units: {why.format(name)}\nError waiting for systemd unit states, err: {why.format(name)}\n"
+    # under our name a oneshot that is over is fine
+    code, out, err = start("done.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n", "fleet")
+    assert (code, err) == (0, "")
+    code, out, err = start("slow2.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 4\n", "fleet")
+    assert code == 1 and "unit slow2.service is activating" in err
+
+
+def test_what_was_done_already_is_not_told_as_done(one, tmp_path):
+    one.fleetctl("load", write(tmp_path, "twice.service"))
+    assert said(one.fleetctl("stop", "twice")) == (0, "", "Successfully stopped units [].\n")
+    one.fleetctl("unload", "twice")
+    assert said(one.fleetctl("unload", "twice")) == (0, "", "Successfully unloaded units [].\n")
+
+
+def test_a_unit_that_is_named_twice_is_one(one, tmp_path):
+    path = write(tmp_path, "once.service")
+    assert said(one.fleetctl("submit", path, "once", "./once.service")) == (0, "Unit once.service inactive\n", "")
+    assert said(one.fleetctl("destroy", "once", "once.service", path)) == (0, "Destroyed once.service\n", "")
+
+
+def test_unknown_keys_are_warned_about(one, tmp_path):
+    path = write(tmp_path, "odd.service", SLEEP + "[X-Fleet]\nMemory=1M\nBogus=1\nOther=2\n")
+    warning = 'WARN: Unit odd.service: unrecognized requirement in [X-Fleet] section: "Bogus"\n'
+    assert said(one.fleetctl("submit", path)) == (0, "Unit odd.service inactive\n", warning)
+
+
+def test_templates_files_that_differ_are_told(one, tmp_path):
+    template, instance = write(tmp_path, "t@.service"), str(tmp_path / "t@1.service")
+    one.fleetctl("submit", template)
+    write(tmp_path, "t@.service", SLEEP + "Nice=5\n")
+    warning = "WARNING: Unit {} in registry differs from local template unit file {}. Add --replace to override.\n"
+    assert said(one.fleetctl("submit", instance)) == (0, "Unit t@1.service inactive\n", warning.format("t@.service", instance))
+    assert said(one.fleetctl("submit", str(tmp_path / "t@1"))) == (0, "", warning.format("t@1.service", instance))
+    assert "Nice" not in one.fleetctl("cat", "t@1").stdout
+
+
+def test_replacing_needs_a_file(one, tmp_path):
+    one.fleetctl("submit", write(tmp_path, "lost.service"))
+    (tmp_path / "lost.service").unlink()
+    for verb in ("submit", "start"):
+        code, out, err = said(one.fleetctl(verb, "--replace", str(tmp_path / "lost.service")))
+        assert (code, out, err) == (1, "", "Error creating units: error Unit lost.service does not seem to be a template unit\n")
+        code, out, err = said(one.fleet(verb, "--replace", str(tmp_path / "lost.service")))
+        assert (code, out) == (1, "") and f"there is no file {tmp_path}/lost.service to put in the place of lost.service" in err
+    assert one.api("GET", "/fleet/v1/units/lost.service")[1]["desiredState"] == "inactive"
 
 
 def test_global_units(one, tmp_path):
     everywhere = write(tmp_path, "glob.service", SLEEP + "[X-Fleet]\nGlobal=true\n")
-    assert said(one.fleetctl("start", everywhere)) == (0, "Unit glob.service inactive\nTriggered global unit glob.service start\n", "")
+    assert said(one.fleetctl("start", everywhere)) == (0, "Unit glob.service \nTriggered global unit glob.service start\n", "")
+    assert said(one.fleetctl("start", "glob")) == (0, "", "")
     rows = wait_for("it runs on all", lambda: one.fleetctl("list-units", "--no-legend").stdout, lambda text: text.count("running") == 3)
     assert "glob.service" in rows
     assert said(one.fleetctl("stop", "glob")) == (0, "Triggered global unit glob.service stop\n", "Successfully stopped units [].\n")
@@ -177,6 +243,46 @@ def test_prefixes_help_and_version(one):
     done = one.fleetctl("--driver", "etcd", "list-units")
     assert done.returncode == 2 and "--driver etcd is no more" in done.stderr
     assert one.fleetctl("--request-timeout=3.0", "--endpoint", f"file://{one.socket},http://127.0.0.1:1", "list-units").returncode == 0
+
+
+def test_the_groups_options_stand_anywhere(one, tmp_path):
+    """fleetctl took them behind the verb and behind its arguments as well, and the verb's in front of it."""
+    one.fleetctl("submit", write(tmp_path, "anywhere.service"))
+    nowhere = f"unix://{tmp_path}/none"
+    wanted = one.fleetctl("cat", "anywhere").stdout
+    endpoint = f"unix://{one.socket}"
+    for words in (("cat", "--endpoint", endpoint, "anywhere"), ("cat", "anywhere", f"--endpoint={endpoint}"), ("--endpoint", endpoint, "cat", "anywhere"),
+                  ("cat", "--debug=false", "--endpoint", endpoint, "--request-timeout=3.0", "anywhere")):
+        assert said(one.fleetctl(*words, endpoint=nowhere)) == (0, wanted, ""), words
+    assert said(one.fleetctl("--no-legend", "list-unit-files", "--fields=unit")) == (0, "anywhere.service\n", "")
+    assert one.fleetctl("list-units", "--etcd-keyfile=", "--experimental-api").returncode == 0
+    assert said(one.fleetctl("list-units", "--driver=foo")) == (1, "", 'Unable to initialize client: unrecognized driver "foo"\n')
+    assert "--block-attempts" in one.fleetctl("--help", "start").stdout and "--block-attempts" in one.fleetctl("start", "--help").stdout
+    code, _, err = said(one.fleetctl("list-units", "--nosuch"))
+    assert code == 2 and "list-units: unknown option --nosuch" in err
+    assert said(one.fleetctl("list-units", "--fields=")) == (1, "", "Must define output format\n")
+
+
+def test_a_folder_is_no_unit_file(one, tmp_path):
+    """`start web` beside a folder web/ means web.service, and a file without a unit's ending is none."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "notes.txt").write_text(SLEEP)
+    (tmp_path / "folder.service").mkdir()
+    code, out, err = said(one.fleetctl("submit", str(tmp_path / "web")))
+    assert (code, out, err) == (1, "", "Error creating units: unable to find Unit(web.service) in Registry or on filesystem\n")
+    write(tmp_path, "web.service")
+    assert said(one.fleetctl("submit", str(tmp_path / "web"))) == (0, "Unit web.service inactive\n", "")
+    assert said(one.fleetctl("submit", str(tmp_path / "web") + "/")) == (0, "", "")
+    code, out, err = said(one.fleetctl("submit", str(tmp_path / "notes.txt")))
+    assert (code, out) == (1, "") and "unable to find Unit(notes.txt.service)" in err
+    code, out, err = said(one.fleetctl("submit", str(tmp_path / "folder")))
+    assert (code, out) == (1, "") and "Is a directory" in err
+    done = one.fleet("lint", str(tmp_path / "web.service"), str(tmp_path / "notes.txt"))
+    assert done.returncode == 0, done.stderr
+    code, _, err = said(one.fleetctl("submit", f"{tmp_path}/nosuch@1"))
+    assert code == 1 and f"failed getting Unit({tmp_path}/nosuch@1.service) from template" in err
+    assert said(one.fleetctl("submit", "nosuch@1")) == (1, "", "Error creating units: failed getting Unit(nosuch@1.service) from template: "
+                                                          "unable to find template Unit(nosuch@.service) in Registry or on filesystem\n")
 
 
 # ---- ssh: a program of that name notes what it was called with ----

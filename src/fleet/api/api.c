@@ -8,7 +8,7 @@
 #include "net/url.h"
 
 void fleet_respond_json(HttpRequest *request, Buffer *body) {
-        if (buffer_append_byte(body, '\n') < 0)
+        if (buffer_failed(body) < 0)
                 http_respond_text(request, 500, "out of memory\n");
         else
                 http_respond(request, 200, "Content-Type: application/json\r\nServer: fleetd/" FAERING_VERSION "\r\n",
@@ -53,34 +53,69 @@ void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const
         fleet_fail(request, 400, buffer_string(&message) ?: "");
 }
 
-/* ---- pages: the token is base64url of u16 limit and u16 page, little-endian ---- */
+void fleet_fail_shape(HttpRequest *request, const char *prefix, const Error *error) {
+        _cleanup_free_ char *message = str_printf("%s%s", prefix, error->text);
 
-static bool is_alphanumeric(char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        fleet_fail(request, 400, message ?: "");
 }
 
-/* Where the first byte stands that is no digit; a text that only ends wrongly has its fault at the end. */
-static size_t base64_fault(Slice token) {
-        size_t i = 0;
+/* ---- pages: the token is base64url of u16 limit and u16 page, little-endian ---- */
 
-        while (i < token.length && (is_alphanumeric(token.data[i]) || token.data[i] == '-' || token.data[i] == '_'))
-                i++;
-        return i;
+static bool is_line_end(char c) {
+        return c == '\r' || c == '\n';
+}
+
+/* A digit of the token, or '='; line ends are passed over. False: the text has ended. */
+static bool base64_next(Slice token, size_t *at, char *ret) {
+        while (*at < token.length && is_line_end(token.data[*at]))
+                (*at)++;
+        if (*at == token.length)
+                return false;
+        *ret = token.data[(*at)++];
+        return true;
+}
+
+static bool is_base64_digit(char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+/* Where Go sees the fault of a text that has one: SIZE_MAX for a sound one. A group of four that the text ends in has it where
+ * the group begins. */
+static size_t base64_fault(Slice token) {
+        size_t at = 0, digits = 0, begin = 0;
+        char c;
+
+        while (base64_next(token, &at, &c)) {
+                if (is_base64_digit(c)) {
+                        if (digits++ % 4 == 0)
+                                begin = at - 1;
+                        continue;
+                }
+                if (c != '=' || digits % 4 < 2)
+                        return at - 1;
+                if (digits % 4 == 2 && !base64_next(token, &at, &c))
+                        return token.length;
+                if (c != '=') /* the first '=' was it */
+                        return at - 2;
+                return base64_next(token, &at, &c) ? at - 1 : SIZE_MAX;
+        }
+        return digits % 4 ? begin : SIZE_MAX;
 }
 
 static int page_token_parse(Slice token, size_t limit, size_t *ret_page, Error *error) {
         _cleanup_buffer_ Buffer bytes = BUFFER_INIT;
+        size_t fault = base64_fault(token);
         const uint8_t *b;
 
-        if (decode_base64(&bytes, BASE64_URL, token) < 0)
-                return error_set(error, -EINVAL, "illegal base64 data at input byte %zu", base64_fault(token));
-        if (buffer_length(&bytes) != 4)
-                return error_set(error, -EINVAL, "token has %zu bytes: 4 are expected", buffer_length(&bytes));
+        if (fault != SIZE_MAX)
+                return error_set(error, -EINVAL, "illegal base64 data at input byte %zu", fault);
+        if (decode_base64(&bytes, BASE64_URL, token) < 0 || buffer_length(&bytes) < 4)
+                return error_set(error, -EINVAL, buffer_length(&bytes) > 0 ? "unexpected EOF" : "EOF");
         b = (const uint8_t *)buffer_data(&bytes);
         if ((size_t)(b[0] | b[1] << 8) != limit)
                 return error_set(error, -EINVAL, "token limit must be %zu", limit);
         *ret_page = (size_t)(b[2] | b[3] << 8);
-        return 0;
+        return *ret_page > 0 ? 0 : error_set(error, -EINVAL, "token page must be greater than zero");
 }
 
 /* False after it was answered. */
@@ -97,6 +132,12 @@ static bool page_limit(HttpRequest *request, size_t *ret) {
         return true;
 }
 
+static bool pair_is_token(Slice name) {
+        _cleanup_buffer_ Buffer decoded = BUFFER_INIT;
+
+        return url_decode(&decoded, name, true, NULL) >= 0 && str_equals(buffer_string(&decoded), "nextPageToken");
+}
+
 bool fleet_page(HttpRequest *request, FleetPage *ret) {
         Slice rest = http_request_query(request), name, value;
         _cleanup_buffer_ Buffer token = BUFFER_INIT;
@@ -106,10 +147,10 @@ bool fleet_page(HttpRequest *request, FleetPage *ret) {
         if (!page_limit(request, &limit))
                 return false;
         while (url_query_next(&rest, &name, &value))
-                if (slice_equals(name, slice_from("nextPageToken"))) {
-                        tokens++;
+                if (pair_is_token(name)) {
                         buffer_clear(&token);
-                        (void)url_decode(&token, value, true, NULL);
+                        if (url_decode(&token, value, true, NULL) >= 0) /* as Go: a pair with a bad escape is none */
+                                tokens++;
                 }
         if (tokens > 1) {
                 fleet_fail(request, 400, "too many values for page token");
@@ -119,7 +160,7 @@ bool fleet_page(HttpRequest *request, FleetPage *ret) {
                 fleet_fail(request, 400, error.text);
                 return false;
         }
-        *ret = (FleetPage){.first = page > 0 ? (page - 1) * limit : 0, .limit = limit};
+        *ret = (FleetPage){.first = (page - 1) * limit, .limit = limit};
         return true;
 }
 

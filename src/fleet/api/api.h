@@ -30,6 +30,8 @@ typedef struct FleetApi {
         uint64_t changes;           /* counts them, from 1: see fleet_api_changed() */
         List waiters;               /* clients that wait for the next; list_init() it */
         size_t n_waiters;
+        uint64_t stopping[64];      /* units that an old client has stopped, and not looked at since: see old-clients.c */
+        size_t next_stopping;
 } FleetApi;
 
 /* The `listener_data` of an address where other machines' daemons ask: only what reads this machine's logs, states and usage is

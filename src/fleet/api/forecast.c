@@ -153,6 +153,20 @@ static int apply_body(Picture *picture, json_t *body, Error *error) {
         return r;
 }
 
+/* Units that are asked about, and wait already, are news all the same. */
+static void forget_waiting(Picture *before, json_t *body) {
+        json_t *one;
+        size_t i;
+
+        json_array_foreach(json_object_get(body, "units"), i, one) {
+                const char *name = json_string_value(json_object_get(one, "name"));
+                const PictureUnit *unit = name ? picture_unit(before, name) : NULL;
+
+                if (unit && !unit->target && !unit->requirements->global)
+                        picture_remove_unit(before, name);
+        }
+}
+
 static int forecast_body(const Picture *picture, json_t *body, Forecast *ret, Error *error) {
         Picture before = {0}, after = {0};
         Plan due = {0};
@@ -162,6 +176,8 @@ static int forecast_body(const Picture *picture, json_t *body, Forecast *ret, Er
                 r = schedule_plan(&before, &due);
         if (r >= 0)
                 r = picture_copy(&before, &after);
+        if (r >= 0)
+                forget_waiting(&before, body);
         if (r >= 0)
                 r = apply_body(&after, body, error);
         if (r >= 0)

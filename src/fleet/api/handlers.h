@@ -19,6 +19,15 @@ bool fleet_check_reply(HttpRequest *request, const StoreReply *reply);
 /* A body that is no JSON: 400 with `prefix` and the fault in Go's words, or jansson's text where Go would find none. */
 void fleet_fail_json(HttpRequest *request, const char *prefix, Slice body, const char *otherwise);
 
+/* JSON of another shape than the resource asks for: 400 with `prefix` and the error. */
+void fleet_fail_shape(HttpRequest *request, const char *prefix, const Error *error);
+
+/* Whether an old fleetctl must see the unit once more as it was before it stopped it. */
+bool fleet_old_client_looks(FleetApi *api, HttpRequest *request, const char *name);
+
+/* Somebody changes or destroys the unit; `stops`: it is launched, and is to be loaded only. */
+void fleet_old_client_changes(FleetApi *api, HttpRequest *request, const char *name, bool stops);
+
 /* How often who follows a log hears that it is still there. */
 #define FLEET_LOG_BEAT_MSEC 3000
 

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "fleet/api/handlers.h"
+#include "fleet/api/json-shape.h"
 
 enum { PATCH_OPERATIONS_MAX = 1000 };
 
@@ -75,38 +76,77 @@ static void patch_gone(HttpRequest *request) {
 
 /* "/ID/metadata/KEY" */
 static bool parse_patch_path(const char *path, char **ret_id, char **ret_key) {
-        char *id = NULL, *key = NULL, rest;
+        static const char key_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+        _cleanup_free_ char *id = NULL, *key = NULL;
+        char rest;
 
-        if (!path || sscanf(path, "/%m[^/]/metadata/%m[^/]%c", &id, &key, &rest) != 2) {
-                free(id);
-                free(key);
+        if (sscanf(path, "/%m[^/]/metadata/%m[^/]%c", &id, &key, &rest) != 2 || key[strspn(key, key_characters)])
                 return false;
-        }
         *ret_id = id;
         *ret_key = key;
+        id = key = NULL;
         return true;
 }
 
-/* The documents show a plain string, fleet's code wants {"value": …}: both are taken. */
-static const char *patch_value(json_t *operation) {
-        json_t *value = json_object_get(operation, "value");
+typedef struct PatchOperation {
+        const char *op, *path, *value;
+} PatchOperation;
 
+/* The documents show a plain string, fleet's code wants {"value": …}: both are taken. */
+static int read_patch_value(json_t *operation, const char **ret, Error *error) {
+        json_t *value = json_shape_field(operation, "value");
+
+        if (json_is_string(value)) {
+                *ret = json_string_value(value);
+                return 0;
+        }
+        *ret = "";
         if (json_is_object(value))
-                value = json_object_get(value, "value");
-        return json_string_value(value);
+                return json_shape_string(value, "value", "Go struct field .Value.value of type string", ret, error);
+        return json_shape_check(
+                value, JSON_OBJECT,
+                "Go struct field machineMetadataOp.Value of type struct { Value string \"json:\\\"value\\\"\" }", error);
 }
 
-static const char *patch_check(json_t *operation) {
-        const char *op = json_string_value(json_object_get(operation, "op")), *value = patch_value(operation);
-        _cleanup_free_ char *id = NULL, *key = NULL;
+/* -EINVAL with Go's complaint about the shape. */
+static int read_patch_operation(json_t *operation, PatchOperation *ret, Error *error) {
+        int r = json_shape_check(operation, JSON_OBJECT, "Go value of type api.machineMetadataOp", error);
 
-        if (!op || !(str_equals(op, "add") || str_equals(op, "remove") || str_equals(op, "replace")))
-                return "invalid op: expect add, remove, or replace";
-        if (!parse_patch_path(json_string_value(json_object_get(operation, "path")), &id, &key))
-                return "machine metadata path invalid";
-        if (!str_equals(op, "remove") && (!value || !*value))
-                return "invalid value: add and replace require a value";
-        return NULL;
+        if (r >= 0)
+                r = json_shape_string(operation, "op", "Go struct field machineMetadataOp.op of type string", &ret->op, error);
+        if (r >= 0)
+                r = json_shape_string(operation, "path", "Go struct field machineMetadataOp.path of type string", &ret->path, error);
+        return r < 0 ? r : read_patch_value(operation, &ret->value, error);
+}
+
+static int check_patch_operation(const PatchOperation *operation, Error *error) {
+        _cleanup_free_ char *id = NULL, *key = NULL;
+        bool remove = str_equals(operation->op, "remove");
+
+        if (!remove && !str_equals(operation->op, "add") && !str_equals(operation->op, "replace"))
+                return error_set(error, -EINVAL, "invalid op: expect add, remove, or replace");
+        if (!parse_patch_path(operation->path, &id, &key))
+                return error_set(error, -EINVAL, "machine metadata path invalid");
+        if (!remove && !*operation->value)
+                return error_set(error, -EINVAL, "invalid value: add and replace require a value");
+        return 0;
+}
+
+/* First the shape of all, then what they say: as fleet does. null is an empty list. */
+static int check_patch(json_t *operations, Error *error) {
+        int r = json_shape_check(operations, JSON_ARRAY, "Go value of type []api.machineMetadataOp", error);
+        PatchOperation operation;
+
+        if (r >= 0 && json_array_size(operations) > PATCH_OPERATIONS_MAX)
+                r = error_set(error, -EINVAL, "too many changes in one request");
+        for (size_t i = 0; r >= 0 && i < json_array_size(operations); i++)
+                r = read_patch_operation(json_array_get(operations, i), &operation, error);
+        for (size_t i = 0; r >= 0 && i < json_array_size(operations); i++) {
+                r = read_patch_operation(json_array_get(operations, i), &operation, error);
+                if (r >= 0)
+                        r = check_patch_operation(&operation, error);
+        }
+        return r;
 }
 
 static void patch_go_on(Patch *patch);
@@ -128,21 +168,20 @@ static void on_patch_mirrored(void *userdata, int r) {
         (void)r; /* at the registry's end the request is gone long since */
         patch_free(patch);
         if (request)
-                fleet_respond_empty(request, 204);
+                http_respond(request, 204, "Content-Type: application/json\r\nServer: fleetd/" FAERING_VERSION "\r\n", (Slice){"", 0});
 }
 
 /* One change after the other; a removed key is hidden by an empty value, as its machine would bring it back. */
 static void patch_go_on(Patch *patch) {
         while (patch->request && patch->next < json_array_size(patch->operations)) {
-                json_t *operation = json_array_get(patch->operations, patch->next++);
-                const char *op = json_string_value(json_object_get(operation, "op"));
                 _cleanup_free_ char *id = NULL, *key = NULL;
+                PatchOperation operation;
 
-                if (!parse_patch_path(json_string_value(json_object_get(operation, "path")), &id, &key))
+                if (read_patch_operation(json_array_get(patch->operations, patch->next++), &operation, NULL) < 0 ||
+                    !parse_patch_path(operation.path, &id, &key))
                         continue;
-                if (registry_set_metadata(patch->api->registry, id, key,
-                                          str_equals(op, "remove") ? "" : patch_value(operation), on_patched,
-                                          patch) >= 0)
+                if (registry_set_metadata(patch->api->registry, id, key, str_equals(operation.op, "remove") ? "" : operation.value,
+                                          on_patched, patch) >= 0)
                         return;
                 fleet_fail(patch->request, 500, "out of memory");
                 patch->request = NULL;
@@ -162,25 +201,18 @@ static void patch_go_on(Patch *patch) {
 static void patch_machines(FleetApi *api, HttpRequest *request) {
         Slice body = http_request_body(request);
         json_error_t problem;
-        json_t *operations = json_loadb(body.data, body.length, JSON_DISABLE_EOF_CHECK, &problem), *operation;
-        const char *refusal = NULL;
-        Patch *patch;
-        size_t i;
+        json_t *operations = json_loadb(body.data, body.length, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &problem);
+        Error error = ERROR_NONE;
+        Patch *patch = NULL;
 
-        if (!json_is_array(operations)) {
-                fleet_fail_json(request, "", body, operations ? "the body must be a list of changes" : problem.text);
-                json_decref(operations);
-                return;
-        }
-        if (json_array_size(operations) > PATCH_OPERATIONS_MAX)
-                refusal = "too many changes in one request";
-        json_array_foreach (operations, i, operation)
-                if (!refusal)
-                        refusal = patch_check(operation);
-        patch = refusal ? NULL : calloc(1, sizeof(*patch));
+        if (!operations)
+                fleet_fail_json(request, "", body, problem.text);
+        else if (check_patch(operations, &error) < 0)
+                fleet_fail_shape(request, "", &error);
+        else if (!(patch = calloc(1, sizeof(*patch))))
+                fleet_fail(request, 500, "out of memory");
         if (!patch) {
                 json_decref(operations);
-                fleet_fail(request, refusal ? 400 : 500, refusal ?: "out of memory");
                 return;
         }
         *patch = (Patch){.api = api, .request = request, .operations = operations};

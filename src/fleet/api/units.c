@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <jansson.h>
 
+#include "fleet/api/json-shape.h"
 #include "fleet/api/write.h"
 #include "fleet/unit/validate.h"
 
@@ -24,7 +25,8 @@ static void write_options(JsonWriter *json, const char *text) {
                         json_begin_object(json);
                         json_field_string(json, "name", file.options[i].name);
                         json_field_string(json, "section", unitfile_section_name(&file, &file.options[i]));
-                        json_field_string(json, "value", file.options[i].value);
+                        if (*file.options[i].value) /* as fleet does: an empty one is left out, also by its client */
+                                json_field_string(json, "value", file.options[i].value);
                         json_end_object(json);
                 }
         json_end_array(json);
@@ -38,10 +40,11 @@ static bool unit_is_global(const RegistryUnit *unit) {
                unit_requirements_read(&file, unit->name, &requirements) >= 0 && requirements.global;
 }
 
-static void write_unit(JsonWriter *json, const Registry *registry, const RegistryUnit *unit) {
+/* `current`: NULL, or what is said of a unit that is not global in place of its own state. */
+static void write_unit(JsonWriter *json, const Registry *registry, const RegistryUnit *unit, const char *current) {
         json_begin_object(json);
         if (!unit_is_global(unit))
-                json_field_string(json, "currentState", unit_current_state(registry, unit));
+                json_field_string(json, "currentState", current ?: unit_current_state(registry, unit));
         json_field_string(json, "desiredState", unit_state_to_string(unit->desired));
         if (unit->machine)
                 json_field_string(json, "machineID", unit->machine);
@@ -66,7 +69,7 @@ static void list_units(FleetApi *api, HttpRequest *request) {
                 json_key(&json, "units");
                 json_begin_array(&json);
                 for (size_t i = page.first; i < fleet_page_end(&page, total); i++)
-                        write_unit(&json, api->registry, units[i]);
+                        write_unit(&json, api->registry, units[i], NULL);
                 json_end_array(&json);
                 fleet_write_next_page(&json, &page, total);
         }
@@ -89,7 +92,7 @@ static void get_unit(FleetApi *api, HttpRequest *request, const char *name) {
                 fleet_fail(request, 404, "unit does not exist");
                 return;
         }
-        write_unit(&json, api->registry, unit);
+        write_unit(&json, api->registry, unit, fleet_old_client_looks(api, request, name) ? "launched" : NULL);
         fleet_respond_json(request, &body);
 }
 
@@ -224,19 +227,35 @@ static void write_unit_parts(UnitWrite *write) {
         write_settle(write);
 }
 
+typedef struct OptionBody {
+        const char *section, *name, *value;
+} OptionBody;
+
+/* What is left out is empty: fleetctl does that with values. */
+static int read_option(json_t *option, OptionBody *ret, Error *error) {
+        int r = json_shape_check(option, JSON_OBJECT, "Go struct field Unit.options of type schema.UnitOption", error);
+
+        if (r >= 0)
+                r = json_shape_string(option, "section", "Go struct field UnitOption.options.section of type string", &ret->section, error);
+        if (r >= 0)
+                r = json_shape_string(option, "name", "Go struct field UnitOption.options.name of type string", &ret->name, error);
+        if (r >= 0)
+                r = json_shape_string(option, "value", "Go struct field UnitOption.options.value of type string", &ret->value, error);
+        return r;
+}
+
 int fleet_parse_options(json_t *options, UnitFile *file, Error *error) {
-        json_t *option;
+        json_t *json;
         size_t i;
 
-        json_array_foreach (options, i, option) {
-                const char *section = json_string_value(json_object_get(option, "section"));
-                const char *name = json_string_value(json_object_get(option, "name"));
-                const char *value = json_string_value(json_object_get(option, "value"));
-                int r;
+        json_array_foreach (options, i, json) {
+                OptionBody option;
+                int r = read_option(json, &option, error);
 
-                if (!section || !name || !value)
-                        return error_set(error, -EINVAL, "option %zu lacks its section, name or value", i + 1);
-                r = unitfile_add(file, slice_from(section), slice_from(name), slice_from(value), error);
+                if (r >= 0 && (!*option.section || !*option.name))
+                        r = error_set(error, -EINVAL, "option %zu lacks its %s", i + 1, *option.section ? "name" : "section");
+                if (r >= 0)
+                        r = unitfile_add(file, slice_from(option.section), slice_from(option.name), slice_from(option.value), error);
                 if (r < 0)
                         return r;
         }
@@ -294,6 +313,7 @@ static void create_unit(FleetApi *api, HttpRequest *request, const char *name, j
 }
 
 static void change_unit(FleetApi *api, HttpRequest *request, const char *name, UnitState desired) {
+        const RegistryUnit *unit;
         Error error = ERROR_NONE;
         UnitWrite *write;
 
@@ -304,6 +324,9 @@ static void change_unit(FleetApi *api, HttpRequest *request, const char *name, U
         write = write_new(api, request, name, 204);
         if (!write)
                 return;
+        unit = find_unit(api, name);
+        fleet_old_client_changes(api, request, name,
+                                 unit && desired == UNIT_LOADED && str_equals(unit_current_state(api->registry, unit), "launched"));
         write->desired = desired;
         write_desired(write);
         write_settle(write);
@@ -321,25 +344,56 @@ static bool text_differs(const RegistryUnit *unit, json_t *options) {
         return !str_equals(hex, unit->hash);
 }
 
-static void put_unit_body(FleetApi *api, HttpRequest *request, const char *name, json_t *body) {
-        const char *own = json_string_value(json_object_get(body, "name"));
-        const char *wanted = json_string_value(json_object_get(body, "desiredState"));
-        json_t *options = json_object_get(body, "options");
+/* What a PUT asks for; empty fields are "", the list of options NULL. */
+typedef struct UnitBody {
+        const char *name, *desired;
+        json_t *options;
+} UnitBody;
+
+static int check_body_options(json_t *options, Error *error) {
+        int r = json_shape_check(options, JSON_ARRAY, "Go struct field Unit.options of type []*schema.UnitOption", error);
+        OptionBody unused;
+
+        for (size_t i = 0; i < json_array_size(options) && r >= 0; i++)
+                r = read_option(json_array_get(options, i), &unused, error);
+        return r;
+}
+
+/* -EINVAL with Go's complaint. null is an empty body. */
+static int read_body(json_t *json, UnitBody *ret, Error *error) {
+        int r = json_shape_check(json, JSON_OBJECT, "Go value of type schema.Unit", error);
+        const char *unused;
+
+        if (r >= 0)
+                r = json_shape_string(json, "name", "Go struct field Unit.name of type string", &ret->name, error);
+        if (r >= 0)
+                r = json_shape_string(json, "desiredState", "Go struct field Unit.desiredState of type string", &ret->desired, error);
+        if (r >= 0)
+                r = json_shape_string(json, "currentState", "Go struct field Unit.currentState of type string", &unused, error);
+        if (r >= 0)
+                r = json_shape_string(json, "machineID", "Go struct field Unit.machineID of type string", &unused, error);
+        ret->options = json_shape_field(json, "options");
+        return r < 0 ? r : check_body_options(ret->options, error);
+}
+
+static void put_unit_body(FleetApi *api, HttpRequest *request, const char *name, const UnitBody *body) {
+        const char *own = body->name, *wanted = body->desired;
+        json_t *options = body->options;
         bool has_options = json_array_size(options) > 0;
         const RegistryUnit *unit = find_unit(api, name);
         UnitState desired = UNIT_INACTIVE;
         Error error = ERROR_NONE;
 
-        if (own && *own && !str_equals(own, name)) {
+        if (*own && !str_equals(own, name)) {
                 (void)error_set(&error, -EINVAL, "name in URL \"%s\" differs from unit name in request body \"%s\"",
                                 name, own);
                 fleet_fail(request, 400, error.text);
-        } else if (wanted && *wanted && unit_state_from_string(wanted, &desired, &error) < 0) {
+        } else if (*wanted && unit_state_from_string(wanted, &desired, &error) < 0) {
                 fleet_fail(request, 400, error.text);
         } else if (unit && has_options && text_differs(unit, options)) {
                 create_unit(api, request, name, options, desired, true);
         } else if (unit) {
-                if (wanted && *wanted)
+                if (*wanted)
                         change_unit(api, request, name, desired);
                 else
                         fleet_fail(request, 409, "must provide DesiredState to update existing unit");
@@ -356,21 +410,26 @@ static void put_unit_body(FleetApi *api, HttpRequest *request, const char *name,
 static void put_unit(FleetApi *api, HttpRequest *request, const char *name) {
         Slice type = http_request_header(request, "content-type"), text = http_request_body(request);
         const char *semicolon = type.length ? memchr(type.data, ';', type.length) : NULL;
+        Error error = ERROR_NONE;
         json_error_t problem;
-        json_t *body;
+        UnitBody body;
+        json_t *json;
 
         if (semicolon)
                 type.length = (size_t)(semicolon - type.data);
         if (!slice_equals(slice_trim(type), slice_from("application/json"))) {
-                fleet_fail(request, 415, "only acceptable Content-Type is application/json");
+                fleet_fail(request, 415,
+                           type.data ? "only acceptable Content-Type is application/json" : "expected 1 Content-Type, got 0");
                 return;
         }
-        body = json_loadb(text.data, text.length, JSON_DISABLE_EOF_CHECK, &problem);
-        if (json_is_object(body))
-                put_unit_body(api, request, name, body);
+        json = json_loadb(text.data, text.length, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &problem);
+        if (!json)
+                fleet_fail_json(request, "unable to decode body: ", text, problem.text);
+        else if (read_body(json, &body, &error) < 0)
+                fleet_fail_shape(request, "unable to decode body: ", &error);
         else
-                fleet_fail_json(request, "unable to decode body: ", text, body ? "not an object" : problem.text);
-        json_decref(body);
+                put_unit_body(api, request, name, &body);
+        json_decref(json);
 }
 
 static void on_destroyed(void *userdata, const StoreReply *reply) {
@@ -392,6 +451,7 @@ static void delete_unit(FleetApi *api, HttpRequest *request, const char *name) {
         write = write_new(api, request, name, 204);
         if (!write)
                 return;
+        fleet_old_client_changes(api, request, name, false);
         write_try(write, registry_destroy_unit(api->registry, name, on_destroyed, write));
         write_settle(write);
 }

@@ -6,6 +6,8 @@
 #include "fleet/unit/glob.h"
 #include "fleet/unit/resources.h"
 
+enum { RING_MAX = 64 }; /* units that wait for each other */
+
 static void obstacle_deinit(Obstacle *obstacle) {
         free(obstacle->subject);
         free(obstacle->text);
@@ -66,7 +68,24 @@ static int explain_metadata(const MetadataRule *rule, MachineVerdict *verdict) {
                    str_printf("give the machine %s", buffer_string(&wanted)));
 }
 
-static int explain_peer(const Picture *picture, const char *name, MachineVerdict *verdict) {
+/* Whether the unit waits for `name`, perhaps over others that wait as well: of each its first that does is looked at. */
+static bool waits_for(const Picture *picture, const PictureUnit *unit, const char *name) {
+        for (int step = 0; unit && step < RING_MAX; step++) {
+                const StringList *peers = &unit->requirements->peers;
+
+                if (string_list_contains(peers, name))
+                        return true;
+                unit = NULL;
+                for (size_t i = 0; !unit && i < peers->length; i++) {
+                        unit = picture_unit(picture, peers->items[i]);
+                        if (unit && (unit->target || unit->desired == UNIT_INACTIVE))
+                                unit = NULL;
+                }
+        }
+        return false;
+}
+
+static int explain_peer(const Picture *picture, const PictureUnit *unit, const char *name, MachineVerdict *verdict) {
         const PictureUnit *peer = picture_unit(picture, name);
 
         if (peer && picture_occupies(peer, verdict->machine))
@@ -81,6 +100,10 @@ static int explain_peer(const Picture *picture, const char *name, MachineVerdict
                 return add(verdict, OBSTACLE_PEER, name,
                            str_printf("it must join %s, which is global but does not run here", name),
                            str_printf("see why %s does not run here", name));
+        if (!peer->target && waits_for(picture, peer, picture_unit_name(unit)))
+                return add(verdict, OBSTACLE_PEER, name,
+                           str_printf("it must join %s, which in turn waits for %s: neither is ever placed", name, picture_unit_name(unit)),
+                           str_printf("take a MachineOf= out of this ring"));
         if (!peer->target)
                 return add(verdict, OBSTACLE_PEER, name, str_printf("it must join %s, which is on no machine", name),
                            str_printf("see why %s is on no machine", name));
@@ -253,7 +276,7 @@ static int explain(const Picture *picture, const PictureUnit *unit, MachineVerdi
         if (r >= 0)
                 r = explain_ban(unit, verdict);
         for (size_t i = 0; r >= 0 && i < unit->requirements->peers.length; i++)
-                r = explain_peer(picture, unit->requirements->peers.items[i], verdict);
+                r = explain_peer(picture, unit, unit->requirements->peers.items[i], verdict);
         if (r >= 0)
                 r = explain_occupants(picture, unit, verdict);
         if (r >= 0)

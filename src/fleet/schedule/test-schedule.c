@@ -619,9 +619,34 @@ static void test_unit_does_not_replace_the_one_that_it_must_join(void **state) {
         picture_deinit(&picture);
 }
 
+static void assert_told(const Picture *picture, const char *name, const char *text) {
+        Explanation explanation;
+
+        assert_int_equal(schedule_explain(picture, picture_unit(picture, name), &explanation), 0);
+        assert_int_equal(explanation.n_machines, 1);
+        assert_int_equal(explanation.machines[0].n_obstacles, 1);
+        assert_string_equal(explanation.machines[0].obstacles[0].text, text);
+        explanation_deinit(&explanation);
+}
+
+static void test_units_that_wait_for_each_other_are_told(void **state) {
+        _cleanup_picture_ Picture picture = {0};
+
+        (void)state;
+        assert_int_equal(picture_put_machine(&picture, "m1", "", NULL, 0), 0);
+        add_unit(&picture, "a.service", "MachineOf=b.service\n", UNIT_LAUNCHED, 1);
+        add_unit(&picture, "b.service", "MachineOf=c.service\n", UNIT_LAUNCHED, 2);
+        add_unit(&picture, "c.service", "MachineOf=a.service\n", UNIT_LAUNCHED, 3);
+        add_unit(&picture, "d.service", "MachineOf=a.service\n", UNIT_LAUNCHED, 4);
+        assert_told(&picture, "a.service", "it must join b.service, which in turn waits for a.service: neither is ever placed");
+        assert_told(&picture, "c.service", "it must join a.service, which in turn waits for c.service: neither is ever placed");
+        assert_told(&picture, "d.service", "it must join a.service, which is on no machine");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decide_and_explain_agree_on_random_clusters),
+                cmocka_unit_test(test_units_that_wait_for_each_other_are_told),
                 cmocka_unit_test(test_removing_the_named_obstacles_makes_the_machine_eligible),
                 cmocka_unit_test(test_plan_leaves_nothing_undone),
                 cmocka_unit_test(test_pass_over_changes_comes_to_the_same_as_one_over_all),
