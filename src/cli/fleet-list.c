@@ -294,6 +294,7 @@ static int watch_units(FleetGroup *group, const ListOptions *options) {
                 if (code == 0)
                         code = isatty(STDOUT_FILENO) ? list_units_once(group, options) : list_changes(group, options, &told);
         } while (code == 0);
+        fleet_live_end();
         json_decref(told);
         return code;
 }

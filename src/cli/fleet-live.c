@@ -23,18 +23,24 @@ static void on_signal(int number) {
         _exit(CLI_OK);
 }
 
+static uv_timer_t reader; /* looks whether somebody reads */
+
 static void on_reader_due(uv_timer_t *timer) {
         (void)timer;
         cli_flush();
 }
 
 void fleet_live_begin(FleetGroup *group) {
-        static uv_timer_t reader; /* to the end of the program */
         const struct sigaction action = {.sa_handler = on_signal};
 
         (void)sigaction(SIGINT, &action, NULL);
-        if (uv_timer_init(&group->loop, &reader) == 0 && uv_timer_start(&reader, on_reader_due, READER_MSEC, READER_MSEC) == 0)
-                uv_unref((uv_handle_t *)&reader);
+        (void)uv_timer_init(&group->loop, &reader);
+        (void)uv_timer_start(&reader, on_reader_due, READER_MSEC, READER_MSEC);
+        uv_unref((uv_handle_t *)&reader);
+}
+
+void fleet_live_end(void) {
+        uv_close((uv_handle_t *)&reader, NULL);
 }
 
 void fleet_live_clear(void) {

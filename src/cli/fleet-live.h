@@ -6,6 +6,9 @@
  * reads its output any more. */
 void fleet_live_begin(FleetGroup *group);
 
+/* What goes on has come to an end by itself. */
+void fleet_live_end(void);
+
 /* On a terminal: empties it, for what is printed next; lines that are too long for it are cut. */
 void fleet_live_clear(void);
 

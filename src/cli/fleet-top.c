@@ -395,5 +395,7 @@ int fleet_verb_top(void *userdata, int argc, char **argv) {
         if (code != 0)
                 return code;
         fleet_live_begin(group);
-        return run(&top);
+        code = run(&top);
+        fleet_live_end();
+        return code;
 }
