@@ -134,7 +134,7 @@ static int wait_active(FleetLook *look, const StringList *names) {
 
         for (size_t i = 0; code == 0 && i < names->length; i++)
                 code = fleet_wait_active(look, names->items[i]);
-        return code;
+        return code == 0 && names->length > 0 ? fleet_check_settled(look, names) : code;
 }
 
 /* load and start. */
@@ -257,6 +257,8 @@ int fleet_verb_restart(void *userdata, int argc, char **argv) {
         json_array_foreach (units, i, unit)
                 if (code == 0)
                         code = restart_one(group, unit, &waiting);
+        if (code == 0 && names.length > 0)
+                code = fleet_check_settled(&look, &names);
         json_decref(units);
         return code < 0 ? CLI_OK : code ?: missing;
 }

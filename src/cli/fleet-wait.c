@@ -4,7 +4,7 @@
 
 #include "cli/fleet-look.h"
 
-enum { LOOK_MSEC = 50, WINDOW_MSEC = 2000, ACTIVE_MSEC = 2000 };
+enum { LOOK_MSEC = 50, WINDOW_MSEC = 2000, ACTIVE_MSEC = 2000, SETTLE_MSEC = 100 };
 
 /* Sleeps until the next look. False when all attempts are used up. */
 static bool wait_more(const FleetWaiting *waiting, FleetLook *look, uint64_t *looks) {
@@ -139,6 +139,23 @@ int fleet_wait_active(FleetLook *look, const char *name) {
                 (void)usleep(LOOK_MSEC * 1000);
                 fleet_look_again(look);
         }
+}
+
+int fleet_check_settled(FleetLook *look, const StringList *names) {
+        (void)usleep(SETTLE_MSEC * 1000);
+        fleet_look_again(look);
+        for (size_t i = 0; i < names->length; i++) {
+                json_auto_t *state = NULL;
+                int code = fleet_look_state(look, names->items[i], &state);
+
+                if (code == 0 && str_equals(cli_text(state, "systemdActiveState"), "failed")) {
+                        complain_not_active(look->group, names->items[i], "failed");
+                        code = CLI_FAILED;
+                }
+                if (code != 0)
+                        return code;
+        }
+        return 0;
 }
 
 static bool state_is_active(json_t *state) {

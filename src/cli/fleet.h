@@ -152,6 +152,10 @@ int fleet_wait_state(FleetLook *look, const char *name, const char *desired, con
 /* Waits until a started unit is active, and complains when it will not be. */
 int fleet_wait_active(FleetLook *look, const char *name);
 
+/* Looks once more at units that were just seen active: a simple service is so until its program is found to be missing, or to have
+ * failed at once. 0 or the exit code, told. */
+int fleet_check_settled(FleetLook *look, const StringList *names);
+
 /* Waits until nothing of a global unit is active anywhere. */
 int fleet_wait_stopped(FleetGroup *group, const char *name, const FleetWaiting *waiting);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 #define NAME_API "faering-api"
 #define NAME_LOGS "faering-logs"
 #define NAME_ACTIVATED "activated"
+
+#define SOCKET_USUAL "/run/faering/fleet.sock"
+#define SOCKET_OF_FLEETCTL "/run/fleet.sock" /* where that of fleet 1.0 looks when it is told nothing */
 
 enum { SOCKET_MODE = 0660, ASIDE = 256 /* descriptors are moved here before they get their final numbers */ };
 
@@ -129,6 +133,32 @@ static int listen_for_logs(HttpServer *http, const FleetSettings *settings, Erro
         return 0;
 }
 
+static bool leads_to(const char *link, const char *target) {
+        char found[sizeof(SOCKET_USUAL) + 1];
+        ssize_t n = readlink(link, found, sizeof(found));
+
+        return n == (ssize_t)strlen(target) && memcmp(found, target, (size_t)n) == 0;
+}
+
+static bool is_socket(const char *path) {
+        struct stat status;
+
+        return stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+/* A link, so that there is one socket with one set of rights. It stays: what it leads to comes and goes. */
+static void serve_old_clients(const Url *url) {
+        int r;
+
+        if (url->scheme != URL_UNIX || !str_equals(url->host, SOCKET_USUAL) || symlink(SOCKET_USUAL, SOCKET_OF_FLEETCTL) >= 0)
+                return;
+        r = errno;
+        /* a socket there is one that the service manager has handed to us, or somebody else's */
+        if (r != EEXIST || (!leads_to(SOCKET_OF_FLEETCTL, SOCKET_USUAL) && !is_socket(SOCKET_OF_FLEETCTL)))
+                log_warning("fleetctl of fleet 1.0 has to be told --endpoint unix://" SOCKET_USUAL ": cannot make the link " SOCKET_OF_FLEETCTL ": %s",
+                            strerror(r));
+}
+
 int fleet_listeners_open(HttpServer *http, const FleetSettings *settings, Error *error) {
         Opened opened = {0};
         int r = take_inherited(http, settings, &opened, error);
@@ -137,6 +167,8 @@ int fleet_listeners_open(HttpServer *http, const FleetSettings *settings, Error 
                 r = http_server_listen(http, &settings->listen_url, SOCKET_MODE, NULL, NULL, error);
         if (r >= 0 && !opened.logs && *settings->serve_logs)
                 r = listen_for_logs(http, settings, error);
+        if (r >= 0)
+                serve_old_clients(&settings->listen_url);
         return r;
 }
 

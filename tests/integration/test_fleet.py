@@ -107,6 +107,8 @@ def test_a_unit_that_cannot_be_run_says_why(tmp_path):
         machine = fleet.machines[0]
         done = machine.fleet("start", write(tmp_path, "bad.service", "[Service]\nExecStart=/no/such/program\n"))
         assert done.returncode == 1 and "bad.service is failed" in done.stderr
+        done = machine.fleet("restart", "bad")
+        assert done.returncode == 1 and "bad.service is failed" in done.stderr
         done = machine.fleet("start", write(tmp_path, "broken.service", "[Service\nExecStart=/bin/true\n"))
         assert done.returncode == 1 and "broken.service:1:" in done.stderr
 

@@ -163,7 +163,8 @@ def test_state_is_dumped_to_the_log(nodes, here):
 
 
 def test_api_is_served_on_sockets_of_the_service_manager(nodes, here):
-    """As fleet.socket of the old systems has them; also after a reload, when the program is executed anew."""
+    """As fleet.socket of the old systems has them; also after a reload, when the program is executed anew. Without it there is a link."""
+    assert here.run_at("unix:///var/run/fleet.sock", "list-machines").stdout == here.run("list-machines").stdout
     here.host.write("/etc/systemd/system/faering-fleet.socket", "[Socket]\nListenStream=/run/fleet.sock\nSocketMode=0600\n")
     here.host.sh("systemctl daemon-reload; systemctl stop faering-fleet.service; systemctl start faering-fleet.socket faering-fleet.service")
 
