@@ -52,6 +52,12 @@ static int print_reached(FleetLook *look, const char *name, json_t *unit, const 
         return CLI_OK;
 }
 
+/* Scripts read what fleetctl wrote; people are told where to look. */
+static void hint_for_people(const FleetGroup *group, const char *verb, const char *name, const char *what) {
+        if (isatty(STDERR_FILENO))
+                (void)fprintf(stderr, "\"%s %s %s\" says %s\n", group->program, verb, name, what);
+}
+
 static void complain_late(FleetGroup *group, const char *name, const char *desired, const char *action) {
         static const char late[] = "timed out waiting for unit";
 
@@ -63,6 +69,7 @@ static void complain_late(FleetGroup *group, const char *name, const char *desir
         fleet_complain(group, "Error waiting for units: %s %s to report state %s", late, name, desired);
         if (str_equals(action, "start") || str_equals(action, "load"))
                 fleet_complain(group, "Error waiting for unit states, exit status: %s %s to report state %s", late, name, desired);
+        hint_for_people(group, "explain", name, "why");
 }
 
 int fleet_wait_state(FleetLook *look, const char *name, const char *desired, const char *action,
@@ -100,6 +107,7 @@ static void complain_not_active(FleetGroup *group, const char *name, const char 
         for (int i = 0; i < 2; i++)
                 fleet_complain(group, "Error waiting for %s Failed to find an active unit %s within 2s, err: Failed to fetch states within 2s",
                                i == 0 ? "units:" : "systemd unit states, err:", name);
+        hint_for_people(group, "status", name, "more");
 }
 
 static bool unit_is_oneshot(json_t *unit) {

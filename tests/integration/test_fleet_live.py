@@ -98,6 +98,19 @@ def test_a_small_terminal_is_not_overrun(one, tmp_path):
     assert picture.splitlines()[4] == "… and 5 more", picture
 
 
+def test_people_at_fleetctl_are_told_where_the_reason_is(one, tmp_path):
+    """What scripts read is fleetctl's, to the letter (test_fleetctl.py)."""
+    path = write(tmp_path, "bad.service", "[Service]\nExecStart=/bin/false\n")
+    ours, theirs = pty.openpty()
+    (tmp_path / "fleetctl").symlink_to(BUILD / "src/cli/faering")
+    command = [str(tmp_path / "fleetctl"), "--endpoint", f"unix://{one.socket}", "start", path]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as starter:
+        assert starter.wait(timeout=10) == 1
+    assert '"fleetctl status bad.service" says more' in read_terminal(ours, "says more")
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_what_nobody_reads_ends(one, tmp_path):
     """`… | head -1`, also while nothing new is written."""
     one.ok("start", write(tmp_path, "quiet.service", SLEEP), write(tmp_path, "talk.service", "[Service]\nExecStart=/bin/sh -c 'echo said; exec sleep 1000'\n"))
