@@ -117,7 +117,11 @@ void fleet_whatif_handle(FleetApi *api, HttpRequest *request, const char *path) 
 
 /* ---- plan ---- */
 
-static int apply_unit(Picture *picture, json_t *unit, Error *error) {
+/* New units are younger than all others, and placed in the order in which they are given: `start` makes them so. */
+#define NEW_UNITS ((uint64_t)INT64_MAX)
+
+/* `order`: of a unit that is new. */
+static int apply_unit(Picture *picture, json_t *unit, uint64_t order, Error *error) {
         const char *name = json_string_value(json_object_get(unit, "name"));
         const char *desired = json_string_value(json_object_get(unit, "desiredState"));
         const PictureUnit *known = name ? picture_unit(picture, name) : NULL;
@@ -136,7 +140,7 @@ static int apply_unit(Picture *picture, json_t *unit, Error *error) {
         if (r < 0)
                 return error_prefix(error, r, "%s", name);
         r = unit_requirements_read(&file, name, &requirements);
-        return r < 0 ? r : picture_put_unit(picture, name, &requirements, state, known ? known->order : UINT64_MAX);
+        return r < 0 ? r : picture_put_unit(picture, name, &requirements, state, known ? known->order : order);
 }
 
 static int apply_body(Picture *picture, json_t *body, Error *error) {
@@ -149,7 +153,7 @@ static int apply_body(Picture *picture, json_t *body, Error *error) {
                         picture_remove_unit(picture, json_string_value(one));
         json_array_foreach(json_object_get(body, "units"), i, one)
                 if (r >= 0)
-                        r = apply_unit(picture, one, error);
+                        r = apply_unit(picture, one, NEW_UNITS + i, error);
         return r;
 }
 
