@@ -186,17 +186,20 @@ def send_units() -> None:
             on(machine, "sh", "-c", f"cat > /root/{name}", data=text, quiet=True)
 
 
+def start(machine: str, *units: str) -> None:
+    on(machine, "sh", "-c", "cd /root && exec fleetctl start --no-block " + " ".join(units))
+
+
 def start_service() -> None:
     say("The units of the classic tutorials")
     run("cat", str(UNITS / "web@.service"), show="cat web@.service")
     send_units()
     on("m2", "etcdctl", "set", "/greeting", "Hello")
-    shell = "cd /root && exec fleetctl start "
-    on("m3", "sh", "-c", shell + "--no-block web@1.service web@2.service web-discovery@1.service web-discovery@2.service")
+    start("m3", "web@1.service", "web@2.service", "web-discovery@1.service", "web-discovery@2.service")
     took = wait_for("the pages run", 30, lambda: is_running("web@1.service", "web@2.service", "web-discovery@1.service",
                                                             "web-discovery@2.service"))
     note(f"running after {took:.1f} s")
-    on("m1", "sh", "-c", shell + "--no-block lb.service")
+    start("m1", "lb.service")
     wait_for("the balancer runs", 30, lambda: is_running("lb.service"))
     on("m2", "fleetctl", "list-units")
     note("what web@1 wrote, asked for on a machine that does not run it")
@@ -241,10 +244,10 @@ def show_isolation() -> None:
 def show_spread() -> None:
     say("Units that may run anywhere spread; one that says where goes there")
     names = [f"spread@{n}.service" for n in range(1, 7)]
-    on("m1", "sh", "-c", "cd /root && exec fleetctl start --no-block " + " ".join(names))
+    start("m1", *names)
     wait_for("they run", 20, lambda: is_running(*names))
     # only now: it counts on its machine, and would move the others' shares if it were decided before them
-    on("m3", "sh", "-c", "cd /root && exec fleetctl start --no-block pinned.service")
+    start("m3", "pinned.service")
     wait_for("it runs", 20, lambda: is_running("pinned.service"))
     now = units()
     counts = {name: sum(now[unit]["machine"] == address for unit in names) for name, address in ADDRESSES.items()}
@@ -282,7 +285,7 @@ def pull_the_plug() -> str:
         note(f"http://127.0.0.1:{BALANCER_PORT}/ -> {page}")
     on(left[0], "faering", "fleet", "explain", "web@2.service")
     say("A third page has to wait, and explain says what would let it run")
-    on(left[1], "sh", "-c", "cd /root && exec fleetctl start --no-block web@3.service")
+    start(left[1], "web@3.service")
     on(left[0], "faering", "fleet", "explain", "web@3.service")
     return victim
 

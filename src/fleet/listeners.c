@@ -133,13 +133,6 @@ static int listen_for_logs(HttpServer *http, const FleetSettings *settings, Erro
         return 0;
 }
 
-static bool leads_to(const char *link, const char *target) {
-        char found[sizeof(SOCKET_USUAL) + 1];
-        ssize_t n = readlink(link, found, sizeof(found));
-
-        return n == (ssize_t)strlen(target) && memcmp(found, target, (size_t)n) == 0;
-}
-
 static bool is_socket(const char *path) {
         struct stat status;
 
@@ -153,8 +146,8 @@ static void serve_old_clients(const Url *url) {
         if (url->scheme != URL_UNIX || !str_equals(url->host, SOCKET_USUAL) || symlink(SOCKET_USUAL, SOCKET_OF_FLEETCTL) >= 0)
                 return;
         r = errno;
-        /* a socket there is one that the service manager has handed to us, or somebody else's */
-        if (r != EEXIST || (!leads_to(SOCKET_OF_FLEETCTL, SOCKET_USUAL) && !is_socket(SOCKET_OF_FLEETCTL)))
+        /* a socket there is ours, at the end of an earlier link, or one that the service manager has made, or somebody else's */
+        if (r != EEXIST || !is_socket(SOCKET_OF_FLEETCTL))
                 log_warning("fleetctl of fleet 1.0 has to be told --endpoint unix://" SOCKET_USUAL ": cannot make the link " SOCKET_OF_FLEETCTL ": %s",
                             strerror(r));
 }

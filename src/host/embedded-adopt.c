@@ -303,6 +303,7 @@ static void adopt_processes(Adoption *a) {
 /* ---- all of them ---- */
 
 static int begin_one(Embedded *e, const char *name, Adoption *a, Error *error) {
+        KeptState now;
         int r = read_record(e, name, &a->record, error);
 
         if (r >= 0 && !str_equals(a->record.boot, e->boot_id))
@@ -317,8 +318,8 @@ static int begin_one(Embedded *e, const char *name, Adoption *a, Error *error) {
         a->unit->has_strangers = a->unit->group_open && (a->n_found == 0 || a->n_found < a->record.n_shims);
         adopt_processes(a);
         unit_forget_states(a->unit);
-        a->unit->told = unit_state(a->unit); /* to those who ask at once; what it becomes from here on is told */
-        (void)unit_keep_told(&a->unit->told);
+        now = unit_state(a->unit); /* to those who ask at once; what it becomes from here on is told */
+        (void)kept_state_copy(&now, &a->unit->told);
         a->unit->was_told = true;
         return r;
 }

@@ -426,8 +426,7 @@ void unit_stop_pid_watch(Unit *unit);
 void unit_check_empty(Unit *unit);
 void unit_note(Unit *unit, const char *format, ...) _printf_(2, 3);
 void unit_note_state(Unit *unit); /* the state it is in now is to be told, even if it is in another by then */
-KeptState unit_state(const Unit *unit);    /* as it is; its text is borrowed */
-int unit_keep_told(KeptState *state);      /* its text becomes its own; -ENOMEM: it has none then */
+KeptState unit_state(const Unit *unit); /* as it is; its text is borrowed */
 void unit_set_text(Unit *unit, const char *format, ...) _printf_(2, 3); /* cut to SUPERVISOR_TEXT_MAX */
 static inline const char *unit_text(const Unit *unit) {
         return unit->text ? unit->text : "";

@@ -576,13 +576,6 @@ KeptState unit_state(const Unit *unit) {
         return state;
 }
 
-int unit_keep_told(KeptState *state) {
-        if (!state->text)
-                return 0;
-        state->text = strdup(state->text);
-        return state->text ? 0 : -ENOMEM;
-}
-
 /* Those that start it want to know when it left rest, and when it came to rest. */
 static void note_rest(Unit *unit, const char *active) {
         bool rested = !*unit->last_active || str_equals(unit->last_active, "inactive") || str_equals(unit->last_active, "failed");
@@ -608,7 +601,6 @@ void unit_note_state(Unit *unit) {
         }
         if (unit->n_states >= UNIT_STATES_MAX) { /* nobody can follow that fast: the last one counts */
                 note = container_of(unit->states.previous, StateNote, link);
-                kept_state_deinit(&note->state);
         } else {
                 note = calloc(1, sizeof(*note));
                 if (!note)
@@ -616,6 +608,5 @@ void unit_note_state(Unit *unit) {
                 list_append(&unit->states, &note->link);
                 unit->n_states++;
         }
-        (void)unit_keep_told(&now);
-        note->state = now;
+        (void)kept_state_copy(&now, &note->state);
 }
